@@ -1,0 +1,373 @@
+//! From a TOML tree with spans to the types of a case, collecting every mistake on the way.
+//!
+//! serde stops at the first error; a user wants all of them. So each type says how it is read from one value
+//! ([`Decode`]), and [`record!`] writes that for a table. A value that is wrong is reported and left out; what stands
+//! beside it is still read, so that one run shows every mistake of the file.
+
+use toml::de::DeValue;
+
+use crate::diagnostic::{Diagnostic, Diagnostics, suggest};
+use crate::source::{Span, Spanned};
+
+/// One value of the TOML tree and its place.
+pub(crate) type Value<'a> = toml::Spanned<DeValue<'a>>;
+
+/// How a type is read from one TOML value.
+pub(crate) trait Decode: Sized {
+    /// Reads the value; pushes what is wrong and gives `None` when nothing usable is left.
+    fn decode(value: &Value<'_>, out: &mut Diagnostics) -> Option<Self>;
+}
+
+/// How a type is read from a field of a table, which may be absent.
+pub(crate) trait Field: Sized {
+    /// Takes the field from the table.
+    fn take(fields: &mut Fields<'_, '_>, key: &'static str, out: &mut Diagnostics) -> Option<Self>;
+}
+
+impl<T: Decode> Field for T {
+    fn take(fields: &mut Fields<'_, '_>, key: &'static str, out: &mut Diagnostics) -> Option<Self> {
+        match fields.take(key) {
+            Some(value) => T::decode(value, out),
+            None => {
+                fields.missing(key, out);
+                None
+            }
+        }
+    }
+}
+
+impl<T: Decode> Field for Option<T> {
+    fn take(fields: &mut Fields<'_, '_>, key: &'static str, out: &mut Diagnostics) -> Option<Self> {
+        Some(fields.take(key).and_then(|value| T::decode(value, out)))
+    }
+}
+
+/// The fields of one table while they are being taken.
+pub(crate) struct Fields<'a, 'i> {
+    entries: Vec<(&'a toml::Spanned<toml::de::DeString<'i>>, &'a Value<'i>)>,
+    keys: &'static [&'static str],
+    span: Span,
+}
+
+impl<'a, 'i> Fields<'a, 'i> {
+    /// The fields of a value that must be a table with these keys.
+    pub(crate) fn new(value: &'a Value<'i>, keys: &'static [&'static str], out: &mut Diagnostics) -> Option<Self> {
+        let DeValue::Table(table) = value.get_ref() else {
+            out.push(mismatch(value, &format!("a table with {}", crate::diagnostic::quoted(keys))));
+            return None;
+        };
+        Some(Self { entries: table.iter().collect(), keys, span: value.span().into() })
+    }
+
+    fn take(&mut self, key: &str) -> Option<&'a Value<'i>> {
+        let at = self.entries.iter().position(|(name, _)| name.get_ref() == key)?;
+        Some(self.entries.remove(at).1)
+    }
+
+    fn missing(&self, key: &str, out: &mut Diagnostics) {
+        out.push(Diagnostic::error(self.span, format!("`{key}` is missing")).label("in this table"));
+    }
+
+    /// Reports every key that nobody took.
+    pub(crate) fn finish(self, out: &mut Diagnostics) {
+        for (name, _) in self.entries {
+            let word = name.get_ref();
+            let unknown = Diagnostic::error(name.span().into(), format!("unknown key `{word}`"));
+            let place = suggest(word, self.keys.iter().copied());
+            out.push(if super::TOP_KEYS.contains(&&**word) {
+                unknown.label("a key of the case").help(format!(
+                    "TOML gives a key to the `[table]` above it: write `{word}` above the first `[table]` of the file"
+                ))
+            } else if word.bytes().all(|byte| byte.is_ascii_digit()) {
+                unknown
+                    .label(place)
+                    .help(format!("a dot separates keys in TOML: quote a name with a dot in it, as in \"eth0.{word}\""))
+            } else {
+                unknown.label(place)
+            });
+        }
+    }
+}
+
+/// What stands there instead of what was expected.
+pub(crate) fn mismatch(value: &Value<'_>, expected: &str) -> Diagnostic {
+    let found = match value.get_ref() {
+        DeValue::String(_) => "a string",
+        DeValue::Integer(_) => "a whole number",
+        DeValue::Float(_) => "a number with a fraction",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    };
+    Diagnostic::error(value.span().into(), format!("expected {expected}, found {found}"))
+}
+
+/// Declares a table of the format: its struct, its schema (from the doc comments), and how it is read.
+///
+/// A field of type `Option<T>` may be absent, any other must be there. Keys are the field names in kebab case.
+macro_rules! record {
+    ($(#[$meta:meta])* $vis:vis struct $name:ident { $($(#[$field_meta:meta])* $field:ident ($key:literal): $ty:ty),* $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, schemars::JsonSchema)]
+        #[schemars(deny_unknown_fields)]
+        $vis struct $name {
+            $($(#[$field_meta])* #[schemars(rename = $key)] pub $field: $ty,)*
+            /// Where the table stands.
+            #[schemars(skip)]
+            pub span: $crate::source::Span,
+        }
+
+        impl $crate::case::decode::Decode for $name {
+            fn decode(
+                value: &$crate::case::decode::Value<'_>,
+                out: &mut $crate::diagnostic::Diagnostics,
+            ) -> Option<Self> {
+                let mut fields = $crate::case::decode::Fields::new(value, &[$($key),*], out)?;
+                $(let $field = <$ty as $crate::case::decode::Field>::take(&mut fields, $key, out);)*
+                fields.finish(out);
+                Some(Self { $($field: $field?,)* span: value.span().into() })
+            }
+        }
+    };
+}
+pub(crate) use record;
+
+/// Makes a closed set of words readable.
+macro_rules! read_words {
+    ($($name:ty),* $(,)?) => {$(
+        impl Scalar for $name {
+            const EXPECTED: &'static str = <$name>::WHAT;
+
+            fn parse(text: &str) -> Result<Self, Wrong> {
+                <$name>::from_word(text).ok_or_else(|| Wrong {
+                    message: format!("unknown {} `{text}`", <$name>::WHAT),
+                    label: suggest(text, <$name>::WORDS.iter().copied()),
+                    help: None,
+                })
+            }
+        }
+    )*};
+}
+pub(crate) use read_words;
+
+/// A value that is written as a string of a certain form.
+pub(crate) trait Scalar: Sized {
+    /// What is expected, as it reads behind "expected".
+    const EXPECTED: &'static str;
+
+    /// Reads the text.
+    fn parse(text: &str) -> Result<Self, Wrong>;
+}
+
+/// What is wrong with the text of a [`Scalar`].
+pub(crate) struct Wrong {
+    pub(crate) message: String,
+    pub(crate) label: String,
+    pub(crate) help: Option<String>,
+}
+
+impl Wrong {
+    pub(crate) fn new(message: impl Into<String>, label: impl Into<String>) -> Self {
+        Self { message: message.into(), label: label.into(), help: None }
+    }
+
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    pub(crate) fn at(self, span: Span) -> Diagnostic {
+        let diagnostic = Diagnostic::error(span, self.message).label(self.label);
+        match self.help {
+            Some(help) => diagnostic.help(help),
+            None => diagnostic,
+        }
+    }
+}
+
+impl<T: Scalar> Decode for Spanned<T> {
+    fn decode(value: &Value<'_>, out: &mut Diagnostics) -> Option<Self> {
+        let DeValue::String(text) = value.get_ref() else {
+            out.push(mismatch(value, T::EXPECTED));
+            return None;
+        };
+        match T::parse(text) {
+            Ok(parsed) => Some(Self::new(parsed, value.span().into())),
+            Err(wrong) => {
+                out.push(wrong.at(value.span().into()));
+                None
+            }
+        }
+    }
+}
+
+impl Decode for Spanned<bool> {
+    fn decode(value: &Value<'_>, out: &mut Diagnostics) -> Option<Self> {
+        let DeValue::Boolean(flag) = value.get_ref() else {
+            out.push(mismatch(value, "`true` or `false`"));
+            return None;
+        };
+        Some(Self::new(*flag, value.span().into()))
+    }
+}
+
+/// A whole number within limits, both included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Number<const MIN: u32, const MAX: u32>(pub u32);
+
+impl<const MIN: u32, const MAX: u32> Decode for Spanned<Number<MIN, MAX>> {
+    fn decode(value: &Value<'_>, out: &mut Diagnostics) -> Option<Self> {
+        let expected = || format!("a whole number from {MIN} to {MAX}");
+        let DeValue::Integer(integer) = value.get_ref() else {
+            out.push(mismatch(value, &expected()));
+            return None;
+        };
+        let parsed = u32::from_str_radix(&integer.as_str().replace('_', ""), integer.radix()).ok();
+        match parsed.filter(|number| (MIN..=MAX).contains(number)) {
+            Some(number) => Some(Self::new(Number(number), value.span().into())),
+            None => {
+                out.push(Diagnostic::error(
+                    value.span().into(),
+                    format!("expected {}, found {}", expected(), integer.as_str()),
+                ));
+                None
+            }
+        }
+    }
+}
+
+impl<const MIN: u32, const MAX: u32> schemars::JsonSchema for Number<MIN, MAX> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        format!("Number{MIN}To{MAX}").into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "integer", "minimum": MIN, "maximum": MAX })
+    }
+}
+
+/// One value, or a list of at least one.
+#[derive(Clone, Debug)]
+pub struct Many<T> {
+    /// The values in the order of the file.
+    pub items: Vec<T>,
+    /// Where the value or the list stands.
+    pub span: Span,
+}
+
+impl<T: Decode> Decode for Many<T> {
+    fn decode(value: &Value<'_>, out: &mut Diagnostics) -> Option<Self> {
+        let span = value.span().into();
+        let DeValue::Array(array) = value.get_ref() else {
+            return Some(Self { items: vec![T::decode(value, out)?], span });
+        };
+        if array.is_empty() {
+            out.push(Diagnostic::error(span, "this list is empty").label("a check over nothing proves nothing"));
+            return None;
+        }
+        Some(Self { items: array.iter().filter_map(|item| T::decode(item, out)).collect(), span })
+    }
+}
+
+impl<T: schemars::JsonSchema> schemars::JsonSchema for Many<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        format!("OneOrMore{}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let one = generator.subschema_for::<T>();
+        schemars::json_schema!({ "anyOf": [one, { "type": "array", "items": one, "minItems": 1 }] })
+    }
+}
+
+/// A list, possibly empty.
+#[derive(Clone, Debug)]
+pub struct List<T> {
+    /// The readable items in the order of the file.
+    pub items: Vec<T>,
+    /// How many were written, readable or not.
+    pub written: usize,
+    /// Where the list stands.
+    pub span: Span,
+}
+
+impl<T: Decode> Decode for List<T> {
+    fn decode(value: &Value<'_>, out: &mut Diagnostics) -> Option<Self> {
+        let DeValue::Array(array) = value.get_ref() else {
+            out.push(mismatch(value, "a list"));
+            return None;
+        };
+        let items = array.iter().filter_map(|item| T::decode(item, out)).collect();
+        Some(Self { items, written: array.len(), span: value.span().into() })
+    }
+}
+
+impl<T: schemars::JsonSchema> schemars::JsonSchema for List<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        format!("ListOf{}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let one = generator.subschema_for::<T>();
+        schemars::json_schema!({ "type": "array", "items": one })
+    }
+}
+
+/// A table whose keys are names that the user chose.
+#[derive(Clone, Debug)]
+pub struct Map<T> {
+    /// Names and values in the order of the file; a value that could not be read is `None`.
+    pub entries: Vec<(Spanned<String>, Option<T>)>,
+    /// Where the table stands.
+    pub span: Span,
+}
+
+impl<T> Default for Map<T> {
+    fn default() -> Self {
+        Self { entries: Vec::new(), span: Span::default() }
+    }
+}
+
+impl<T: Decode> Decode for Map<T> {
+    fn decode(value: &Value<'_>, out: &mut Diagnostics) -> Option<Self> {
+        let DeValue::Table(table) = value.get_ref() else {
+            out.push(mismatch(value, "a table of names"));
+            return None;
+        };
+        let entries = table
+            .iter()
+            .map(|(key, value)| {
+                (Spanned::new(key.get_ref().to_string(), key.span().into()), T::decode(value, out))
+            })
+            .collect();
+        Some(Self { entries, span: value.span().into() })
+    }
+}
+
+impl<T: schemars::JsonSchema> schemars::JsonSchema for Map<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        format!("MapOf{}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let one = generator.subschema_for::<T>();
+        schemars::json_schema!({ "type": "object", "additionalProperties": one })
+    }
+}

@@ -1,0 +1,69 @@
+//! What runs inside a node, as written.
+
+use std::net::IpAddr;
+
+use super::decode::{List, Many, Map, Number, record};
+use crate::source::Spanned;
+use crate::words::Port;
+
+record! {
+    /// A service; exactly one kind.
+    pub struct Service {
+        /// An HTTP server.
+        http("http"): Option<HttpService>,
+        /// A TCP server that sends back what it gets.
+        tcp("tcp"): Option<EchoService>,
+        /// A UDP server that sends back what it gets.
+        udp("udp"): Option<EchoService>,
+        /// A program.
+        command("command"): Option<CommandService>,
+    }
+}
+
+record! {
+    /// An HTTP/1.1 server that gives every request the same answer.
+    pub struct HttpService {
+        /// The TCP port.
+        port("port"): Spanned<Number<1, 65535>>,
+        /// The addresses to listen on (default: all, in both families).
+        listen("listen"): Option<Many<Spanned<IpAddr>>>,
+        /// The status of the answer (default: 200).
+        status("status"): Option<Spanned<Number<200, 599>>>,
+        /// Header fields of the answer.
+        headers("headers"): Option<Map<Spanned<String>>>,
+        /// The body of the answer (default: empty).
+        body("body"): Option<Spanned<String>>,
+    }
+}
+
+record! {
+    /// A server that sends back what it gets.
+    pub struct EchoService {
+        /// The port.
+        port("port"): Spanned<Number<1, 65535>>,
+        /// The addresses to listen on (default: all, in both families).
+        listen("listen"): Option<Many<Spanned<IpAddr>>>,
+    }
+}
+
+record! {
+    /// A program that runs as root of its node until the case ends.
+    pub struct CommandService {
+        /// The program and its arguments.
+        run("run"): List<Spanned<String>>,
+        /// Environment variables beside the fixed ones.
+        env("env"): Option<Map<Spanned<String>>>,
+        /// When the service counts as started.
+        ready("ready"): Ready,
+    }
+}
+
+record! {
+    /// When a program counts as started; exactly one condition.
+    pub struct Ready {
+        /// It listens on this port.
+        port("port"): Option<Spanned<Port>>,
+        /// It has printed this text, on standard output or standard error.
+        output("output"): Option<Spanned<String>>,
+    }
+}

@@ -1,0 +1,178 @@
+//! What is wrong, or doubtful, in a case file, and the one way it is drawn.
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use serde::{Deserialize, Serialize};
+
+use crate::source::{Source, Span};
+
+/// How bad it is. A warning never changes an exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Severity {
+    /// The case cannot be built, or a check in it would mean nothing.
+    Error,
+    /// Possibly meant so.
+    Warning,
+}
+
+/// One message about one place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Diagnostic {
+    /// Error or warning.
+    pub severity: Severity,
+    /// What is wrong: a lower-case fragment without a full stop.
+    pub message: String,
+    /// The exact word.
+    pub span: Span,
+    /// Stands behind the carets; may be empty.
+    pub label: String,
+    /// Other places that belong to it, each with its own label.
+    pub related: Vec<(Span, String)>,
+    /// Lines below: what was found out.
+    pub notes: Vec<String>,
+    /// Lines below: a way out.
+    pub helps: Vec<String>,
+}
+
+impl Diagnostic {
+    /// An error at a place.
+    pub fn error(span: Span, message: impl Into<String>) -> Self {
+        Self::new(Severity::Error, span, message.into())
+    }
+
+    /// A warning at a place.
+    pub fn warning(span: Span, message: impl Into<String>) -> Self {
+        Self::new(Severity::Warning, span, message.into())
+    }
+
+    fn new(severity: Severity, span: Span, message: String) -> Self {
+        Self {
+            severity,
+            message,
+            span,
+            label: String::new(),
+            related: Vec::new(),
+            notes: Vec::new(),
+            helps: Vec::new(),
+        }
+    }
+
+    /// Sets the words behind the carets.
+    #[must_use]
+    pub fn label(mut self, label: impl Into<String>) -> Self {
+        self.label = label.into();
+        self
+    }
+
+    /// Adds another place.
+    #[must_use]
+    pub fn related(mut self, span: Span, label: impl Into<String>) -> Self {
+        self.related.push((span, label.into()));
+        self
+    }
+
+    /// Adds a `note` line.
+    #[must_use]
+    pub fn note(mut self, note: impl Into<String>) -> Self {
+        self.notes.push(note.into());
+        self
+    }
+
+    /// Adds a `help` line.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.helps.push(help.into());
+        self
+    }
+
+    /// Draws the message over the lines it speaks of.
+    pub fn render(&self, source: &Source, style: Style) -> String {
+        let level = match self.severity {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+        };
+        let range = |span: Span| {
+            let start = source.boundary(span.start as usize);
+            start..source.boundary(span.end as usize).max(start)
+        };
+        let mut snippet = Snippet::source(&*source.text).path(&source.path).annotation(
+            AnnotationKind::Primary.span(range(self.span)).label((!self.label.is_empty()).then_some(&*self.label)),
+        );
+        for (span, label) in &self.related {
+            snippet = snippet.annotation(AnnotationKind::Context.span(range(*span)).label(label));
+        }
+        let mut group: Group<'_> = level.primary_title(&self.message).element(snippet);
+        for note in &self.notes {
+            group = group.element(Level::NOTE.message(note));
+        }
+        for help in &self.helps {
+            group = group.element(Level::HELP.message(help));
+        }
+        let renderer = match style {
+            Style::Plain => Renderer::plain(),
+            Style::Color => Renderer::styled(),
+        };
+        renderer.render(&[group])
+    }
+}
+
+/// Whether text is coloured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// Plain text.
+    Plain,
+    /// ANSI colours.
+    Color,
+}
+
+/// Collects the diagnostics of one file.
+#[derive(Debug, Default)]
+pub struct Diagnostics {
+    list: Vec<Diagnostic>,
+}
+
+impl Diagnostics {
+    /// Adds one.
+    pub fn push(&mut self, diagnostic: Diagnostic) {
+        self.list.push(diagnostic);
+    }
+
+    /// Whether any of them is an error.
+    pub fn has_errors(&self) -> bool {
+        self.list.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+
+    /// All of them in the order of the file, each once.
+    pub fn into_sorted(mut self) -> Vec<Diagnostic> {
+        self.list.sort_by_key(|diagnostic| (diagnostic.span, diagnostic.severity));
+        self.list.dedup();
+        self.list
+    }
+}
+
+/// `did you mean` for a word that is near a valid one, else the list of valid words.
+pub fn suggest<'a>(word: &str, valid: impl IntoIterator<Item = &'a str>) -> String {
+    let valid: Vec<&str> = valid.into_iter().collect();
+    match nearest(word, &valid) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if valid.is_empty() => String::new(),
+        None => format!("one of {}", quoted(&valid)),
+    }
+}
+
+fn nearest<'a>(word: &str, valid: &[&'a str]) -> Option<&'a str> {
+    valid
+        .iter()
+        .map(|candidate| (strsim::damerau_levenshtein(word, candidate), *candidate))
+        .filter(|(distance, candidate)| *distance <= (candidate.len().max(word.len()) / 3).max(1))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// `` `a`, `b`, `c` ``; at most twelve words.
+pub fn quoted(words: &[&str]) -> String {
+    let mut text = words.iter().take(12).map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
+    if words.len() > 12 {
+        text.push_str(&format!(" and {} more", words.len() - 12));
+    }
+    text
+}

@@ -1,0 +1,197 @@
+//! What a probe can see. Plain data: it crosses the wire from the worker, and judging needs nothing else.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::words::{Cidr, LinkState, Mac, NeighState, RouteKind, RouteProto, RouteScope};
+
+/// What one probe saw.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Observation {
+    /// ICMP echo, TCP or UDP.
+    Traffic(Traffic),
+    /// An HTTP answer. A connection that did not come about is [`Observation::Traffic`].
+    Http(HttpAnswer),
+    /// Who answered a question on the wire.
+    Answers(Answers),
+    /// The entries of a neighbour table that are about one address.
+    Neighbours(Vec<Neighbour>),
+    /// The routes of the main table to one prefix.
+    Routes(Vec<Route>),
+    /// The route the kernel would choose, or why it has none.
+    Lookup(Result<Route, LocalRefusal>),
+    /// An interface, or that there is none of this name.
+    Link(Option<Link>),
+}
+
+/// One attempt to get something across.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Traffic {
+    /// What happened; for several echo requests, to the first that was not answered.
+    pub seen: Seen,
+    /// The ends of the flow as the sender had them; ports are 0 for ICMP.
+    pub flow: Option<(SocketAddr, SocketAddr)>,
+    /// Requests made.
+    pub sent: u32,
+    /// Requests answered.
+    pub answered: u32,
+    /// How long this attempt was watched.
+    pub elapsed: Duration,
+    /// Whether the request is known to have left.
+    pub departure: Departure,
+    /// Whether the target is known to live. Asked only when nothing was heard.
+    pub life: Life,
+}
+
+/// What happened to a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Seen {
+    /// It arrived and was answered.
+    Answered,
+    /// It arrived, and no answer came back.
+    Delivered,
+    /// The very address probed refused: a TCP reset.
+    Reset,
+    /// An ICMP error came back.
+    Icmp {
+        /// Its type and code.
+        error: IcmpError,
+        /// Who sent it.
+        by: IpAddr,
+        /// Whether `by` is an address of the probing node itself: its own kernel gave up.
+        own: bool,
+    },
+    /// The node's own kernel refused to send.
+    Local(LocalRefusal),
+    /// Nothing was heard.
+    Silent,
+}
+
+/// Type and code of an ICMP error.
+///
+/// Sources: RFC 792, RFC 1812 section 5.2.7.1 (IPv4); RFC 4443 section 3 (IPv6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IcmpError {
+    /// Whether it is ICMPv6.
+    pub v6: bool,
+    /// The type.
+    pub kind: u8,
+    /// The code.
+    pub code: u8,
+}
+
+/// Why the node's own kernel refused to send: the errno, as `errno.h` has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LocalRefusal {
+    /// The number.
+    pub errno: i32,
+}
+
+/// Whether a probe is known to have left its node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Departure {
+    /// The network said something about it, so it left (or the refusal is the reason why not).
+    Said,
+    /// The kernel's transmit time stamp of this packet says so.
+    Stamped,
+    /// Nothing proves it.
+    Unproven(String),
+}
+
+/// Whether the target of a probe is known to live.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Life {
+    /// Not asked: something was heard.
+    NotAsked,
+    /// The socket table of the target shows the listener; or, for ICMP, the address is on an interface that is up.
+    Alive,
+    /// It is known not to live, or not known to live; why.
+    Unproven(String),
+}
+
+/// An HTTP answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HttpAnswer {
+    /// The status.
+    pub status: u16,
+    /// The header fields in the order they came.
+    pub headers: Vec<(String, String)>,
+    /// The body, cut at 1 MiB; not UTF-8 is replaced.
+    pub body: String,
+    /// Whether the body was cut.
+    pub cut: bool,
+    /// The URL that gave this answer, after redirects.
+    pub url: String,
+    /// The ends of the connection.
+    pub flow: Option<(SocketAddr, SocketAddr)>,
+}
+
+/// Who answered a question on the wire.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Answers {
+    /// Every MAC address that answered, each once, in order of arrival.
+    pub macs: Vec<Mac>,
+    /// Whether the request is known to have left.
+    pub departure: Departure,
+    /// How long was listened.
+    pub elapsed: Duration,
+}
+
+/// An entry of a neighbour table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Neighbour {
+    /// The interface.
+    pub dev: String,
+    /// The neighbour.
+    pub address: IpAddr,
+    /// Its link-layer address, once known.
+    pub mac: Option<Mac>,
+    /// Its state.
+    pub state: NeighState,
+}
+
+/// A route as the kernel has it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Route {
+    /// The prefix, or for a lookup the address asked for.
+    pub to: Cidr,
+    /// The gateway.
+    pub via: Option<IpAddr>,
+    /// The interface it leaves by.
+    pub dev: Option<String>,
+    /// The source address.
+    pub src: Option<IpAddr>,
+    /// Who made it; `None` for a word this version does not know.
+    pub proto: Option<RouteProto>,
+    /// How far the destination is.
+    pub scope: Option<RouteScope>,
+    /// What it does.
+    pub kind: Option<RouteKind>,
+    /// Its metric; 0 when it has none.
+    pub metric: u32,
+}
+
+/// An interface as the kernel has it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Link {
+    /// Its name.
+    pub name: String,
+    /// Whether the administrator asked for up.
+    pub up: bool,
+    /// Whether there is a carrier.
+    pub carrier: bool,
+    /// The operational state.
+    pub state: LinkState,
+    /// The largest packet in bytes.
+    pub mtu: u32,
+    /// Its MAC address.
+    pub mac: Option<Mac>,
+    /// The bridge it is a port of.
+    pub master: Option<String>,
+    /// The other end of a veth pair, as `NODE.INTERFACE` where it is in the lab.
+    pub peer: Option<String>,
+    /// Its addresses, those of the kernel's own making included.
+    pub addresses: Vec<Cidr>,
+}
