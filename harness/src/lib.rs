@@ -1,6 +1,12 @@
-pub mod source;
-pub mod diagnostic;
-pub mod words;
+//! Network assertions for Linux: declare a topology, and what must hold in it.
+
 pub mod case;
+pub mod diagnostic;
 pub mod observation;
 pub mod plan;
+pub mod preflight;
+pub mod report;
+pub mod source;
+pub mod verdict;
+pub mod words;
+pub mod worker;

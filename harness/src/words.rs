@@ -292,8 +292,7 @@ impl Cidr {
 
     /// Whether an address lies in this network.
     pub fn contains(self, address: IpAddr) -> bool {
-        self.address.is_ipv4() == address.is_ipv4()
-            && Self { address, length: self.length }.network() == self.network()
+        self.address.is_ipv4() == address.is_ipv4() && Self { address, length: self.length }.network() == self.network()
     }
 }
 
@@ -351,7 +350,6 @@ impl fmt::Display for Port {
         write!(f, "{}/{}", self.number, self.transport)
     }
 }
-
 
 words! {
     /// IPv6 on an interface that has no IPv6 address of its own.

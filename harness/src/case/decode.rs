@@ -142,7 +142,7 @@ macro_rules! read_words {
             fn parse(text: &str) -> Result<Self, Wrong> {
                 <$name>::from_word(text).ok_or_else(|| Wrong {
                     message: format!("unknown {} `{text}`", <$name>::WHAT),
-                    label: suggest(text, <$name>::WORDS.iter().copied()),
+                    label: $crate::diagnostic::suggest(text, <$name>::WORDS.iter().copied()),
                     help: None,
                 })
             }
@@ -349,9 +349,7 @@ impl<T: Decode> Decode for Map<T> {
         };
         let entries = table
             .iter()
-            .map(|(key, value)| {
-                (Spanned::new(key.get_ref().to_string(), key.span().into()), T::decode(value, out))
-            })
+            .map(|(key, value)| (Spanned::new(key.get_ref().to_string(), key.span().into()), T::decode(value, out)))
             .collect();
         Some(Self { entries, span: value.span().into() })
     }

@@ -7,9 +7,7 @@ use super::matcher::Matcher;
 use super::scalar::{Loss, Time};
 use crate::diagnostic::Diagnostics;
 use crate::source::Spanned;
-use crate::words::{
-    Admin, Answer, Cidr, Family, LinkState, NeighState, Outcome, RouteKind, RouteProto, RouteScope,
-};
+use crate::words::{Admin, Answer, Cidr, Family, LinkState, NeighState, Outcome, RouteKind, RouteProto, RouteScope};
 
 record! {
     /// One expectation: exactly one check, and how it is named and timed.

@@ -81,10 +81,9 @@ impl Scalar for Cidr {
         };
         match length.parse::<u8>() {
             Ok(length) if length <= longest => Ok(Self { address, length }),
-            _ => Err(Wrong::new(
-                format!("`/{length}` is not a prefix length"),
-                format!("a number from 0 to {longest}"),
-            )),
+            _ => {
+                Err(Wrong::new(format!("`/{length}` is not a prefix length"), format!("a number from 0 to {longest}")))
+            }
         }
     }
 }
@@ -124,7 +123,8 @@ impl Scalar for Port {
     const EXPECTED: &'static str = "a port with its protocol, such as \"80/tcp\"";
 
     fn parse(text: &str) -> Result<Self, Wrong> {
-        let wrong = || Wrong::new(format!("`{text}` is not a port with its protocol"), "such as \"80/tcp\" or \"53/udp\"");
+        let wrong =
+            || Wrong::new(format!("`{text}` is not a port with its protocol"), "such as \"80/tcp\" or \"53/udp\"");
         let (number, transport) = text.split_once('/').ok_or_else(wrong)?;
         let number = number.parse::<u16>().ok().filter(|number| *number > 0).ok_or_else(wrong)?;
         Ok(Self { number, transport: Transport::parse(transport)? })
@@ -220,8 +220,6 @@ impl Scalar for Loss {
             .and_then(|number| number.trim().parse::<f64>().ok())
             .filter(|percent| (0.0..100.0).contains(percent))
             .map(|percent| Self { percent })
-            .ok_or_else(|| {
-                Wrong::new(format!("`{text}` is not a limit of loss"), "such as \"<= 20%\", below 100%")
-            })
+            .ok_or_else(|| Wrong::new(format!("`{text}` is not a limit of loss"), "such as \"<= 20%\", below 100%"))
     }
 }

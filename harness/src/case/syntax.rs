@@ -43,9 +43,8 @@ fn explain(source: &Source, error: &toml::de::Error) -> Diagnostic {
     let line = source.text[..source.boundary(range.start)].rfind('\n').map_or(0, |newline| newline + 1);
     let rest = source.text.get(line..).unwrap_or_default().lines().next().unwrap_or_default();
     if message.contains("duplicate key") {
-        return diagnostic.help(
-            "TOML allows each key and each table once: join the two, or give one of them another name",
-        );
+        return diagnostic
+            .help("TOML allows each key and each table once: join the two, or give one of them another name");
     }
     if message.contains("dotted key") || message.contains("inline table") {
         return diagnostic.help(
@@ -54,7 +53,8 @@ fn explain(source: &Source, error: &toml::de::Error) -> Diagnostic {
     }
     let key = rest.split('=').next().unwrap_or_default().trim();
     if message.contains("key") && key.contains(' ') && !key.contains('"') && !key.starts_with('[') {
-        return diagnostic.help(format!("quote a key that has other characters than letters, digits, `-`, `_`: \"{key}\""));
+        return diagnostic
+            .help(format!("quote a key that has other characters than letters, digits, `-`, `_`: \"{key}\""));
     }
     if message.contains("string") && message.contains("quote") || message.contains("invalid basic string") {
         return diagnostic.help("texts stand between double quotes on one line, or between \"\"\" over several lines");

@@ -110,11 +110,9 @@ impl Decode for Members {
     fn decode(value: &Value<'_>, out: &mut Diagnostics) -> Option<Self> {
         let span: Span = value.span().into();
         let entries = match value.get_ref() {
-            toml::de::DeValue::String(_) | toml::de::DeValue::Array(_) => <Many<Spanned<String>>>::decode(value, out)?
-                .items
-                .into_iter()
-                .map(|name| (name, Vec::new()))
-                .collect(),
+            toml::de::DeValue::String(_) | toml::de::DeValue::Array(_) => {
+                <Many<Spanned<String>>>::decode(value, out)?.items.into_iter().map(|name| (name, Vec::new())).collect()
+            }
             toml::de::DeValue::Table(_) => <Map<Many<Spanned<IpAddr>>>>::decode(value, out)?
                 .entries
                 .into_iter()

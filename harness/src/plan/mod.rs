@@ -1,5 +1,7 @@
 //! What will be done: names resolved, defaults filled in, limits checked, kernel operations in order. Plain data.
 
+mod resolve;
+
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -10,6 +12,8 @@ use crate::words::{
     Admin, Answer, Cidr, LinkState, Mac, NeighState, Outcome, Port, RouteKind, RouteProto, RouteScope, RouteType,
     Transport,
 };
+
+pub use resolve::resolve;
 
 /// Index of a node in [`Plan::nodes`].
 pub type NodeId = usize;

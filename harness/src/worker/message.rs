@@ -1,0 +1,57 @@
+//! The wire between runner and worker: one JSON object a line.
+
+use serde::{Deserialize, Serialize};
+
+use crate::plan::Plan;
+use crate::source::Span;
+use crate::verdict::Verdict;
+
+/// The version of the wire; both ends are the same binary, so a difference is a mistake of the set-up.
+pub const VERSION: u32 = 1;
+
+/// What the worker is told, once.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Order {
+    /// [`VERSION`].
+    pub version: u32,
+    /// What to do.
+    pub plan: Plan,
+    /// Stretches every wait that is not a limit of the case.
+    pub timeout_scale: f64,
+}
+
+/// What the worker says.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Message {
+    /// What it does from now on, for the report when nothing follows.
+    Doing {
+        /// In words that read behind "while".
+        what: String,
+        /// The place of the case that asks for it.
+        span: Option<Span>,
+    },
+    /// An expectation is decided.
+    Verdict {
+        /// Its place in the plan.
+        expectation: usize,
+        /// How.
+        verdict: Box<Verdict>,
+    },
+    /// The case cannot go on.
+    Broken(Broken),
+    /// Every expectation is decided.
+    Done,
+}
+
+/// Why a case could not go on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Broken {
+    /// One line.
+    pub message: String,
+    /// What else is known, a line each.
+    pub notes: Vec<String>,
+    /// Ways out, a line each.
+    pub helps: Vec<String>,
+    /// The place of the case that asked for what went wrong.
+    pub span: Option<Span>,
+}
