@@ -2,10 +2,14 @@
 
 pub mod case;
 pub mod diagnostic;
+pub mod lab;
+pub mod namespace;
 pub mod observation;
 pub mod plan;
 pub mod preflight;
+pub mod probe;
 pub mod report;
+pub mod service;
 pub mod source;
 pub mod verdict;
 pub mod words;
