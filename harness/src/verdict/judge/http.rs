@@ -15,7 +15,7 @@ pub(super) fn judge(plan: &Plan, http: &Http, answer: &HttpAnswer) -> Judgement 
     let question = Question::of_http(http);
     let from = node(plan, http.connection.from);
     let mut finding = Finding { label: answer.flow.map(flow).unwrap_or_default(), ..Finding::default() };
-    if answer.url != http.url {
+    if answer.url.trim_end_matches('/') != http.url.trim_end_matches('/') {
         finding.notes.push(format!("after redirects it was {} that answered", answer.url));
     }
     if !question.wants_answer() {
