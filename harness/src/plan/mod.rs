@@ -2,6 +2,7 @@
 
 mod check;
 mod resolve;
+mod wording;
 
 use std::net::IpAddr;
 use std::time::Duration;
