@@ -9,6 +9,7 @@ pub mod preflight;
 pub mod report;
 pub mod run;
 pub mod source;
+pub mod trial;
 pub mod verdict;
 pub mod words;
 pub mod worker;

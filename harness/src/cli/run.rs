@@ -51,20 +51,12 @@ pub(super) struct Arguments {
     allow_unproven: bool,
 
     /// Stretch every wait that is not a limit of the case, for a slow machine
-    #[arg(long, value_name = "X", default_value_t = 1.0, value_parser = scale)]
+    #[arg(long, value_name = "X", default_value_t = 1.0, value_parser = Conduct::read_scale)]
     timeout_scale: f64,
 
     /// Show each expectation, with its time and its attempts
     #[arg(short, long)]
     verbose: bool,
-}
-
-/// A factor that leaves a wait finite and more than nothing.
-fn scale(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(scale) if (0.01..=1000.0).contains(&scale) => Ok(scale),
-        _ => Err("expected a number from 0.01 to 1000".into()),
-    }
 }
 
 pub(super) fn execute(arguments: Arguments, output: Output) -> u8 {

@@ -43,7 +43,7 @@ fn draw(report: &CaseReport, test: &TestReport, finding: &Finding, style: Style)
         }
         // Without a place in the file there is nothing to draw over; the words are the same.
         _ => {
-            let mut text = format!("error: {message}\n  --> {}", report.path);
+            let mut text = format!("error: {message}");
             for (word, lines) in [("note", notes), ("help", helps)] {
                 for line in lines {
                     text.push_str(&format!("\n   = {word}: {}", line.replace('\n', "\n           ")));

@@ -32,6 +32,19 @@ impl Default for Conduct {
     }
 }
 
+impl Conduct {
+    /// Reads a factor that leaves every wait finite and more than nothing.
+    ///
+    /// # Errors
+    /// What was expected, in words.
+    pub fn read_scale(text: &str) -> Result<f64, String> {
+        match text.parse::<f64>() {
+            Ok(scale) if (0.01..=1000.0).contains(&scale) => Ok(scale),
+            _ => Err("expected a number from 0.01 to 1000".into()),
+        }
+    }
+}
+
 /// Runs cases, each in a worker, within one neighbour budget.
 pub struct Crew {
     conduct: Conduct,

@@ -43,7 +43,7 @@ pub fn load(file: &CaseFile) -> Loaded {
     };
     let bytes = match read(file) {
         Ok(bytes) => bytes,
-        Err(message) => return unusable(None, Vec::new(), Finding::new(message)),
+        Err(message) => return unusable(None, Vec::new(), Finding::new(format!("{}: {message}", file.shown))),
     };
     let text = match String::from_utf8(bytes) {
         Ok(text) => text,
@@ -99,7 +99,8 @@ fn read(file: &CaseFile) -> Result<Vec<u8>, String> {
 fn first_error(source: &Source, diagnostics: &[Diagnostic]) -> Finding {
     let errors: Vec<_> = diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).collect();
     let Some(first) = errors.first() else {
-        return Finding::new("this case cannot be resolved, and netcase does not say why: that is a fault of netcase");
+        return Finding::new(format!("{}: this case cannot be resolved, and no reason is known", source.path))
+            .help("this is a fault of netcase: please report it, with the case");
     };
     let more = match errors.len() {
         1 => String::new(),
