@@ -1,6 +1,7 @@
 //! Network assertions for Linux: declare a topology, and what must hold in it.
 
 pub mod case;
+pub mod cli;
 pub mod diagnostic;
 pub mod lab;
 pub mod namespace;
@@ -9,8 +10,10 @@ pub mod plan;
 pub mod preflight;
 pub mod probe;
 pub mod report;
+pub mod run;
 pub mod service;
 pub mod source;
+pub mod trial;
 pub mod verdict;
 pub mod words;
 pub mod worker;

@@ -1,1 +1,8 @@
-fn main() {}
+//! The `netcase` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    netcase::worker::supervise::become_worker_if_asked();
+    netcase::cli::main()
+}

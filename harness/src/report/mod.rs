@@ -1,6 +1,10 @@
 //! What is told to the outside. A report listens to [`Event`]s and knows nothing of labs and probes.
 
-use std::path::PathBuf;
+pub mod explain;
+pub mod junit;
+pub mod plan;
+pub mod terminal;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,11 +41,19 @@ pub enum Event {
     },
 }
 
+/// What hears of a run: a report, a display. All listeners are called from one thread.
+pub trait Listener {
+    /// Takes note of an event. A listener that cannot write keeps its error until it is asked: a run goes on.
+    fn on_event(&mut self, event: &Event);
+}
+
 /// How one case ended.
 #[derive(Clone, Debug)]
 pub struct CaseReport {
     /// The path of the case without `.toml`: its name everywhere.
     pub name: String,
+    /// The path as it is shown.
+    pub path: String,
     /// Its title, where it could be read.
     pub title: Option<String>,
     /// The file; `None` when it could not be read.
@@ -63,28 +75,70 @@ pub struct TestReport {
     pub status: Status,
     /// Where it stands.
     pub span: Option<Span>,
+    /// The place that its explanation is about, where that is another one.
+    pub blame: Option<Span>,
+    /// Why a pass proves less than it seems to. An unproven pass is an error unless it was allowed.
+    pub unproven: Option<String>,
     /// From the first probe to the verdict.
     pub elapsed: Duration,
     /// How many times it was probed.
     pub attempts: u32,
 }
 
-/// The four ways an expectation ends.
+impl TestReport {
+    /// A test that was not probed.
+    pub fn unprobed(name: impl Into<String>, span: Option<Span>, status: Status) -> Self {
+        Self { name: name.into(), status, span, blame: None, unproven: None, elapsed: Duration::ZERO, attempts: 0 }
+    }
+}
+
+/// The five ways a test ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// It holds. A reason stands there when the pass is unproven and that was allowed.
-    Pass {
-        /// Why the pass proves less than it seems to.
-        unproven: Option<String>,
-    },
+    /// It holds.
+    Pass,
     /// It does not hold.
     Fail(Finding),
     /// Bad input: the case could not be used.
     BadInput(Finding),
-    /// The lab, a probe or the worker broke.
+    /// The lab, a probe or the worker broke; or it holds without proof.
     Error(Finding),
-    /// This machine lacks what the case needs.
+    /// This machine lacks what the case needs, or the case was not run; why.
     Skip(String),
+}
+
+/// The worst of a case's tests, for the one word that stands before its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Worst {
+    /// Everything was skipped.
+    Skip,
+    /// Everything that was not skipped holds.
+    Pass,
+    /// Something does not hold.
+    Fail,
+    /// Something could not be found out.
+    Error,
+    /// The case could not be used.
+    BadInput,
+}
+
+impl CaseReport {
+    /// The worst of the tests.
+    pub fn worst(&self) -> Worst {
+        let worst = |test: &TestReport| match test.status {
+            Status::Skip(_) => Worst::Skip,
+            Status::Pass => Worst::Pass,
+            Status::Fail(_) => Worst::Fail,
+            Status::Error(_) => Worst::Error,
+            Status::BadInput(_) => Worst::BadInput,
+        };
+        self.tests.iter().map(worst).max().unwrap_or(Worst::Skip)
+    }
+
+    /// Whether anything in it is red.
+    pub fn is_red(&self) -> bool {
+        self.worst() > Worst::Pass
+    }
 }
 
 /// The counts of a run.
@@ -94,13 +148,13 @@ pub struct Summary {
     pub passed: usize,
     /// Expectations that do not hold.
     pub failed: usize,
-    /// Expectations of cases with bad input.
+    /// Cases that could not be used.
     pub bad_input: usize,
     /// Expectations that could not be found out.
     pub errors: usize,
-    /// Expectations of cases that this machine cannot run.
+    /// Expectations that were not tried.
     pub skipped: usize,
-    /// Among `passed` and `errors`: negatives without proof.
+    /// Among `passed` and `errors`: expectations that hold without proof.
     pub unproven: usize,
     /// Cases that ran or were to run.
     pub cases: usize,
@@ -108,6 +162,24 @@ pub struct Summary {
     pub elapsed: Duration,
     /// Whether the run was interrupted.
     pub interrupted: bool,
-    /// Where reports were written.
-    pub written: Vec<PathBuf>,
 }
+
+impl Summary {
+    /// Counts one more case.
+    pub fn add(&mut self, report: &CaseReport) {
+        self.cases += 1;
+        for test in &report.tests {
+            match test.status {
+                Status::Pass => self.passed += 1,
+                Status::Fail(_) => self.failed += 1,
+                Status::BadInput(_) => self.bad_input += 1,
+                Status::Error(_) => self.errors += 1,
+                Status::Skip(_) => self.skipped += 1,
+            }
+            self.unproven += usize::from(test.unproven.is_some());
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod samples;

@@ -1,0 +1,3 @@
+//! Every case below `cases/` is one test of this crate.
+
+netcase::cases!("cases");

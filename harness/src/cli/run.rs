@@ -1,0 +1,101 @@
+//! `netcase run`.
+
+use std::io;
+use std::num::NonZero;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::output::{Output, complain};
+use crate::report::Listener;
+use crate::report::junit::Junit;
+use crate::report::terminal::{Look, Terminal};
+use crate::run::{self, Conduct, Interrupt, RunOptions, exit};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Files, folders, or patterns such as 'cases/**/nat-*.toml'
+    #[arg(value_name = "PATH", required = true)]
+    paths: Vec<PathBuf>,
+
+    /// Only cases whose name contains TEXT; given several times, one of them
+    #[arg(long = "filter", value_name = "TEXT")]
+    filters: Vec<String>,
+
+    /// Only cases with this tag; given several times, one of them
+    #[arg(long = "tag", value_name = "TAG")]
+    tags: Vec<String>,
+
+    /// How many cases run at the same time [default: four for each core, as cases mostly wait]
+    #[arg(short, long, value_name = "N")]
+    jobs: Option<NonZero<usize>>,
+
+    /// Start no other case after the first that is red; the rest is skipped
+    #[arg(long)]
+    fail_fast: bool,
+
+    /// Where to write the JUnit report
+    #[arg(long, value_name = "FILE", default_value = "reports/junit.xml")]
+    junit: PathBuf,
+
+    /// Use an own user namespace also as root
+    #[arg(long)]
+    rootless: bool,
+
+    /// Take what this machine lacks for an error: nothing is skipped
+    #[arg(long)]
+    strict: bool,
+
+    /// Let an expectation pass that holds, but without proof
+    #[arg(long)]
+    allow_unproven: bool,
+
+    /// Stretch every wait that is not a limit of the case, for a slow machine
+    #[arg(long, value_name = "X", default_value_t = 1.0, value_parser = Conduct::read_scale)]
+    timeout_scale: f64,
+
+    /// Show each expectation, with its time and its attempts
+    #[arg(short, long)]
+    verbose: bool,
+}
+
+pub(super) fn execute(arguments: Arguments, output: Output) -> u8 {
+    let Arguments {
+        paths,
+        filters,
+        tags,
+        jobs,
+        fail_fast,
+        junit,
+        rootless,
+        strict,
+        allow_unproven,
+        timeout_scale,
+        verbose,
+    } = arguments;
+    let interrupt = match Interrupt::on_signals() {
+        Ok(interrupt) => interrupt,
+        Err(error) => return complain(&format!("cannot listen to signals: {error}"), exit::ERROR),
+    };
+    let options = RunOptions {
+        paths,
+        directory: PathBuf::from("."),
+        filters,
+        tags,
+        jobs: jobs.unwrap_or_else(run::default_jobs),
+        fail_fast,
+        conduct: Conduct { rootless, strict, allow_unproven, timeout_scale },
+        interrupt: Some(interrupt),
+    };
+    let look = Look { style: output.style, verbose, width: output.width() };
+    let mut junit = Junit::new(junit);
+    let mut terminal = Terminal::new(io::stdout(), look);
+    // The report is written before the counts are shown: who reads the counts may read the report.
+    let listeners: &mut [&mut dyn Listener] = &mut [&mut junit, &mut terminal];
+    let code = exit::code(&run::run(&options, listeners));
+    match junit.failure() {
+        Some(failure) if code == exit::BAD_INPUT => complain(failure, code),
+        Some(failure) => complain(failure, exit::ERROR),
+        None => code,
+    }
+}

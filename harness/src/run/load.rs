@@ -1,0 +1,165 @@
+//! From a file to a plan, with everything that is to be said about the file.
+
+use std::fs::{self, File};
+use std::io::Read;
+
+use super::select::{CaseFile, Problem};
+use crate::case::{self, LARGEST_FILE};
+use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
+use crate::plan::{self, Plan};
+use crate::report::{CaseReport, Status, TestReport};
+use crate::source::{Source, Span};
+use crate::verdict::Finding;
+
+/// The name of the one test of a case that could not be used.
+pub const CASE_TEST: &str = "case";
+
+/// A case file as far as it could be read.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The file.
+    pub file: CaseFile,
+    /// Its text; `None` when it could not be read.
+    pub source: Option<Source>,
+    /// Its title.
+    pub title: Option<String>,
+    /// Its tags; `None` when they could not be read.
+    pub tags: Option<Vec<String>>,
+    /// What is wrong or doubtful in it.
+    pub diagnostics: Vec<Diagnostic>,
+    /// What it asks for, or why it cannot be used.
+    pub plan: Result<Plan, Finding>,
+}
+
+/// Reads, parses and resolves a case.
+pub fn load(file: &CaseFile) -> Loaded {
+    let unusable = |source, diagnostics, finding| Loaded {
+        file: file.clone(),
+        source,
+        title: None,
+        tags: None,
+        diagnostics,
+        plan: Err(finding),
+    };
+    let bytes = match read(file) {
+        Ok(bytes) => bytes,
+        Err(message) => return unusable(None, Vec::new(), Finding::new(format!("{}: {message}", file.shown))),
+    };
+    let text = match String::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => {
+            let at = error.utf8_error().valid_up_to();
+            let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+            let source = Source::new(&file.shown, text);
+            // The replacement character stands where the first wrong byte was, and has three bytes.
+            let wrong = Diagnostic::error(Span::new(at, at + 3), "this file is not UTF-8")
+                .label("the first byte that is not")
+                .help("save it as UTF-8, the only encoding of TOML");
+            let finding = first_error(&source, std::slice::from_ref(&wrong));
+            return unusable(Some(source), vec![wrong], finding);
+        }
+    };
+    resolve(file, Source::new(&file.shown, text))
+}
+
+/// Parses and resolves the text of a case.
+pub fn resolve(file: &CaseFile, source: Source) -> Loaded {
+    let mut out = Diagnostics::default();
+    let case = case::parse(&source, &mut out);
+    let title = case.as_ref().map(|case| case.title.value.clone());
+    let tags = match &case {
+        Some(case) => match &case.tags {
+            Some(tags) => Some(tags.items.iter().map(|tag| tag.value.clone()).collect()),
+            // Wrong tags are dropped on reading, so with mistakes about there is no telling that it has none.
+            None => (!out.has_errors()).then(Vec::new),
+        },
+        None => None,
+    };
+    let plan = case.and_then(|case| plan::resolve(case, &mut out));
+    let failed = out.has_errors();
+    let diagnostics = out.into_sorted();
+    let plan = plan.filter(|_| !failed).ok_or_else(|| first_error(&source, &diagnostics));
+    Loaded { file: file.clone(), source: Some(source), title, tags, diagnostics, plan }
+}
+
+fn read(file: &CaseFile) -> Result<Vec<u8>, String> {
+    let fail = |error| format!("cannot read this file: {error}");
+    let metadata = fs::metadata(&file.path).map_err(fail)?;
+    if !metadata.is_file() {
+        return Err("this is not a regular file".into());
+    }
+    if metadata.len() > LARGEST_FILE as u64 {
+        return Err(format!("this file has {} bytes; a case has at most 1 MiB", metadata.len()));
+    }
+    let mut bytes = Vec::new();
+    File::open(&file.path).and_then(|mut open| open.read_to_end(&mut bytes)).map_err(fail)?;
+    Ok(bytes)
+}
+
+fn first_error(source: &Source, diagnostics: &[Diagnostic]) -> Finding {
+    let errors: Vec<_> = diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).collect();
+    let Some(first) = errors.first() else {
+        return Finding::new(format!("{}: this case cannot be resolved, and no reason is known", source.path))
+            .help("this is a fault of netcase: please report it, with the case");
+    };
+    let more = match errors.len() {
+        1 => String::new(),
+        many => format!(" (and {} more)", many - 1),
+    };
+    let line = source.line_column(first.span).line;
+    Finding::new(format!("{}:{line}: {}{more}", source.path, first.message))
+}
+
+impl Loaded {
+    /// A report on the file alone: as if everything in it were skipped.
+    pub fn checked(&self) -> CaseReport {
+        self.all(&Status::Skip("only checked".into()))
+    }
+
+    /// How many mistakes and how many doubts there are. A file that cannot be read is one mistake.
+    pub fn tally(&self) -> (usize, usize) {
+        let errors = self.diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
+        let warnings = self.diagnostics.len() - errors;
+        (errors.max(usize::from(self.plan.is_err())), warnings)
+    }
+
+    /// A report of the case whose tests are still to be filled in.
+    pub(super) fn report(&self, tests: Vec<TestReport>) -> CaseReport {
+        CaseReport {
+            name: self.file.name.clone(),
+            path: self.file.shown.clone(),
+            title: self.title.clone(),
+            source: self.source.clone(),
+            diagnostics: self.diagnostics.clone(),
+            tests,
+            elapsed: std::time::Duration::ZERO,
+        }
+    }
+
+    /// A report in which every expectation ends alike. A case that cannot be used says so whatever the status.
+    pub(super) fn all(&self, status: &Status) -> CaseReport {
+        match &self.plan {
+            Ok(plan) => self.report(
+                plan.expectations
+                    .iter()
+                    .map(|expectation| TestReport::unprobed(&expectation.name, Some(expectation.span), status.clone()))
+                    .collect(),
+            ),
+            Err(finding) => self.report(vec![TestReport::unprobed(CASE_TEST, None, Status::BadInput(finding.clone()))]),
+        }
+    }
+}
+
+/// The report on an argument that selects nothing: a red case of its own, so that it is in every report.
+pub(super) fn problem_report(problem: &Problem) -> CaseReport {
+    let finding = Finding::new(format!("{}: {}", problem.argument, problem.message));
+    CaseReport {
+        name: problem.argument.strip_suffix(".toml").unwrap_or(&problem.argument).to_owned(),
+        path: problem.argument.clone(),
+        title: None,
+        source: None,
+        diagnostics: Vec::new(),
+        tests: vec![TestReport::unprobed(CASE_TEST, None, Status::BadInput(finding))],
+        elapsed: std::time::Duration::ZERO,
+    }
+}

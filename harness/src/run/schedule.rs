@@ -1,0 +1,218 @@
+//! Cases in parallel: job threads run them, one thread tells the listeners.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, OnceLock};
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
+
+use super::crew::Crew;
+use super::load::{CASE_TEST, Loaded, load, problem_report};
+use super::select::{CaseFile, Problem, Selection, select};
+use super::{Interrupt, RunOptions};
+use crate::report::{CaseReport, Event, Listener, Status, Summary, TestReport};
+use crate::verdict::Finding;
+
+/// Runs what is selected, tells every listener, and counts. Blocks until all cases have ended, or the run was
+/// interrupted; the listeners are called from this thread.
+pub fn run(options: &RunOptions, listeners: &mut [&mut dyn Listener]) -> Summary {
+    let begin = Instant::now();
+    let work = work(options);
+    let mut telling = Telling { listeners, summary: Summary::default(), ended: vec![false; work.len()] };
+    telling.tell(&Event::RunStarted { cases: work.len() });
+    let (send, receive) = mpsc::channel();
+    if let Some(interrupt) = &options.interrupt {
+        let send = send.clone();
+        interrupt.subscribe(Box::new(move |signal| {
+            // Nobody listens any more once the run has ended.
+            let _ = send.send(Told::Interrupted(signal));
+        }));
+    }
+    let jobs = options.jobs.get().min(work.len());
+    let shared = Arc::new(Shared {
+        work,
+        next: AtomicUsize::new(0),
+        crew: Crew::new(options.conduct),
+        fail_fast: options.fail_fast,
+        stopped_by: OnceLock::new(),
+        interrupt: options.interrupt.clone(),
+    });
+    let threads = start(&shared, jobs, &send);
+    telling.listen(&shared, &receive);
+    if !telling.summary.interrupted {
+        shared.crew.dismiss();
+        for thread in threads {
+            // A panic inside a case was caught there and is in its report.
+            let _ = thread.join();
+        }
+    }
+    telling.summary.elapsed = begin.elapsed();
+    let summary = telling.summary.clone();
+    telling.tell(&Event::RunFinished { summary: summary.clone() });
+    summary
+}
+
+/// One piece of work: a case, or an argument that is wrong.
+enum Work {
+    Case(CaseFile),
+    Problem(Problem),
+}
+
+impl Work {
+    fn name(&self) -> &str {
+        match self {
+            Self::Case(file) => &file.name,
+            Self::Problem(problem) => &problem.argument,
+        }
+    }
+}
+
+fn work(options: &RunOptions) -> Vec<Work> {
+    let selection = selected(&options.paths, &options.directory, &options.filters, &options.tags);
+    let problems = selection.problems.into_iter().map(Work::Problem);
+    problems.chain(selection.cases.into_iter().map(Work::Case)).collect()
+}
+
+/// The cases that paths, filters and tags select, and the arguments that are wrong.
+pub fn selected(paths: &[PathBuf], directory: &Path, filters: &[String], tags: &[String]) -> Selection {
+    let mut selection = select(paths, directory);
+    selection.cases.retain(|file| is_wanted(file, filters, tags));
+    selection
+}
+
+fn is_wanted(file: &CaseFile, filters: &[String], tags: &[String]) -> bool {
+    let named = filters.is_empty() || filters.iter().any(|filter| file.name.contains(filter));
+    named && (tags.is_empty() || load(file).tags.is_none_or(|has| has.iter().any(|tag| tags.contains(tag))))
+}
+
+struct Shared {
+    work: Vec<Work>,
+    next: AtomicUsize,
+    crew: Crew,
+    fail_fast: bool,
+    /// The first red case, under `fail_fast`.
+    stopped_by: OnceLock<String>,
+    interrupt: Option<Arc<Interrupt>>,
+}
+
+/// What job threads, and the interrupt, tell.
+enum Told {
+    Started(usize, Arc<Loaded>),
+    Finished(usize, CaseReport),
+    Interrupted(&'static str),
+}
+
+fn start(shared: &Arc<Shared>, jobs: usize, send: &Sender<Told>) -> Vec<JoinHandle<()>> {
+    let mut threads = Vec::new();
+    for job in 0..jobs {
+        let (shared, send) = (Arc::clone(shared), send.clone());
+        match thread::Builder::new().name(format!("job-{job}")).spawn(move || shared.job(&send)) {
+            Ok(thread) => threads.push(thread),
+            // The machine is out of threads: fewer cases run at the same time.
+            Err(_) if !threads.is_empty() => break,
+            Err(error) => panic!("cannot start a thread: {error}"),
+        }
+    }
+    threads
+}
+
+impl Shared {
+    fn job(&self, send: &Sender<Told>) {
+        while self.interrupt.as_ref().is_none_or(|interrupt| interrupt.raised().is_none()) {
+            let index = self.next.fetch_add(1, Ordering::Relaxed);
+            let Some(work) = self.work.get(index) else { break };
+            let report = self.run(index, work, send);
+            if self.fail_fast && report.is_red() {
+                // Only the first is kept.
+                let _ = self.stopped_by.set(report.name.clone());
+            }
+            if send.send(Told::Finished(index, report)).is_err() {
+                break;
+            }
+        }
+        self.crew.budget.wait_until_closed();
+    }
+
+    fn run(&self, index: usize, work: &Work, send: &Sender<Told>) -> CaseReport {
+        let file = match work {
+            Work::Problem(problem) => return problem_report(problem),
+            Work::Case(file) => file,
+        };
+        let loaded = Arc::new(load(file));
+        if let Some(red) = self.stopped_by.get() {
+            return loaded.all(&Status::Skip(format!("not run: --fail-fast after {red}")));
+        }
+        self.crew.run(&loaded, || {
+            // The receiver is gone only when the run was interrupted.
+            let _ = send.send(Told::Started(index, Arc::clone(&loaded)));
+        })
+    }
+}
+
+struct Telling<'a, 'b> {
+    listeners: &'a mut [&'b mut dyn Listener],
+    summary: Summary,
+    ended: Vec<bool>,
+}
+
+impl Telling<'_, '_> {
+    fn listen(&mut self, shared: &Shared, receive: &Receiver<Told>) {
+        let mut running: Vec<Option<Arc<Loaded>>> = vec![None; self.ended.len()];
+        while self.ended.contains(&false) {
+            match receive.recv() {
+                Ok(Told::Started(index, loaded)) => {
+                    self.tell(&Event::CaseStarted { index, name: loaded.file.name.clone() });
+                    running[index] = Some(loaded);
+                }
+                Ok(Told::Finished(index, report)) => self.finish(index, report),
+                Ok(Told::Interrupted(signal)) => return self.interrupted(signal, shared, &running),
+                Err(mpsc::RecvError) => return,
+            }
+        }
+    }
+
+    fn finish(&mut self, index: usize, report: CaseReport) {
+        self.ended[index] = true;
+        self.summary.add(&report);
+        self.tell(&Event::CaseFinished { index, report: Arc::new(report) });
+    }
+
+    /// Ends what has not ended: what ran could not be found out, what did not run is skipped.
+    fn interrupted(&mut self, signal: &str, shared: &Shared, running: &[Option<Arc<Loaded>>]) {
+        self.summary.interrupted = true;
+        for (index, work) in shared.work.iter().enumerate() {
+            if self.ended[index] {
+                continue;
+            }
+            let report = match (&running[index], work) {
+                (Some(loaded), _) => {
+                    loaded.all(&Status::Error(Finding::new(format!("interrupted by {signal} while it ran"))))
+                }
+                (None, Work::Problem(problem)) => problem_report(problem),
+                (None, Work::Case(file)) => not_run(file, work.name(), signal),
+            };
+            self.finish(index, report);
+        }
+    }
+
+    fn tell(&mut self, event: &Event) {
+        for listener in &mut *self.listeners {
+            listener.on_event(event);
+        }
+    }
+}
+
+/// Reading every case that did not run would take longer than a user waits after Ctrl-C.
+fn not_run(file: &CaseFile, name: &str, signal: &str) -> CaseReport {
+    let skip = Status::Skip(format!("not run: interrupted by {signal}"));
+    CaseReport {
+        name: name.to_owned(),
+        path: file.shown.clone(),
+        title: None,
+        source: None,
+        diagnostics: Vec::new(),
+        tests: vec![TestReport::unprobed(CASE_TEST, None, skip)],
+        elapsed: std::time::Duration::ZERO,
+    }
+}

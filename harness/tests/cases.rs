@@ -1,0 +1,3 @@
+//! Every case below `cases/` is one test.
+
+netcase::cases!("../cases");
