@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use rtnetlink::packet_route::link::{InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage};
 
 use super::build::is_made;
-use super::state::{cidr_of, mac_of, name_of, route_of, table};
+use super::state::{cidr_of, mac_of, name_of, route_of, settled_link, table};
 use super::{KernelError, Lab, LabError, LabNode, sysctl};
 use crate::plan::{End, InterfaceKind, Node, Plan, Route};
 use crate::words::{Cidr, Family, RouteKind, RouteType};
@@ -35,7 +35,7 @@ pub async fn read_back(plan: &Plan, lab: &Lab) -> Result<(), LabError> {
 }
 
 async fn compare_node(node: &Node, made: &LabNode, out: &mut Vec<String>) -> Result<(), KernelError> {
-    let links = made.netlink.links().await?;
+    let links = settled_links(node, made).await?;
     compare_links(node, &links, out);
     if node.interfaces.iter().any(|interface| !interface.addresses.is_empty()) {
         compare_addresses(node, made, out).await?;
@@ -48,6 +48,15 @@ async fn compare_node(node: &Node, made: &LabNode, out: &mut Vec<String>) -> Res
     }
     compare_sysctls(node, made, out);
     Ok(())
+}
+
+/// The node's interfaces, each with its carrier in the state that it will have while probing.
+async fn settled_links(node: &Node, made: &LabNode) -> Result<Vec<LinkMessage>, KernelError> {
+    let mut links = Vec::with_capacity(node.interfaces.len());
+    for id in 0..node.interfaces.len() {
+        links.extend(settled_link(made, End { node: 0, interface: id }.index()).await?);
+    }
+    Ok(links)
 }
 
 fn compare_links(node: &Node, links: &[LinkMessage], out: &mut Vec<String>) {

@@ -2,10 +2,11 @@
 
 use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd};
+use std::time::Duration;
 
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage};
-use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkMessage, State};
+use rtnetlink::packet_route::link::{InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, State};
 use rtnetlink::packet_route::neighbour::{NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState};
 use rtnetlink::packet_route::nsid::{NsidAttribute, NsidMessage};
 use rtnetlink::packet_route::route::{
@@ -26,7 +27,10 @@ use crate::words::{Cidr, Family, LinkState, Mac, NeighState, RouteKind, RoutePro
 pub async fn link_state(plan: &Plan, lab: &Lab, on: NodeId, name: &str) -> Result<Option<Link>, KernelError> {
     let node = lab.node(on);
     let links = node.netlink.links().await?;
-    let Some(link) = links.iter().find(|link| name_of(link) == name) else { return Ok(None) };
+    let Some(index) = links.iter().find(|link| name_of(link) == name).map(|link| link.header.index) else {
+        return Ok(None);
+    };
+    let Some(link) = &settled_link(node, index).await? else { return Ok(None) };
     let addresses = node.netlink.addresses().await?;
     let peer = match peer_index(link) {
         Some(index) => peer_name(plan, lab, on, link, index).await?,
@@ -53,6 +57,38 @@ pub async fn link_state(plan: &Plan, lab: &Lab, on: NodeId, name: &str) -> Resul
         }
     }
     Ok(Some(seen))
+}
+
+/// How often, and how many times, is looked whether a pending change of a carrier has been carried out.
+const SETTLE_INTERVAL: Duration = Duration::from_millis(5);
+const SETTLE_LOOKS: u32 = 600;
+
+/// An interface after every pending change of its carrier. Kernels before 6.5 do that by themselves within a second; a
+/// veth end whose operational state is unknown has not got there yet.
+///
+/// # Errors
+///
+/// A request that failed, or a change that is pending for ever.
+pub(super) async fn settled_link(node: &LabNode, index: u32) -> Result<Option<LinkMessage>, KernelError> {
+    for _ in 0..SETTLE_LOOKS {
+        let Some(link) = node.netlink.link(index).await? else { return Ok(None) };
+        let pending = link.header.flags.contains(LinkFlags::Up) && is_veth(&link) && is_unknown(&link);
+        if !pending {
+            return Ok(Some(link));
+        }
+        tokio::time::sleep(SETTLE_INTERVAL).await;
+    }
+    Err(KernelError::broken("ip link show", "the state of an interface that was taken up is still not known"))
+}
+
+fn is_veth(link: &LinkMessage) -> bool {
+    link.attributes.iter().any(|attribute| {
+        matches!(attribute, LinkAttribute::LinkInfo(infos) if infos.contains(&LinkInfo::Kind(InfoKind::Veth)))
+    })
+}
+
+fn is_unknown(link: &LinkMessage) -> bool {
+    link.attributes.contains(&LinkAttribute::OperState(State::Unknown))
 }
 
 fn oper_state(state: State) -> LinkState {

@@ -177,6 +177,18 @@ impl Netlink {
             .collect())
     }
 
+    /// One interface. Unlike a dump, asking for one makes the kernel (6.5 and later) carry out a pending change of its
+    /// carrier first, without which its state is not known yet and what it sends is dropped.
+    pub(in crate::lab) async fn link(&self, index: u32) -> Result<Option<LinkMessage>, KernelError> {
+        let message = LinkUnspec::new_with_index(index).build();
+        match self.get(RouteNetlinkMessage::GetLink(message), || format!("ip link show (index {index})")).await {
+            Ok(Some(RouteNetlinkMessage::NewLink(link))) => Ok(Some(link)),
+            Ok(_) => Ok(None),
+            Err(error) if error.errno == libc::ENODEV => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Every address.
     pub(in crate::lab) async fn addresses(&self) -> Result<Vec<AddressMessage>, KernelError> {
         let answers = self.dump(RouteNetlinkMessage::GetAddress(AddressMessage::default()), "ip address show").await?;
