@@ -1,5 +1,7 @@
 //! What is wrong, or doubtful, in a case file, and the one way it is drawn.
 
+use std::collections::HashSet;
+
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde::{Deserialize, Serialize};
 
@@ -128,23 +130,38 @@ pub enum Style {
 #[derive(Debug, Default)]
 pub struct Diagnostics {
     list: Vec<Diagnostic>,
+    said: HashSet<(Span, String)>,
+    errors: usize,
 }
 
 impl Diagnostics {
-    /// Adds one.
+    /// Adds one, unless the same was said of the same place: a list makes many checks of one word.
     pub fn push(&mut self, diagnostic: Diagnostic) {
+        if !self.said.insert((diagnostic.span, diagnostic.message.clone())) {
+            return;
+        }
+        self.errors += usize::from(diagnostic.severity == Severity::Error);
         self.list.push(diagnostic);
+    }
+
+    /// Adds some.
+    pub fn extend(&mut self, diagnostics: impl IntoIterator<Item = Diagnostic>) {
+        diagnostics.into_iter().for_each(|diagnostic| self.push(diagnostic));
+    }
+
+    /// How many of them are errors.
+    pub fn errors(&self) -> usize {
+        self.errors
     }
 
     /// Whether any of them is an error.
     pub fn has_errors(&self) -> bool {
-        self.list.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+        self.errors > 0
     }
 
-    /// All of them in the order of the file, each once.
+    /// All of them in the order of the file.
     pub fn into_sorted(mut self) -> Vec<Diagnostic> {
         self.list.sort_by_key(|diagnostic| (diagnostic.span, diagnostic.severity));
-        self.list.dedup();
         self.list
     }
 }

@@ -62,6 +62,19 @@ impl<T> Spanned<T> {
     }
 }
 
+impl Spanned<String> {
+    /// The place of a part of the text. A text with escapes does not read as it is written, and is given whole.
+    pub fn part(&self, range: std::ops::Range<usize>) -> Span {
+        let width = self.span.range().len();
+        let start = self.span.start as usize;
+        match width.checked_sub(self.value.len()) {
+            Some(0) => Span::new(start + range.start, start + range.end),
+            Some(2) => Span::new(start + 1 + range.start, start + 1 + range.end),
+            _ => self.span,
+        }
+    }
+}
+
 impl<T> std::ops::Deref for Spanned<T> {
     type Target = T;
 

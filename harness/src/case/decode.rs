@@ -42,6 +42,30 @@ impl<T: Decode> Field for Option<T> {
     }
 }
 
+/// A field that must be there, without which the rest of its table is still worth reading.
+#[derive(Clone, Debug)]
+pub struct Required<T>(pub Option<T>);
+
+impl<T: Decode> Field for Required<T> {
+    fn take(fields: &mut Fields<'_, '_>, key: &'static str, out: &mut Diagnostics) -> Option<Self> {
+        Some(Self(T::take(fields, key, out)))
+    }
+}
+
+impl<T: schemars::JsonSchema> schemars::JsonSchema for Required<T> {
+    fn inline_schema() -> bool {
+        T::inline_schema()
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        T::schema_name()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        T::json_schema(generator)
+    }
+}
+
 /// The fields of one table while they are being taken.
 pub(crate) struct Fields<'a, 'i> {
     entries: Vec<(&'a toml::Spanned<toml::de::DeString<'i>>, &'a Value<'i>)>,
@@ -116,6 +140,10 @@ macro_rules! record {
             /// Where the table stands.
             #[schemars(skip)]
             pub span: $crate::source::Span,
+            /// Whether everything in it could be read. What is not sound was complained about already: an absent
+            /// field may be there in the file, and nothing is to be concluded from its absence.
+            #[schemars(skip)]
+            pub sound: bool,
         }
 
         impl $crate::case::decode::Decode for $name {
@@ -123,10 +151,11 @@ macro_rules! record {
                 value: &$crate::case::decode::Value<'_>,
                 out: &mut $crate::diagnostic::Diagnostics,
             ) -> Option<Self> {
+                let before = out.errors();
                 let mut fields = $crate::case::decode::Fields::new(value, &[$($key),*], out)?;
                 $(let $field = <$ty as $crate::case::decode::Field>::take(&mut fields, $key, out);)*
                 fields.finish(out);
-                Some(Self { $($field: $field?,)* span: value.span().into() })
+                Some(Self { $($field: $field?,)* span: value.span().into(), sound: out.errors() == before })
             }
         }
     };

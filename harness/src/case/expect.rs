@@ -6,7 +6,7 @@ use super::decode::{Decode, Many, Map, Number, Value, mismatch, record};
 use super::matcher::Matcher;
 use super::scalar::{Loss, Time};
 use crate::diagnostic::Diagnostics;
-use crate::source::Spanned;
+use crate::source::{Span, Spanned};
 use crate::words::{Admin, Answer, Cidr, Family, LinkState, NeighState, Outcome, RouteKind, RouteProto, RouteScope};
 
 record! {
@@ -213,14 +213,23 @@ record! {
 
 /// The addresses an interface must have; an empty list means none.
 #[derive(Clone, Debug)]
-pub struct Addresses(pub Vec<Spanned<Cidr>>);
+pub struct Addresses {
+    /// The addresses in the order of the file.
+    pub items: Vec<Spanned<Cidr>>,
+    /// Where the value stands.
+    pub span: Span,
+}
 
 impl Decode for Addresses {
     fn decode(value: &Value<'_>, out: &mut Diagnostics) -> Option<Self> {
+        let span = value.span().into();
         match value.get_ref() {
-            toml::de::DeValue::String(_) => <Spanned<Cidr>>::decode(value, out).map(|one| Self(vec![one])),
+            toml::de::DeValue::String(_) => {
+                <Spanned<Cidr>>::decode(value, out).map(|one| Self { items: vec![one], span })
+            }
             toml::de::DeValue::Array(items) => {
-                Some(Self(items.iter().filter_map(|item| <Spanned<Cidr>>::decode(item, out)).collect()))
+                let items = items.iter().filter_map(|item| <Spanned<Cidr>>::decode(item, out)).collect();
+                Some(Self { items, span })
             }
             _ => {
                 out.push(mismatch(value, "an address with its prefix, or a list of them"));

@@ -8,7 +8,7 @@ pub mod service;
 mod syntax;
 pub mod topology;
 
-use decode::{Decode, List, Map, Number, record};
+use decode::{Decode, List, Map, Number, Required, record};
 use expect::Expect;
 use scalar::Time;
 use topology::{Network, Node};
@@ -25,7 +25,7 @@ record! {
     /// A network case: a topology, and what must hold in it.
     pub struct Case {
         /// One sentence that says what the case proves.
-        title("title"): Spanned<String>,
+        title("title"): Required<Spanned<String>>,
         /// Why, for the reader.
         description("description"): Option<Spanned<String>>,
         /// Words to select cases by.

@@ -1,6 +1,7 @@
 //! What will be done: names resolved, defaults filled in, limits checked, kernel operations in order. Plain data.
 
 mod resolve;
+mod wording;
 
 use std::net::IpAddr;
 use std::time::Duration;

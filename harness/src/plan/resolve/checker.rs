@@ -1,0 +1,155 @@
+//! What resolving a check needs: the lab, and where complaints go.
+
+use std::collections::HashSet;
+
+use super::lab::Lab;
+use crate::diagnostic::{Diagnostic, Diagnostics, suggest};
+use crate::plan::{End, Node, NodeId, Service};
+use crate::source::{Span, Spanned};
+use crate::words::Mac;
+
+/// The lab as the checks of one expectation see it.
+pub(super) struct Checker<'a> {
+    pub lab: &'a Lab,
+    /// The nodes as they stand in the plan.
+    pub nodes: &'a [Node],
+    pub services: &'a [Service],
+    pub out: &'a mut Diagnostics,
+    /// Whether the expectation could be read in full.
+    pub sound: bool,
+}
+
+/// A node that a word names.
+#[derive(Clone, Copy)]
+pub(super) struct Sender {
+    pub node: NodeId,
+    pub span: Span,
+}
+
+impl Checker<'_> {
+    /// Complains about a word that is wrong whatever stands beside it.
+    pub fn say(&mut self, diagnostic: Diagnostic) {
+        self.out.push(diagnostic);
+    }
+
+    /// Complains about what follows from the whole expectation; not where a part of it could not be read.
+    pub fn derive(&mut self, diagnostic: Diagnostic) {
+        if self.sound {
+            self.out.push(diagnostic);
+        }
+    }
+
+    /// The value, or a complaint.
+    pub fn ok<T>(&mut self, result: Result<T, Diagnostic>) -> Option<T> {
+        match result {
+            Ok(value) => Some(value),
+            Err(wrong) => {
+                self.say(wrong);
+                None
+            }
+        }
+    }
+
+    /// Refuses a word that stands twice in a list.
+    pub fn once(&mut self, words: &[Spanned<String>]) {
+        let mut seen = HashSet::new();
+        for word in words {
+            if !seen.insert(&word.value) {
+                self.say(
+                    Diagnostic::error(word.span, format!("`{}` stands twice in this list", **word))
+                        .label("it would be the same check again"),
+                );
+            }
+        }
+    }
+
+    /// The nodes that `from` or `on` names.
+    pub fn senders(&mut self, key: &str, words: &[Spanned<String>], instead: &str) -> Vec<Sender> {
+        self.once(words);
+        let found = words.iter().filter_map(|word| self.sender(key, word, instead));
+        found.collect()
+    }
+
+    fn sender(&mut self, key: &str, word: &Spanned<String>, instead: &str) -> Option<Sender> {
+        if let Some((node, _)) = word.split_once('.')
+            && self.lab.find(node).is_some()
+        {
+            self.say(
+                Diagnostic::error(word.span, format!("`{key}` is a node here, not an interface"))
+                    .label(format!("did you mean `{node}`?"))
+                    .help(instead),
+            );
+            return None;
+        }
+        if word.parse::<std::net::IpAddr>().is_ok() {
+            self.say(
+                Diagnostic::error(word.span, format!("`{key}` is a node here, not an address"))
+                    .label(suggest(
+                        word,
+                        self.lab.nodes.iter().filter(|node| !node.switch).map(|node| node.name.as_str()),
+                    ))
+                    .help(instead),
+            );
+            return None;
+        }
+        let node = self.lab.machine(word, word.span);
+        let node = self.ok(node)?;
+        Some(Sender { node, span: word.span })
+    }
+
+    /// The interface that a `NODE.INTERFACE` names.
+    pub fn end(&mut self, word: &Spanned<String>) -> Option<End> {
+        let Some((name, interface)) = word.split_once('.') else {
+            let found = self.lab.machine(word, word.span);
+            let node = self.ok(found)?;
+            let wrong = Diagnostic::error(word.span, format!("`{}` is a node, not an interface", **word));
+            let wires: Vec<String> = self.wires(node).map(|end| self.lab.end_name(end)).collect();
+            let names: Vec<&str> = wires.iter().map(String::as_str).collect();
+            self.say(match &*names {
+                [] => wrong.label("`NODE.INTERFACE` is expected"),
+                [one] => wrong.label(format!("did you mean `{one}`?")),
+                several => wrong.label(format!("one of {}", crate::diagnostic::quoted(several))),
+            });
+            return None;
+        };
+        let node = self.lab.machine(name, word.part(0..name.len()));
+        let node = self.ok(node)?;
+        self.interface(node, interface, word.part(name.len() + 1..word.len()))
+    }
+
+    /// The interface of a node that a word names.
+    pub fn interface(&mut self, node: NodeId, name: &str, span: Span) -> Option<End> {
+        let draft = &self.lab.nodes[node];
+        match draft.interface(name) {
+            Some(interface) => Some(End { node, interface }),
+            None => {
+                let unknown = draft.unknown_interface(name, span);
+                if draft.sound {
+                    self.say(unknown);
+                }
+                None
+            }
+        }
+    }
+
+    /// The interfaces of a node without `lo`.
+    pub fn wires(&self, node: NodeId) -> impl Iterator<Item = End> + use<> {
+        (1..self.lab.nodes[node].interfaces.len()).map(move |interface| End { node, interface })
+    }
+
+    /// A MAC address, written out or as `NODE.INTERFACE`, with its words.
+    pub fn mac(&mut self, word: &Spanned<String>) -> Option<(Mac, String)> {
+        if word.contains(':') {
+            let mac = <Mac as crate::case::decode::Scalar>::parse(word).map_err(|wrong| wrong.at(word.span));
+            return self.ok(mac).map(|mac| (mac, word.value.clone()));
+        }
+        let end = self.end(word)?;
+        let Some(mac) = self.nodes[end.node].interfaces[end.interface].mac else {
+            self.say(
+                Diagnostic::error(word.span, "`lo` has no MAC address").label("an interface with a cable is expected"),
+            );
+            return None;
+        };
+        Some((mac, word.value.clone()))
+    }
+}

@@ -1,0 +1,201 @@
+//! What must hold: each expectation as written becomes one for every combination of its ends.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::checker::Checker;
+use super::lab::Lab;
+use super::{outcomes, route_check, solicit, state, traffic};
+use crate::case::CaseList;
+use crate::case::expect::Expect;
+use crate::diagnostic::{Diagnostic, Diagnostics, quoted};
+use crate::plan::{Check, Expectation, Node, Service};
+use crate::source::{Span, Spanned};
+use crate::words::{Answer, Family, Transport};
+
+/// The words of all checks.
+const CHECKS: [&str; 9] = ["ping", "tcp", "udp", "http", "arp", "ndp", "neigh", "route", "link"];
+
+/// The most expectations of a case, counted after lists are written out: all pairs of three hundred nodes.
+const MOST: usize = 100_000;
+
+/// The topology as it is resolved, for the expectations to refer to.
+pub(super) struct Built<'a> {
+    pub lab: &'a Lab,
+    pub nodes: &'a [Node],
+    pub services: &'a [Service],
+    pub timeout: Duration,
+}
+
+/// Resolves every expectation.
+pub(super) fn resolve(built: &Built<'_>, written: Option<CaseList<Expect>>, out: &mut Diagnostics) -> Vec<Expectation> {
+    let help = "such as `[[expect]]` and below it `ping = { from = \"red\", to = \"blue\" }`";
+    let nothing = |span| {
+        Diagnostic::error(span, "this case expects nothing")
+            .label("a case without expectations proves nothing")
+            .help(help)
+    };
+    let Some(written) = written else {
+        out.push(nothing(Span::default()));
+        return Vec::new();
+    };
+    if written.written == 0 {
+        out.push(nothing(written.span));
+    }
+    let mut expectations = Vec::new();
+    for expect in written.items {
+        if too_many(&expect, expectations.len(), out) {
+            break;
+        }
+        resolve_one(built, expect, &mut expectations, out);
+    }
+    refuse_equal_names(&expectations, out);
+    expectations
+}
+
+/// Refuses lists whose combinations nobody would wait for, before they are written out.
+fn too_many(expect: &Expect, already: usize, out: &mut Diagnostics) -> bool {
+    let ends = |from: usize, to: usize| from.saturating_mul(to).saturating_mul(2);
+    let count = [
+        expect.ping.as_ref().map(|ping| ends(ping.from.items.len(), ping.to.items.len())),
+        expect.tcp.as_ref().map(|tcp| ends(tcp.from.items.len(), tcp.to.items.len())),
+        expect.udp.as_ref().map(|udp| ends(udp.from.items.len(), udp.to.items.len())),
+        expect.arp.as_ref().map(|arp| ends(arp.from.items.len(), arp.to.items.len())),
+        expect.ndp.as_ref().map(|ndp| ends(ndp.from.items.len(), ndp.to.items.len())),
+        expect.neigh.as_ref().map(|neigh| ends(neigh.on.items.len(), neigh.to.items.len())),
+    ]
+    .into_iter()
+    .flatten()
+    .max()
+    .unwrap_or(0);
+    let over = already + count / 2 > MOST;
+    if over {
+        out.push(
+            Diagnostic::error(expect.span, format!("more than {MOST} checks in one case"))
+                .label("the lists here multiply")
+                .help("split the case into several files: they run in parallel"),
+        );
+    }
+    over
+}
+
+fn resolve_one(built: &Built<'_>, written: Expect, expectations: &mut Vec<Expectation>, out: &mut Diagnostics) {
+    let Expect { name, within, holds_for, ping, tcp, udp, http, arp, ndp, neigh, route, link, span, sound } = written;
+    let places = [
+        ping.as_ref().map(|check| check.span),
+        tcp.as_ref().map(|check| check.span),
+        udp.as_ref().map(|check| check.span),
+        http.as_ref().map(|check| check.span),
+        arp.as_ref().map(|check| check.span),
+        ndp.as_ref().map(|check| check.span),
+        neigh.as_ref().map(|check| check.span),
+        route.as_ref().map(|check| check.span),
+        link.as_ref().map(|check| check.span),
+    ];
+    let given: Vec<(&str, Span)> =
+        CHECKS.into_iter().zip(places).filter_map(|(word, place)| place.map(|place| (word, place))).collect();
+    if sound {
+        out.extend(not_one_check(&given, span));
+    }
+    let mut checker = Checker { lab: built.lab, nodes: built.nodes, services: built.services, out, sound };
+    let mut checks = Vec::new();
+    checks.extend(ping.into_iter().flat_map(|written| traffic::ping(&mut checker, written)));
+    checks.extend(tcp.into_iter().flat_map(|written| traffic::transfer(&mut checker, Transport::Tcp, written)));
+    checks.extend(udp.into_iter().flat_map(|written| traffic::transfer(&mut checker, Transport::Udp, written)));
+    checks.extend(http.into_iter().flat_map(|written| traffic::http(&mut checker, written)));
+    checks.extend(arp.into_iter().flat_map(|written| solicit::resolve(&mut checker, Family::Ipv4, written)));
+    checks.extend(ndp.into_iter().flat_map(|written| solicit::resolve(&mut checker, Family::Ipv6, written)));
+    checks.extend(neigh.into_iter().flat_map(|written| state::neigh(&mut checker, written)));
+    checks.extend(route.into_iter().flat_map(|written| route_check::resolve(&mut checker, written)));
+    checks.extend(link.into_iter().flat_map(|written| state::link(&mut checker, written)));
+    let place = given.first().map_or(span, |(_, place)| *place);
+    check_name(name.as_ref(), out);
+    check_time(
+        built.timeout,
+        within.map(|time| time.map(|time| time.0)),
+        holds_for.map(|time| time.map(|time| time.0)),
+        out,
+    );
+    let several = checks.len() > 1;
+    for check in checks {
+        let words = check.words(built.nodes);
+        let name = match &name {
+            Some(name) if several => format!("{} / {words}", **name),
+            Some(name) => name.value.clone(),
+            None => words,
+        };
+        let within = within.map_or_else(|| default_within(&check), |within| within.0);
+        let holds_for = holds_for.map_or(Duration::ZERO, |time| time.0);
+        expectations.push(Expectation { name, check, within, holds_for, span: place });
+    }
+}
+
+fn not_one_check(given: &[(&str, Span)], span: Span) -> Option<Diagnostic> {
+    match *given {
+        [] => {
+            Some(Diagnostic::error(span, "this expectation has no check").label(format!("one of {}", quoted(&CHECKS))))
+        }
+        [(first, place), (second, again), ..] => Some(
+            Diagnostic::error(again, format!("two checks in one expectation, `{first}` and `{second}`"))
+                .label("the second check")
+                .related(place, "the first")
+                .help("write `[[expect]]` above the second"),
+        ),
+        [_] => None,
+    }
+}
+
+fn check_name(name: Option<&Spanned<String>>, out: &mut Diagnostics) {
+    if let Some(name) = name.filter(|name| name.trim().is_empty() || name.chars().any(char::is_control)) {
+        out.push(
+            Diagnostic::error(name.span, "this is not a name")
+                .label("one line of text is expected")
+                .help("leave `name` out to have the expectation called by its words"),
+        );
+    }
+}
+
+fn check_time(
+    timeout: Duration,
+    within: Option<Spanned<Duration>>,
+    holds_for: Option<Spanned<Duration>>,
+    out: &mut Diagnostics,
+) {
+    let total = within.map_or(Duration::ZERO, |time| time.value) + holds_for.map_or(Duration::ZERO, |time| time.value);
+    let Some(last) = holds_for.or(within) else { return };
+    if total >= timeout {
+        out.push(
+            Diagnostic::error(last.span, format!("this cannot end within the case's timeout of {timeout:?}"))
+                .label("too long")
+                .help(format!("write `timeout = \"{}s\"` at the top of the file", total.as_secs() + 10)),
+        );
+    }
+}
+
+/// How long the first match may take when the case does not say.
+fn default_within(check: &Check) -> Duration {
+    match check {
+        Check::Ping(ping) => outcomes::within(&ping.outcome),
+        Check::Tcp(transfer) | Check::Udp(transfer) => outcomes::within(&transfer.outcome),
+        Check::Http(http) => outcomes::within(&http.connection.outcome),
+        Check::Arp(solicit) | Check::Ndp(solicit) => {
+            if solicit.outcome.contains(&Answer::Silent) {
+                Duration::ZERO
+            } else {
+                Duration::from_secs(1)
+            }
+        }
+        Check::Neigh(_) | Check::Route(_) | Check::Link(_) => Duration::ZERO,
+    }
+}
+
+fn refuse_equal_names(expectations: &[Expectation], out: &mut Diagnostics) {
+    let mut names: HashMap<&str, Span> = HashMap::new();
+    for expectation in expectations {
+        let Some(first) = names.insert(&expectation.name, expectation.span) else { continue };
+        let wrong = Diagnostic::error(expectation.span, format!("two expectations are called `{}`", expectation.name))
+            .label("the same name again")
+            .help("add `name = \"...\"` to one of them: reports tell expectations apart by their names");
+        out.push(if first == expectation.span { wrong } else { wrong.related(first, "first here") });
+    }
+}

@@ -1,0 +1,261 @@
+//! The lab while it is being put together: what later steps of resolving look names and addresses up in.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use crate::diagnostic::{Diagnostic, suggest};
+use crate::plan::{End, InterfaceId, InterfaceKind, Node, NodeId, Route, Sysctl};
+use crate::source::{Span, Spanned};
+use crate::words::{Cidr, Family, Mac};
+
+/// The nodes so far.
+#[derive(Default)]
+pub(super) struct Lab {
+    /// The machines in the order of the file, then the switches.
+    pub nodes: Vec<Draft>,
+    by_name: HashMap<String, NodeId>,
+    holders: HashMap<IpAddr, Vec<End>>,
+}
+
+/// A node so far.
+pub(super) struct Draft {
+    pub name: Spanned<String>,
+    pub switch: bool,
+    pub interfaces: Vec<DraftInterface>,
+    pub routes: Vec<Route>,
+    pub forward_ipv4: bool,
+    pub forward_ipv6: bool,
+    pub sysctls: Vec<Sysctl>,
+    /// Whether all of it could be read and made sense; if not, nothing is to be concluded from what it lacks.
+    pub sound: bool,
+}
+
+/// An interface so far.
+pub(super) struct DraftInterface {
+    pub name: Spanned<String>,
+    /// Not known before all cables are plugged in.
+    pub kind: Option<InterfaceKind>,
+    pub peer: Option<Spanned<String>>,
+    pub ports: Vec<Spanned<String>>,
+    pub mac: Option<Spanned<Mac>>,
+    pub mtu: Option<Spanned<u32>>,
+    pub up: bool,
+    pub link_local: bool,
+    pub addresses: Vec<Spanned<Cidr>>,
+    pub master: Option<InterfaceId>,
+    pub span: Span,
+    pub sound: bool,
+}
+
+impl DraftInterface {
+    /// An interface about which nothing is said but its name.
+    pub fn new(name: Spanned<String>, kind: Option<InterfaceKind>) -> Self {
+        let span = name.span;
+        Self {
+            name,
+            kind,
+            peer: None,
+            ports: Vec::new(),
+            mac: None,
+            mtu: None,
+            up: true,
+            link_local: false,
+            addresses: Vec::new(),
+            master: None,
+            span,
+            sound: true,
+        }
+    }
+
+    /// Whether the kernel makes IPv6 addresses of its own for it, or may be given some.
+    pub fn ipv6(&self) -> bool {
+        self.kind == Some(InterfaceKind::Loopback)
+            || self.link_local
+            || self.addresses.iter().any(|cidr| cidr.address.is_ipv6())
+    }
+
+    /// Whether an address lies in one of its networks.
+    pub fn reaches(&self, address: IpAddr) -> bool {
+        (is_link_local(address) && self.ipv6()) || self.addresses.iter().any(|cidr| cidr.contains(address))
+    }
+}
+
+impl Draft {
+    /// A node with nothing but `lo`.
+    pub fn new(name: Spanned<String>) -> Self {
+        let lo = DraftInterface::new(Spanned::new("lo".to_owned(), name.span), Some(InterfaceKind::Loopback));
+        Self {
+            name,
+            switch: false,
+            interfaces: vec![lo],
+            routes: Vec::new(),
+            forward_ipv4: false,
+            forward_ipv6: false,
+            sysctls: Vec::new(),
+            sound: true,
+        }
+    }
+
+    /// The interface of a name.
+    pub fn interface(&self, name: &str) -> Option<InterfaceId> {
+        self.interfaces.iter().position(|interface| *interface.name == name)
+    }
+
+    /// The names of all interfaces.
+    pub fn interface_names(&self) -> impl Iterator<Item = &str> {
+        self.interfaces.iter().map(|interface| interface.name.as_str())
+    }
+
+    /// That there is no interface of a name.
+    pub fn unknown_interface(&self, name: &str, span: Span) -> Diagnostic {
+        Diagnostic::error(span, format!("`{}` has no interface `{name}`", *self.name))
+            .label(suggest(name, self.interface_names()))
+    }
+
+    /// Whether an address is one of its own, the loopback network included.
+    pub fn owns(&self, address: IpAddr) -> bool {
+        address.is_loopback() || self.addresses().any(|(_, own)| own.address == address)
+    }
+
+    /// All its addresses but the two of `lo` that every node has.
+    pub fn addresses(&self) -> impl Iterator<Item = (InterfaceId, Cidr)> {
+        let interfaces = self.interfaces.iter().enumerate();
+        interfaces.flat_map(|(at, interface)| interface.addresses.iter().map(move |cidr| (at, cidr.value)))
+    }
+
+    /// The addresses that others can use without saying an interface, in one family.
+    pub fn plain_addresses(&self, family: Family) -> impl Iterator<Item = (InterfaceId, IpAddr)> {
+        self.addresses()
+            .map(|(at, cidr)| (at, cidr.address))
+            .filter(move |(_, address)| Family::of(*address) == family && !is_link_local(*address))
+    }
+
+    /// Whether it can ever put a packet on a wire.
+    pub fn has_wire(&self) -> bool {
+        self.interfaces.len() > 1
+    }
+
+    /// Whether it forwards a family.
+    pub fn forwards(&self, family: Family) -> bool {
+        match family {
+            Family::Ipv4 => self.forward_ipv4,
+            Family::Ipv6 => self.forward_ipv6,
+        }
+    }
+}
+
+impl Lab {
+    /// Adds a node, and gives its place. A second node of the same name is not found by it.
+    pub fn add(&mut self, node: Draft) -> NodeId {
+        let id = self.nodes.len();
+        self.by_name.entry(node.name.value.clone()).or_insert(id);
+        self.nodes.push(node);
+        id
+    }
+
+    /// Notes that some network could not be laid: which addresses a node has is not known then.
+    pub fn unsettle(&mut self) {
+        self.nodes.iter_mut().for_each(|node| node.sound = false);
+    }
+
+    /// The node or switch of a name.
+    pub fn find(&self, name: &str) -> Option<NodeId> {
+        self.by_name.get(name).copied()
+    }
+
+    /// The machine that a word names, or what is wrong with the word.
+    pub fn machine(&self, name: &str, span: Span) -> Result<NodeId, Diagnostic> {
+        match self.find(name) {
+            Some(node) if self.nodes[node].switch => {
+                Err(Diagnostic::error(span, format!("`{name}` is a network, not a node"))
+                    .label("a node is expected here")
+                    .help(format!("a node gets onto a network by standing in its `members`: `[networks.{name}]`")))
+            }
+            Some(node) => Ok(node),
+            None => Err(Diagnostic::error(span, format!("unknown node `{name}`")).label(self.suggest_machine(name))),
+        }
+    }
+
+    /// A machine's name near a word, or the list of machines.
+    fn suggest_machine(&self, name: &str) -> String {
+        let known = suggest(name, self.nodes.iter().filter(|node| !node.switch).map(|node| node.name.as_str()));
+        if known.is_empty() { "this case has no nodes".to_owned() } else { known }
+    }
+
+    /// The interface at an end.
+    pub fn at(&self, end: End) -> &DraftInterface {
+        &self.nodes[end.node].interfaces[end.interface]
+    }
+
+    /// The interface at an end.
+    pub fn at_mut(&mut self, end: End) -> &mut DraftInterface {
+        &mut self.nodes[end.node].interfaces[end.interface]
+    }
+
+    /// `NODE.INTERFACE`.
+    pub fn end_name(&self, end: End) -> String {
+        format!("{}.{}", *self.nodes[end.node].name, *self.at(end).name)
+    }
+
+    /// Every interface of every node.
+    pub fn ends(&self) -> impl Iterator<Item = End> {
+        let nodes = self.nodes.iter().enumerate();
+        nodes.flat_map(|(node, draft)| (0..draft.interfaces.len()).map(move |interface| End { node, interface }))
+    }
+
+    /// Notes who holds which address, once all addresses are given out.
+    pub fn index_addresses(&mut self) {
+        for (node, draft) in self.nodes.iter().enumerate() {
+            for (interface, cidr) in draft.addresses() {
+                self.holders.entry(cidr.address).or_default().push(End { node, interface });
+            }
+        }
+    }
+
+    /// The interface that holds an address, seen from a node: its own before that of another.
+    pub fn owner(&self, from: NodeId, address: IpAddr) -> Option<End> {
+        if address.is_loopback() {
+            return Some(End { node: from, interface: 0 });
+        }
+        let holders = self.holders.get(&address)?;
+        holders.iter().find(|end| end.node == from).or_else(|| holders.first()).copied()
+    }
+
+    /// The nodes as they stand in the plan, each interface with its MAC address.
+    pub fn finish(&self) -> Vec<Node> {
+        let macs = super::macs::assign(self);
+        self.nodes.iter().zip(macs).map(|(draft, macs)| finish_node(draft, macs)).collect()
+    }
+}
+
+fn finish_node(draft: &Draft, macs: Vec<Option<Mac>>) -> Node {
+    let interfaces = draft.interfaces.iter().zip(macs).map(|(interface, mac)| crate::plan::Interface {
+        name: interface.name.value.clone(),
+        // Only an interface that was complained about has no kind, and then there is no plan.
+        kind: interface.kind.unwrap_or(InterfaceKind::Bridge),
+        mac,
+        mtu: interface.mtu.map(|mtu| mtu.value),
+        up: interface.up,
+        ipv6: interface.ipv6(),
+        addresses: interface.addresses.iter().map(|cidr| cidr.value).collect(),
+        master: interface.master,
+        span: interface.span,
+    });
+    Node {
+        name: draft.name.value.clone(),
+        switch: draft.switch,
+        interfaces: interfaces.collect(),
+        routes: draft.routes.clone(),
+        forward_ipv4: draft.forward_ipv4,
+        forward_ipv6: draft.forward_ipv6,
+        sysctls: draft.sysctls.clone(),
+    }
+}
+
+/// Whether an address means something only together with an interface (fe80::/10, RFC 4291 section 2.5.6).
+pub(super) fn is_link_local(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(_) => false,
+        IpAddr::V6(address) => address.is_unicast_link_local(),
+    }
+}

@@ -1,0 +1,116 @@
+//! From what was written to what will be done.
+//!
+//! Pure: nothing is asked of the machine. A mistake is reported where it stands and left out, and resolving goes on,
+//! so that one run shows all of them; what merely follows from an earlier mistake is not said (`sound`).
+
+mod checker;
+mod endpoint;
+mod expectations;
+mod http;
+mod lab;
+mod links;
+mod macs;
+mod names;
+mod needs;
+mod networks;
+mod nodes;
+mod operations;
+mod outcomes;
+mod ports;
+mod route_check;
+mod routes;
+mod services;
+mod solicit;
+mod state;
+mod subnet;
+mod sysctls;
+mod targets;
+#[cfg(test)]
+mod tests;
+mod traffic;
+mod warnings;
+
+use std::time::Duration;
+
+use super::{Plan, Service};
+use crate::case::scalar::Time;
+use crate::case::topology::{Network, Node};
+use crate::case::{Case, CaseMap};
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::source::{Span, Spanned};
+use lab::Lab;
+
+/// How long a case may take when it does not say.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long nothing must be heard before it counts as silence, when the case does not say.
+const SILENCE: Duration = Duration::from_secs(1);
+
+/// What `silence` may be. Below, an answer of a busy machine is missed; above, nobody would wait.
+const SILENCES: std::ops::RangeInclusive<Duration> = Duration::from_millis(50)..=Duration::from_secs(60);
+
+/// Resolves a case. Every mistake and every doubt goes to `out`; there is a plan only when there is no error.
+pub fn resolve(case: Case, out: &mut Diagnostics) -> Option<Plan> {
+    let Case { title, description: _, tags: _, timeout, silence, needs, nodes, networks, expect, span: _, sound: _ } =
+        case;
+    let title = title.0;
+    if let Some(title) = title.as_ref().filter(|title| title.trim().is_empty() || title.chars().any(char::is_control)) {
+        out.push(
+            Diagnostic::error(title.span, "this is not a title").label("one sentence that says what the case proves"),
+        );
+    }
+    let (timeout, silence) = times(timeout, silence, out);
+    let (lab, services) = build(nodes, networks, out);
+    let nodes = lab.finish();
+    let built = expectations::Built { lab: &lab, nodes: &nodes, services: &services, timeout };
+    let expectations = expectations::resolve(&built, expect, out);
+    let needs = needs::resolve(needs, &lab, &services, out);
+    if out.has_errors() {
+        return None;
+    }
+    let operations = operations::order(&lab);
+    Some(Plan { title: title?.value, timeout, silence, nodes, operations, services, expectations, needs })
+}
+
+/// The topology, in the order in which one thing needs another: interfaces, cables, addresses, and what names them.
+fn build(
+    nodes: Option<CaseMap<Node>>,
+    networks: Option<CaseMap<Network>>,
+    out: &mut Diagnostics,
+) -> (Lab, Vec<Service>) {
+    let mut lab = Lab::default();
+    let rests = nodes::declare(&mut lab, nodes.unwrap_or_default(), out);
+    links::plug(&mut lab, out);
+    let laid = networks::declare(&mut lab, networks.unwrap_or_default(), out);
+    let mut services = Vec::new();
+    for nodes::Rest { node, routes, forwarding, sysctls, services: written } in rests {
+        sysctls::add(&mut lab, node, forwarding, sysctls.unwrap_or_default(), out);
+        if let Some(routes) = routes {
+            routes::add_listed(&mut lab, node, routes, out);
+        }
+        services.extend(services::resolve(&lab, node, written.unwrap_or_default(), out));
+    }
+    routes::add_defaults(&mut lab, laid.defaults, out);
+    lab.index_addresses();
+    warnings::look(&lab, &laid.gateways, out);
+    (lab, services)
+}
+
+fn times(
+    timeout: Option<Spanned<Time>>,
+    silence: Option<Spanned<Time>>,
+    out: &mut Diagnostics,
+) -> (Duration, Duration) {
+    if let Some(silence) = silence.filter(|silence| !SILENCES.contains(&silence.0)) {
+        out.push(Diagnostic::error(silence.span, "`silence` is out of its limits").label("from \"50ms\" to \"60s\""));
+    }
+    let (until, quiet) = (timeout.map_or(TIMEOUT, |time| time.0), silence.map_or(SILENCE, |time| time.0));
+    let place: Option<Span> = timeout.map(|time| time.span).or(silence.map(|time| time.span));
+    if let Some(place) = place.filter(|_| until <= quiet) {
+        out.push(
+            Diagnostic::error(place, format!("the timeout ({until:?}) ends before silence is known ({quiet:?})"))
+                .label("`timeout` must be longer than `silence`"),
+        );
+    }
+    (until, quiet)
+}

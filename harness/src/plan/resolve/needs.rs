@@ -1,0 +1,56 @@
+//! What the machine must have.
+
+use super::lab::Lab;
+use crate::case::CaseList;
+use crate::diagnostic::{Diagnostic, Diagnostics, suggest};
+use crate::plan::{Need, Service, ServiceKind};
+use crate::source::Spanned;
+
+/// The needs that the case states, and those that follow from what it says.
+pub(super) fn resolve(
+    written: Option<CaseList<Spanned<String>>>,
+    lab: &Lab,
+    services: &[Service],
+    out: &mut Diagnostics,
+) -> Vec<Need> {
+    let mut needs: Vec<Need> = Vec::new();
+    let mut add = |need: Need| {
+        if !needs.contains(&need) {
+            needs.push(need);
+        }
+    };
+    for word in written.map(|written| written.items).unwrap_or_default() {
+        match read(&word) {
+            Ok(need) => add(need),
+            Err(wrong) => out.push(wrong),
+        }
+    }
+    for service in services {
+        if let ServiceKind::Command { run, .. } = &service.kind {
+            run.first().into_iter().for_each(|program| add(Need::Program(program.clone())));
+        }
+    }
+    if lab.ends().any(|end| end.interface > 0 && lab.at(end).ipv6()) {
+        add(Need::Ipv6);
+    }
+    needs
+}
+
+fn read(word: &Spanned<String>) -> Result<Need, Diagnostic> {
+    let (kind, name) = word.split_once(':').map_or((word.as_str(), None), |(kind, name)| (kind, Some(name.trim())));
+    match (kind, name) {
+        ("ipv6", None) => Ok(Need::Ipv6),
+        ("link", Some(name)) if !name.is_empty() => Ok(Need::Link(name.to_owned())),
+        ("program", Some(name)) if !name.is_empty() => Ok(Need::Program(name.to_owned())),
+        ("link", _) => {
+            Err(Diagnostic::error(word.span, "which kind of link is needed?").label("such as \"link:vxlan\""))
+        }
+        ("program", _) => {
+            Err(Diagnostic::error(word.span, "which program is needed?").label("such as \"program:nginx\""))
+        }
+        _ => {
+            let known = suggest(kind, ["ipv6", "link:KIND", "program:NAME"]);
+            Err(Diagnostic::error(word.span, format!("unknown need `{}`", **word)).label(known))
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! The machines, and the interfaces that they declare.
+
+use std::net::IpAddr;
+
+use super::lab::{Draft, DraftInterface, Lab};
+use super::names;
+use crate::case::scalar::SysctlValue;
+use crate::case::service::Service;
+use crate::case::topology::{Bridge, Interface, Node, Route, Veth};
+use crate::case::{CaseList, CaseMap, Many};
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::plan::{InterfaceKind, NodeId};
+use crate::source::{Span, Spanned};
+use crate::words::{Cidr, Family, Ipv6Mode};
+
+/// What is said of a node beside its interfaces; it is resolved once all interfaces and addresses are known.
+pub(super) struct Rest {
+    pub node: NodeId,
+    pub routes: Option<CaseList<Route>>,
+    pub forwarding: Option<Span>,
+    pub sysctls: Option<CaseMap<Spanned<SysctlValue>>>,
+    pub services: Option<CaseMap<Service>>,
+}
+
+/// The most nodes a case may have: as many as two bytes of the automatic MAC addresses tell apart.
+const MOST_NODES: usize = 4096;
+
+/// Adds every machine with the interfaces that it declares.
+pub(super) fn declare(lab: &mut Lab, nodes: CaseMap<Node>, out: &mut Diagnostics) -> Vec<Rest> {
+    let mut rests = Vec::new();
+    if nodes.entries.len() > MOST_NODES {
+        let count = nodes.entries.len();
+        out.push(
+            Diagnostic::error(nodes.span, format!("this case has {count} nodes"))
+                .label(format!("at most {MOST_NODES}")),
+        );
+        return rests;
+    }
+    for (name, node) in nodes.entries {
+        let wrong = names::check_node("node", &name);
+        let mut draft = Draft::new(name);
+        draft.sound = wrong.is_none() && node.as_ref().is_some_and(|node| node.sound);
+        wrong.into_iter().for_each(|wrong| out.push(wrong));
+        let Some(Node { interfaces, routes, forwarding, sysctls, services, span: _, sound: _ }) = node else {
+            lab.add(draft);
+            continue;
+        };
+        if let Some(forwarding) = &forwarding {
+            draft.forward_ipv4 = forwarding.forwards(Family::Ipv4);
+            draft.forward_ipv6 = forwarding.forwards(Family::Ipv6);
+        }
+        for (name, interface) in interfaces.unwrap_or_default().entries {
+            declare_interface(&mut draft, name, interface, out);
+        }
+        let node = lab.add(draft);
+        rests.push(Rest { node, routes, forwarding: forwarding.map(|forwarding| forwarding.span), sysctls, services });
+    }
+    rests
+}
+
+fn declare_interface(draft: &mut Draft, name: Spanned<String>, written: Option<Interface>, out: &mut Diagnostics) {
+    if let Some(wrong) = names::check_interface(&name, name.span) {
+        out.push(wrong);
+        draft.sound = false;
+    }
+    let loopback = *name == "lo";
+    let mut interface = DraftInterface::new(name, None);
+    match written {
+        Some(written) => fill(&mut interface, written, loopback, out),
+        None => interface.sound = false,
+    }
+    draft.sound &= interface.sound;
+    if loopback {
+        interface.kind = Some(InterfaceKind::Loopback);
+        draft.interfaces[0] = interface;
+    } else {
+        draft.interfaces.push(interface);
+    }
+}
+
+fn fill(draft: &mut DraftInterface, written: Interface, loopback: bool, out: &mut Diagnostics) {
+    let before = out.errors();
+    let Interface { veth, bridge, address, mac, mtu, up, ipv6, span: _, sound } = written;
+    if loopback {
+        refuse_on_loopback(
+            [
+                ("veth", veth.as_ref().map(|veth| veth.span)),
+                ("bridge", bridge.as_ref().map(|bridge| bridge.span)),
+                ("mac", mac.map(|mac| mac.span)),
+                ("ipv6", ipv6.map(|ipv6| ipv6.span)),
+            ],
+            out,
+        );
+    } else if let (Some(veth), Some(bridge)) = (&veth, &bridge) {
+        out.push(
+            Diagnostic::error(bridge.span, format!("`{}` is a veth and a bridge", *draft.name))
+                .label("an interface is one of the two")
+                .related(veth.span, "a veth here")
+                .help("to plug a cable into a bridge, name the cable's end in the bridge's `ports`"),
+        );
+    }
+    if let Some(Veth { peer, span: _, sound: _ }) = veth {
+        draft.peer = Some(peer);
+    } else if let Some(Bridge { ports, span: _, sound: _ }) = bridge {
+        draft.kind = Some(InterfaceKind::Bridge);
+        draft.ports = ports.map(|ports| ports.items).unwrap_or_default();
+    }
+    draft.addresses = address.map(|address| addresses(address, loopback, out)).unwrap_or_default();
+    draft.mac = mac;
+    draft.mtu = mtu.map(|mtu| mtu.map(|mtu| mtu.0));
+    draft.up = up.is_none_or(|up| up.value);
+    draft.link_local = ipv6.is_some_and(|ipv6| match ipv6.value {
+        Ipv6Mode::LinkLocal => true,
+    });
+    check_mtu(draft, out);
+    draft.sound = sound && out.errors() == before;
+}
+
+fn refuse_on_loopback(given: [(&str, Option<Span>); 4], out: &mut Diagnostics) {
+    for (key, span) in given {
+        if let Some(span) = span {
+            out.push(
+                Diagnostic::error(span, format!("`lo` takes no `{key}`"))
+                    .label("every node has its `lo`, which ends in the node itself")
+                    .help("`lo` takes `address`, `mtu` and `up`"),
+            );
+        }
+    }
+}
+
+/// The kernel turns IPv6 off below its smallest MTU (RFC 8200, section 5), and then refuses the address.
+fn check_mtu(draft: &DraftInterface, out: &mut Diagnostics) {
+    const SMALLEST: u32 = 1280;
+    if let Some(mtu) = draft.mtu.filter(|mtu| mtu.value < SMALLEST && (draft.ipv6() || *draft.name == "lo")) {
+        out.push(
+            Diagnostic::error(
+                mtu.span,
+                format!("`{}` speaks IPv6, which needs an MTU of at least {SMALLEST}", *draft.name),
+            )
+            .label(format!("write {SMALLEST} or more, or leave IPv6 out")),
+        );
+    }
+}
+
+/// The addresses of an interface without those that the kernel would refuse.
+fn addresses(written: Many<Spanned<Cidr>>, loopback: bool, out: &mut Diagnostics) -> Vec<Spanned<Cidr>> {
+    let mut kept: Vec<Spanned<Cidr>> = Vec::new();
+    for cidr in written.items {
+        let address = cidr.address;
+        let wrong = |label: &str| {
+            Diagnostic::error(cidr.span, format!("no interface can have the address {address}")).label(label)
+        };
+        if address.is_unspecified() {
+            out.push(wrong("it means \"no address\""));
+        } else if address.is_multicast() {
+            out.push(wrong("it names a group, not one machine"));
+        } else if address == IpAddr::V4(std::net::Ipv4Addr::BROADCAST) {
+            out.push(wrong("it means \"everybody\""));
+        } else if address == IpAddr::V6(std::net::Ipv6Addr::LOCALHOST)
+            || (loopback && address == IpAddr::V4(std::net::Ipv4Addr::LOCALHOST))
+        {
+            out.push(
+                Diagnostic::error(cidr.span, format!("{address} is there already"))
+                    .label("every node's `lo` has it")
+                    .help("leave it out; `interfaces.lo` lists only further addresses"),
+            );
+        } else if let Some(first) = kept.iter().find(|other| other.address == address) {
+            out.push(
+                Diagnostic::error(cidr.span, format!("this interface has {address} already"))
+                    .label("the same address again")
+                    .related(first.span, "first here"),
+            );
+        } else {
+            kept.push(cidr);
+        }
+    }
+    kept
+}

@@ -1,0 +1,200 @@
+//! What runs in the nodes.
+
+use std::net::IpAddr;
+
+use super::lab::{Draft, Lab};
+use super::routes::not_an_address_of;
+use crate::case::service::{CommandService, EchoService, HttpService, Ready as WrittenReady, Service as Written};
+use crate::case::{CaseMap, Many};
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::plan::{NodeId, Ready, Service, ServiceKind};
+use crate::source::{Span, Spanned};
+use crate::words::Transport;
+
+/// The kinds of service.
+const KINDS: &str = "`http`, `tcp`, `udp`, `command`";
+
+/// Resolves the services of a node; gives also the place of each one's port for later messages.
+pub(super) fn resolve(lab: &Lab, node: NodeId, written: CaseMap<Written>, out: &mut Diagnostics) -> Vec<Service> {
+    let mut services: Vec<Service> = Vec::new();
+    for (name, service) in written.entries {
+        if name.trim().is_empty() {
+            out.push(Diagnostic::error(name.span, "this service has no name").label("an empty name"));
+        }
+        let Some(service) = service else { continue };
+        let Some(kind) = kind(&lab.nodes[node], &name, service, out) else { continue };
+        let service = Service { node, name: name.value, kind, span: name.span };
+        if let Some(first) = services.iter().find(|first| clash(&first.kind, &service.kind)) {
+            let port = service.kind.port().map(|port| port.to_string()).unwrap_or_default();
+            out.push(
+                Diagnostic::error(
+                    service.span,
+                    format!("two services of `{}` listen on {port}", *lab.nodes[node].name),
+                )
+                .label(format!("`{}` cannot bind it", service.name))
+                .related(first.span, "taken by this one"),
+            );
+        }
+        services.push(service);
+    }
+    services
+}
+
+fn kind(node: &Draft, name: &Spanned<String>, written: Written, out: &mut Diagnostics) -> Option<ServiceKind> {
+    let Written { http, tcp, udp, command, span: _, sound } = written;
+    let given: Vec<(&str, Span)> = [
+        ("http", http.as_ref().map(|http| http.span)),
+        ("tcp", tcp.as_ref().map(|tcp| tcp.span)),
+        ("udp", udp.as_ref().map(|udp| udp.span)),
+        ("command", command.as_ref().map(|command| command.span)),
+    ]
+    .into_iter()
+    .filter_map(|(word, span)| span.map(|span| (word, span)))
+    .collect();
+    match *given {
+        [] if sound => out.push(
+            Diagnostic::error(name.span, format!("service `{}` has no kind", **name)).label(format!("one of {KINDS}")),
+        ),
+        [(first, place), (second, again), ..] => out.push(
+            Diagnostic::error(again, format!("service `{}` has two kinds, `{first}` and `{second}`", **name))
+                .label("a service is one of them")
+                .related(place, "the first")
+                .help("give the second a name of its own"),
+        ),
+        _ => {}
+    }
+    if let Some(http) = http {
+        return http_kind(node, http, out);
+    }
+    if let Some(tcp) = tcp {
+        return echo_kind(node, Transport::Tcp, tcp, out);
+    }
+    if let Some(udp) = udp {
+        return echo_kind(node, Transport::Udp, udp, out);
+    }
+    command.and_then(|command| command_kind(command, out))
+}
+
+fn http_kind(node: &Draft, written: HttpService, out: &mut Diagnostics) -> Option<ServiceKind> {
+    let HttpService { port, listen, status, headers, body, span: _, sound } = written;
+    let headers = super::http::headers(headers.unwrap_or_default(), out);
+    for (name, place) in &headers {
+        if matches!(&*name.0.to_ascii_lowercase(), "content-length" | "transfer-encoding" | "connection") {
+            out.push(
+                Diagnostic::error(*place, format!("the server sets `{}` itself", name.0))
+                    .label("it follows from the body"),
+            );
+        }
+    }
+    let listen = addresses(node, listen, out);
+    sound.then(|| ServiceKind::Http {
+        port: port.value.u16(),
+        listen,
+        status: status.map_or(200, |status| status.value.u16()),
+        headers: headers.into_iter().map(|(header, _)| header).collect(),
+        body: body.map(|body| body.value).unwrap_or_default(),
+    })
+}
+
+fn echo_kind(node: &Draft, transport: Transport, written: EchoService, out: &mut Diagnostics) -> Option<ServiceKind> {
+    let EchoService { port, listen, span: _, sound } = written;
+    let listen = addresses(node, listen, out);
+    sound.then(|| ServiceKind::Echo { transport, port: port.value.u16(), listen })
+}
+
+fn addresses(node: &Draft, written: Option<Many<Spanned<IpAddr>>>, out: &mut Diagnostics) -> Vec<IpAddr> {
+    let items = written.map(|written| written.items).unwrap_or_default();
+    for address in items.iter().filter(|address| node.sound && !node.owns(address.value)) {
+        let wrong = not_an_address_of(node, *address, "a service listens on an address of its node");
+        out.push(if address.is_unspecified() {
+            wrong.help("leave `listen` out to listen on every address")
+        } else {
+            wrong
+        });
+    }
+    items.into_iter().map(|address| address.value).collect()
+}
+
+fn command_kind(written: CommandService, out: &mut Diagnostics) -> Option<ServiceKind> {
+    let CommandService { run, env, ready, span: _, sound } = written;
+    if run.written == 0 || run.items.first().is_some_and(|program| program.is_empty()) {
+        out.push(
+            Diagnostic::error(run.items.first().map_or(run.span, |program| program.span), "no program to run")
+                .label("the program, then its arguments")
+                .help("such as `run = [\"nginx\", \"-g\", \"daemon off;\"]`"),
+        );
+    }
+    let env: Vec<(Spanned<String>, Spanned<String>)> = env
+        .unwrap_or_default()
+        .entries
+        .into_iter()
+        .filter_map(|(name, value)| value.map(|value| (name, value)))
+        .collect();
+    for (name, _) in env.iter().filter(|(name, _)| name.is_empty() || name.contains('=')) {
+        out.push(
+            Diagnostic::error(name.span, "an environment variable cannot have this name")
+                .label("no `=`, and not empty"),
+        );
+    }
+    for text in run.items.iter().chain(env.iter().flat_map(|(name, value)| [name, value])) {
+        if text.contains('\0') {
+            out.push(
+                Diagnostic::error(text.span, "this text contains a NUL byte").label("a program cannot be given one"),
+            );
+        }
+    }
+    let ready = readiness(ready, out)?;
+    sound.then(|| ServiceKind::Command {
+        run: run.items.into_iter().map(|word| word.value).collect(),
+        env: env.into_iter().map(|(name, value)| (name.value, value.value)).collect(),
+        ready,
+    })
+}
+
+fn readiness(written: WrittenReady, out: &mut Diagnostics) -> Option<Ready> {
+    let WrittenReady { port, output, span, sound } = written;
+    match (port, output) {
+        (Some(port), None) => Some(Ready::Port(port.value)),
+        (None, Some(output)) if output.is_empty() => {
+            out.push(
+                Diagnostic::error(output.span, "an empty text is always there")
+                    .label("what the program prints when it is ready"),
+            );
+            None
+        }
+        (None, Some(output)) => Some(Ready::Output(output.value)),
+        (Some(port), Some(output)) => {
+            out.push(
+                Diagnostic::error(output.span, "two conditions for being ready")
+                    .label("one of `port` and `output`")
+                    .related(port.span, "the first"),
+            );
+            None
+        }
+        (None, None) => {
+            if sound {
+                out.push(
+                    Diagnostic::error(span, "it is not said when the program is ready")
+                        .label("one of `port` and `output`")
+                        .help("such as `ready = { port = \"80/tcp\" }` or `ready = { output = \"listening\" }`"),
+                );
+            }
+            None
+        }
+    }
+}
+
+/// Whether two services of one node want the same port of the same address.
+fn clash(first: &ServiceKind, second: &ServiceKind) -> bool {
+    let (Some(port), Some(other)) = (first.port(), second.port()) else { return false };
+    let (here, there) = (listen(first), listen(second));
+    port == other && (here.is_empty() || there.is_empty() || here.iter().any(|address| there.contains(address)))
+}
+
+/// The addresses that a service listens on; none means all.
+pub(super) fn listen(kind: &ServiceKind) -> &[IpAddr] {
+    match kind {
+        ServiceKind::Http { listen, .. } | ServiceKind::Echo { listen, .. } => listen,
+        ServiceKind::Command { .. } => &[],
+    }
+}

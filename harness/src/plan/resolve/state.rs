@@ -1,0 +1,146 @@
+//! Checks of the kernel's state: `neigh` and `link`.
+
+use super::checker::{Checker, Sender};
+use super::targets::{Aim, Goal, Reach};
+use crate::case::expect::{Addresses, LinkCheck as WrittenLink, Neigh as WrittenNeigh};
+use crate::diagnostic::Diagnostic;
+use crate::plan::{Check, LinkCheck, Neigh, NodeId, Target};
+use crate::source::{Span, Spanned};
+
+/// Resolves `neigh`.
+pub(super) fn neigh(checker: &mut Checker<'_>, written: WrittenNeigh) -> Vec<Check> {
+    let WrittenNeigh { on, to, family, mac, state, present, span: _, sound: _ } = written;
+    checker.once(&on.items);
+    checker.once(&to.items);
+    if let Some(present) = present.filter(|present| !present.value) {
+        let more = [("mac", mac.as_ref().map(|mac| mac.span)), ("state", state.as_ref().map(|state| state.span))];
+        refuse_of_absent(checker, present.span, &more, "an entry");
+    }
+    let mac = mac.and_then(|mac| checker.mac(&mac));
+    let mut places = Vec::new();
+    for word in &on.items {
+        places.extend(place(checker, word));
+    }
+    let mut checks = Vec::new();
+    for word in to.items {
+        let Some(aim) = checker.aim(&word) else { continue };
+        let goal = Goal { words: word.value, span: word.span, aim };
+        for (on, dev) in &places {
+            if aim == Aim::Node(on.node) {
+                continue;
+            }
+            for to in neighbours(checker, *on, &goal, family) {
+                checks.push(Check::Neigh(Neigh {
+                    on: on.node,
+                    dev: dev.clone(),
+                    to,
+                    mac: mac.clone(),
+                    state: state.iter().flat_map(|state| &state.items).map(|state| state.value).collect(),
+                    present: present.is_none_or(|present| present.value),
+                }));
+            }
+        }
+    }
+    checks
+}
+
+/// The addresses of a neighbour; a link-local one is as good as any here, because a table has interfaces.
+fn neighbours(
+    checker: &mut Checker<'_>,
+    on: Sender,
+    goal: &Goal,
+    family: Option<Spanned<crate::words::Family>>,
+) -> Vec<Target> {
+    match goal.aim {
+        Aim::Address(address) => checker.literal(on.node, goal, address, family).into_iter().collect(),
+        Aim::Node(_) | Aim::Interface(_) => checker.targets(on, goal, Reach { narrow: family, positive: false }),
+    }
+}
+
+/// A node, or a node and one of its interfaces.
+fn place(checker: &mut Checker<'_>, word: &Spanned<String>) -> Option<(Sender, Option<String>)> {
+    if word.contains('.') {
+        let end = checker.end(word)?;
+        let name = checker.lab.at(end).name.value.clone();
+        return Some((Sender { node: end.node, span: word.span }, Some(name)));
+    }
+    let node = checker.lab.machine(word, word.span);
+    let node = checker.ok(node)?;
+    Some((Sender { node, span: word.span }, None))
+}
+
+/// Refuses conditions on what must not be there.
+fn refuse_of_absent(checker: &mut Checker<'_>, present: Span, more: &[(&str, Option<Span>)], what: &str) {
+    for (key, span) in more {
+        if let Some(span) = span {
+            checker.derive(
+                Diagnostic::error(*span, format!("`{key}` of {what} that must not be there"))
+                    .label("there is nothing to compare it with")
+                    .related(present, "absent"),
+            );
+        }
+    }
+}
+
+/// Resolves `link`.
+pub(super) fn link(checker: &mut Checker<'_>, written: WrittenLink) -> Vec<Check> {
+    let WrittenLink { on, present, admin, carrier, state, mtu, mac, master, peer, address, span: _, sound: _ } =
+        written;
+    checker.once(&on.items);
+    let expected = present.is_none_or(|present| present.value);
+    if let Some(present) = present.filter(|present| !present.value) {
+        let more = [
+            ("admin", admin.as_ref().map(|admin| admin.span)),
+            ("carrier", carrier.as_ref().map(|carrier| carrier.span)),
+            ("state", state.as_ref().map(|state| state.span)),
+            ("mtu", mtu.as_ref().map(|mtu| mtu.span)),
+            ("mac", mac.as_ref().map(|mac| mac.span)),
+            ("master", master.as_ref().map(|master| master.span)),
+            ("peer", peer.as_ref().map(|peer| peer.span)),
+            ("address", address.as_ref().map(|address| address.span)),
+        ];
+        refuse_of_absent(checker, present.span, &more, "an interface");
+    }
+    let mac = mac.and_then(|mac| checker.mac(&mac));
+    let peer = peer.filter(|peer| checker.end(peer).is_some()).map(|peer| peer.value);
+    let addresses = address.map(|Addresses { items, span: _ }| items.into_iter().map(|cidr| cidr.value).collect());
+    let mut checks = Vec::new();
+    for word in &on.items {
+        let Some((node, name)) = named_link(checker, word, expected) else { continue };
+        if let Some(master) = master.as_ref().filter(|master| !master.is_empty()) {
+            checker.interface(node, master, master.span);
+        }
+        checks.push(Check::Link(Box::new(LinkCheck {
+            on: node,
+            name,
+            present: expected,
+            admin: admin.map(|admin| admin.value),
+            carrier: carrier.map(|carrier| carrier.value),
+            state: state.iter().flat_map(|state| &state.items).map(|state| state.value).collect(),
+            mtu: mtu.map(|mtu| mtu.value.0),
+            mac: mac.clone(),
+            master: master.as_ref().map(|master| (!master.is_empty()).then(|| master.value.clone())),
+            peer: peer.clone(),
+            addresses: addresses.clone(),
+        })));
+    }
+    checks
+}
+
+/// The node and the interface's name; the interface itself need not be there where absence is expected.
+fn named_link(checker: &mut Checker<'_>, word: &Spanned<String>, expected: bool) -> Option<(NodeId, String)> {
+    match word.split_once('.') {
+        Some((node, name)) if !expected => {
+            let found = checker.lab.machine(node, word.part(0..node.len()));
+            let found = checker.ok(found)?;
+            if let Some(wrong) = super::names::check_interface(name, word.part(node.len() + 1..word.len())) {
+                checker.say(wrong);
+            }
+            Some((found, name.to_owned()))
+        }
+        _ => {
+            let end = checker.end(word)?;
+            Some((end.node, checker.lab.at(end).name.value.clone()))
+        }
+    }
+}

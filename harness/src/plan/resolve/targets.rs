@@ -1,0 +1,310 @@
+//! Where checks go: words to addresses, one for each family.
+
+use std::net::IpAddr;
+
+use super::checker::{Checker, Sender};
+use super::lab::is_link_local;
+use super::routes::not_an_address_of;
+use crate::case::decode::Scalar;
+use crate::diagnostic::Diagnostic;
+use crate::plan::{By, End, InterfaceId, NodeId, Target};
+use crate::source::{Span, Spanned};
+use crate::words::{Cidr, Family};
+
+/// What a target's word names.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Aim {
+    Address(IpAddr),
+    Node(NodeId),
+    Interface(End),
+}
+
+/// A target as written, and what it names.
+#[derive(Clone)]
+pub(super) struct Goal {
+    /// As written, the port included.
+    pub words: String,
+    /// The place of the host.
+    pub span: Span,
+    pub aim: Aim,
+}
+
+/// What a check says about families and success.
+#[derive(Clone, Copy)]
+pub(super) struct Reach {
+    /// The only family, and what says so.
+    pub narrow: Option<Spanned<Family>>,
+    /// Whether the traffic must get through.
+    pub positive: bool,
+}
+
+const FAMILIES: [Family; 2] = [Family::Ipv4, Family::Ipv6];
+
+impl Checker<'_> {
+    /// What a word names: an address, a node or `NODE.INTERFACE`.
+    pub fn aim(&mut self, word: &Spanned<String>) -> Option<Aim> {
+        if let Ok(address) = word.parse::<IpAddr>() {
+            return self.check_address(address, word.span).then_some(Aim::Address(address));
+        }
+        if self.lab.find(word).is_some() {
+            let node = self.lab.machine(word, word.span);
+            return self.ok(node).map(Aim::Node);
+        }
+        if let Some(wrong) = not_a_name(word) {
+            self.say(wrong);
+            return None;
+        }
+        if word.contains('.') {
+            return self.end(word).map(Aim::Interface);
+        }
+        let node = self.lab.machine(word, word.span);
+        self.ok(node).map(Aim::Node)
+    }
+
+    fn check_address(&mut self, address: IpAddr, span: Span) -> bool {
+        let wrong =
+            |label: &str| Diagnostic::error(span, format!("{address} is not the address of one machine")).label(label);
+        let wrong = match address {
+            address if address.is_unspecified() => wrong("it means \"no address\""),
+            address if address.is_multicast() => wrong("it names a group"),
+            IpAddr::V4(address) if address.is_broadcast() => wrong("it means \"everybody\""),
+            IpAddr::V6(address) => match address.to_ipv4_mapped() {
+                Some(inner) => wrong(&format!("it is written `{inner}`")),
+                None => return true,
+            },
+            IpAddr::V4(_) => return true,
+        };
+        self.say(wrong);
+        false
+    }
+
+    /// The targets of traffic from one node: one for each family that counts.
+    pub fn targets(&mut self, from: Sender, goal: &Goal, reach: Reach) -> Vec<Target> {
+        if reach.positive && !self.has_way(from, goal) {
+            return Vec::new();
+        }
+        let (node, only) = match goal.aim {
+            Aim::Address(address) => {
+                if is_link_local(address) {
+                    self.derive(
+                        Diagnostic::error(goal.span, format!("{address} is on every link"))
+                            .label("a link-local address does not say which one is meant")
+                            .help("use another address, or check it on the wire by `ndp = { from = \"NODE.INTERFACE\", ... }`"),
+                    );
+                    return Vec::new();
+                }
+                return self.literal(from.node, goal, address, reach.narrow).into_iter().collect();
+            }
+            Aim::Node(node) => (node, None),
+            Aim::Interface(end) => (end.node, Some(end.interface)),
+        };
+        let families = match reach.narrow {
+            Some(family) => vec![family.value],
+            None => self.common_families(from, goal, node, only),
+        };
+        families.into_iter().filter_map(|family| self.in_family(goal, node, only, family)).collect()
+    }
+
+    /// A target that is written as an address.
+    pub fn literal(
+        &mut self,
+        from: NodeId,
+        goal: &Goal,
+        address: IpAddr,
+        narrow: Option<Spanned<Family>>,
+    ) -> Option<Target> {
+        if let Some(narrow) = narrow.filter(|narrow| narrow.value != Family::of(address)) {
+            self.derive(
+                Diagnostic::error(goal.span, format!("{address} is not an {} address", narrow.value.name()))
+                    .label(format!("an {} address", Family::of(address).name()))
+                    .related(narrow.span, format!("only {}", narrow.value.name())),
+            );
+            return None;
+        }
+        Some(Target { words: goal.words.clone(), address, owner: self.lab.owner(from, address) })
+    }
+
+    /// Refuses a success that can never come: a node without any cable reaches itself only.
+    fn has_way(&mut self, from: Sender, goal: &Goal) -> bool {
+        let sender = &self.lab.nodes[from.node];
+        let own = match goal.aim {
+            Aim::Address(address) => sender.owns(address),
+            Aim::Node(node) => node == from.node,
+            Aim::Interface(end) => end.node == from.node,
+        };
+        if sender.has_wire() || own {
+            return true;
+        }
+        let wrong = Diagnostic::error(from.span, format!("`{}` can never reach anybody", *sender.name))
+            .label("it has no interface but `lo`")
+            .related(sender.name.span, "declared here");
+        if sender.sound {
+            self.derive(wrong);
+        }
+        false
+    }
+
+    /// The families in which sender and target both have an address.
+    fn common_families(&mut self, from: Sender, goal: &Goal, node: NodeId, only: Option<InterfaceId>) -> Vec<Family> {
+        let (sender, target) = (&self.lab.nodes[from.node], &self.lab.nodes[node]);
+        let sends = |family| from.node == node || sender.plain_addresses(family).next().is_some();
+        let has = |family| target.plain_addresses(family).any(|(at, _)| only.is_none_or(|only| only == at));
+        let common: Vec<Family> = FAMILIES.into_iter().filter(|family| sends(*family) && has(*family)).collect();
+        if !common.is_empty() || !sender.sound || !target.sound {
+            return common;
+        }
+        let words = |families: Vec<Family>| match &*families {
+            [] => "no address".to_owned(),
+            [one] => format!("{} only", one.name()),
+            _ => "both".to_owned(),
+        };
+        let (from_name, to_name) = (sender.name.value.clone(), self.goal_name(goal));
+        let sends: Vec<Family> = FAMILIES.into_iter().filter(|family| sends(*family)).collect();
+        let has: Vec<Family> = FAMILIES.into_iter().filter(|family| has(*family)).collect();
+        if has.is_empty() {
+            self.derive(
+                Diagnostic::error(goal.span, format!("`{to_name}` has no address")).label("there is nowhere to go"),
+            );
+        } else {
+            let family = has[0].word();
+            self.derive(
+                Diagnostic::error(goal.span, format!("`{from_name}` and `{to_name}` have no address family in common"))
+                    .label(format!("{to_name} has {}", words(has)))
+                    .related(from.span, format!("{from_name} has {}", words(sends)))
+                    .help(format!("to check it all the same, write `family = \"{family}\"`")),
+            );
+        }
+        Vec::new()
+    }
+
+    /// The only address of the target in a family.
+    pub fn in_family(
+        &mut self,
+        goal: &Goal,
+        node: NodeId,
+        only: Option<InterfaceId>,
+        family: Family,
+    ) -> Option<Target> {
+        let target = &self.lab.nodes[node];
+        let mut found: Vec<(InterfaceId, IpAddr)> = Vec::new();
+        for (at, address) in target.plain_addresses(family).filter(|(at, _)| only.is_none_or(|only| only == *at)) {
+            if !found.iter().any(|(_, known)| *known == address) {
+                found.push((at, address));
+            }
+        }
+        let name = self.goal_name(goal);
+        match &*found {
+            [] => {
+                if target.sound {
+                    let others: Vec<String> = target.addresses().map(|(_, cidr)| cidr.address.to_string()).collect();
+                    let wrong = Diagnostic::error(goal.span, format!("`{name}` has no {} address", family.name()));
+                    self.derive(match &*others {
+                        [] => wrong.label("it has no address at all"),
+                        others => wrong.label(format!("it has {}", others.join(", "))),
+                    });
+                }
+                None
+            }
+            [(interface, address)] => {
+                let owner = Some(End { node, interface: *interface });
+                Some(Target { words: goal.words.clone(), address: *address, owner })
+            }
+            several => {
+                let ends = several
+                    .iter()
+                    .map(|(at, address)| format!("{address} ({}.{})", *target.name, *target.interfaces[*at].name));
+                let list = ends.collect::<Vec<_>>().join(", ");
+                let wrong = Diagnostic::error(
+                    goal.span,
+                    format!("`{name}` is ambiguous: it has {} {} addresses", several.len(), family.name()),
+                )
+                .note(format!("they are {list}"));
+                self.derive(match only {
+                    Some(_) => wrong.label("write the address that is meant"),
+                    None => wrong.label("write the address, or `NODE.INTERFACE`"),
+                });
+                None
+            }
+        }
+    }
+
+    fn goal_name(&self, goal: &Goal) -> String {
+        match goal.aim {
+            Aim::Address(address) => address.to_string(),
+            Aim::Node(node) => self.lab.nodes[node].name.value.clone(),
+            Aim::Interface(end) => self.lab.end_name(end),
+        }
+    }
+
+    /// The one family that `family` or `source` leaves.
+    pub fn narrow(
+        &mut self,
+        family: Option<Spanned<Family>>,
+        source: Option<Spanned<IpAddr>>,
+    ) -> Option<Spanned<Family>> {
+        let by_source = source.map(|source| source.map(Family::of));
+        if let (Some(family), Some(source)) = (family, by_source)
+            && family.value != source.value
+        {
+            self.derive(
+                Diagnostic::error(source.span, "`source` and `family` are of different families")
+                    .label(format!("an {} address", source.value.name()))
+                    .related(family.span, format!("only {}", family.value.name())),
+            );
+        }
+        family.or(by_source)
+    }
+
+    /// Refuses a source address that the sender does not have.
+    pub fn check_source(&mut self, from: &[Sender], source: Option<Spanned<IpAddr>>) {
+        let Some(source) = source else { return };
+        for sender in from {
+            let node = &self.lab.nodes[sender.node];
+            if node.sound && !node.owns(source.value) {
+                let wrong = not_an_address_of(node, source, "`source` is an address of the sender")
+                    .related(sender.span, "the sender");
+                self.derive(wrong);
+            }
+        }
+    }
+
+    /// Who must have refused: a node with all its addresses, or an address.
+    pub fn by(&mut self, word: &Spanned<String>) -> Option<By> {
+        let addresses = match self.aim(word)? {
+            Aim::Address(address) => vec![address],
+            Aim::Node(node) => self.lab.nodes[node].addresses().map(|(_, cidr)| cidr.address).collect(),
+            Aim::Interface(end) => self.lab.at(end).addresses.iter().map(|cidr| cidr.address).collect(),
+        };
+        if addresses.is_empty() {
+            self.derive(
+                Diagnostic::error(word.span, format!("`{}` has no address", **word)).label("it cannot refuse anything"),
+            );
+            return None;
+        }
+        Some(By { words: word.value.clone(), addresses })
+    }
+}
+
+/// What a word is that is neither an address nor a name, though it looks like one.
+fn not_a_name(word: &Spanned<String>) -> Option<Diagnostic> {
+    let wrong = |message: String, label: String| Some(Diagnostic::error(word.span, message).label(label));
+    if let Ok(cidr) = Cidr::parse(word) {
+        return wrong(
+            format!("`{}` is a network, not one machine", **word),
+            format!("without the prefix: `{}`", cidr.address),
+        );
+    }
+    if word.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') && word.contains('.') {
+        return wrong(format!("`{}` is not an address", **word), "four numbers from 0 to 255".to_owned());
+    }
+    match word.rsplit_once(':') {
+        Some((host, port)) if port.parse::<u16>().is_ok() && !host.contains(':') => {
+            wrong(format!("a port has no place in `{}`", **word), format!("did you mean `{host}`?"))
+        }
+        Some(_) => wrong(format!("`{}` is not an address", **word), "such as \"fd00::1\"".to_owned()),
+        None if word.is_empty() => {
+            wrong("this target is empty".to_owned(), "an address, a node or `NODE.INTERFACE`".to_owned())
+        }
+        None => None,
+    }
+}

@@ -1,0 +1,210 @@
+//! Checks that send ordinary traffic: `ping`, `tcp`, `udp` and `http`.
+
+use std::net::IpAddr;
+
+use super::checker::{Checker, Sender};
+use super::outcomes::{self, Protocol, Wanted};
+use super::targets::{Aim, Goal, Reach};
+use super::{endpoint, http, ports};
+use crate::case::Many;
+use crate::case::expect;
+use crate::diagnostic::Diagnostic;
+use crate::plan::{By, Check, Http, Ping, Target, Transfer};
+use crate::source::{Span, Spanned};
+use crate::words::{Family, Outcome, Transport};
+
+/// How to say from which interface, where somebody writes one after `from`.
+const FROM: &str = "the route chooses the interface; `source = \"ADDRESS\"` chooses the address";
+
+/// What all checks of traffic have in common.
+struct Way {
+    from: Vec<Sender>,
+    source: Option<IpAddr>,
+    reach: Reach,
+    wanted: Wanted,
+    by: Option<By>,
+}
+
+/// The fields of [`Way`] as written.
+struct WrittenWay {
+    protocol: Protocol,
+    from: Many<Spanned<String>>,
+    family: Option<Spanned<Family>>,
+    source: Option<Spanned<IpAddr>>,
+    outcome: Option<Many<Spanned<Outcome>>>,
+    by: Option<Spanned<String>>,
+}
+
+fn way(checker: &mut Checker<'_>, written: WrittenWay) -> Way {
+    let WrittenWay { protocol, from, family, source, outcome, by } = written;
+    let from = checker.senders("from", &from.items, FROM);
+    let narrow = checker.narrow(family, source);
+    checker.check_source(&from, source);
+    let wanted = outcomes::read(protocol, outcome, checker);
+    let by = by.and_then(|word| {
+        outcomes::check_by(&wanted, word.span, checker);
+        checker.by(&word)
+    });
+    let reach = Reach { narrow, positive: wanted.positive };
+    Way { from, source: source.map(|source| source.value), reach, wanted, by }
+}
+
+/// Every sender with every target, but no node with itself.
+fn pairs(checker: &mut Checker<'_>, way: &Way, goals: &[Goal]) -> Vec<(Sender, usize, Target)> {
+    let mut pairs = Vec::new();
+    let mut itself = None;
+    for from in &way.from {
+        for (at, goal) in goals.iter().enumerate() {
+            if goal.aim == Aim::Node(from.node) {
+                itself = Some(goal);
+                continue;
+            }
+            pairs.extend(checker.targets(*from, goal, way.reach).into_iter().map(|target| (*from, at, target)));
+        }
+    }
+    if let Some(goal) = itself.filter(|_| goals.len() == 1 && way.from.len() == 1) {
+        checker.derive(
+            Diagnostic::error(goal.span, "a node does not check itself by its name")
+                .label("the sender is the target")
+                .help("give the address that is meant, such as \"127.0.0.1\", or `NODE.INTERFACE`"),
+        );
+    }
+    pairs
+}
+
+/// Resolves `ping`.
+pub(super) fn ping(checker: &mut Checker<'_>, written: expect::Ping) -> Vec<Check> {
+    let expect::Ping { from, to, family, source, outcome, by, count, size, ttl, lost, span: _, sound: _ } = written;
+    let way = way(checker, WrittenWay { protocol: Protocol::Ping, from, family, source, outcome, by });
+    let count_of = count.map_or(1, |count| count.value.0);
+    if let Some(lost) = lost {
+        let wrong = |label: &str| Diagnostic::error(lost.span, "`lost` has no meaning here").label(label);
+        if !way.wanted.positive {
+            checker.derive(wrong("it relaxes `reachable`, which is not expected"));
+        } else if count_of < 2 {
+            checker.derive(wrong("of one request none may be lost").help("send several: `count = 10`"));
+        }
+    }
+    checker.once(&to.items);
+    let mut goals = Vec::new();
+    for word in to.items {
+        let aim = checker.aim(&word);
+        goals.extend(aim.map(|aim| Goal { words: word.value, span: word.span, aim }));
+    }
+    let make = |(from, _, to): (Sender, usize, Target)| {
+        Check::Ping(Ping {
+            from: from.node,
+            to,
+            source: way.source,
+            count: count_of,
+            size: size.map_or(56, |size| size.value.0 as usize),
+            ttl: ttl.and_then(|ttl| u8::try_from(ttl.value.0).ok()),
+            lost: lost.map(|lost| lost.percent),
+            outcome: way.wanted.outcomes.clone(),
+            by: way.by.clone(),
+        })
+    };
+    pairs(checker, &way, &goals).into_iter().map(make).collect()
+}
+
+/// Resolves `tcp` and `udp`.
+pub(super) fn transfer(checker: &mut Checker<'_>, transport: Transport, written: expect::Transfer) -> Vec<Check> {
+    let expect::Transfer { from, to, family, source, outcome, by, span: _, sound: _ } = written;
+    let protocol = match transport {
+        Transport::Tcp => Protocol::Tcp,
+        Transport::Udp => Protocol::Udp,
+    };
+    let way = way(checker, WrittenWay { protocol, from, family, source, outcome, by });
+    checker.once(&to.items);
+    let (mut goals, mut numbers) = (Vec::new(), Vec::new());
+    for word in to.items {
+        let parsed = endpoint::parse(&word, &|host| ports::listening(checker.lab, checker.services, host, transport));
+        let Some(parsed) = checker.ok(parsed) else { continue };
+        let Some(aim) = checker.aim(&parsed.host) else { continue };
+        goals.push(Goal { words: word.value, span: parsed.host.span, aim });
+        numbers.push((parsed.port, word.span));
+    }
+    let mut checks = Vec::new();
+    for (from, at, to) in pairs(checker, &way, &goals) {
+        let (port, span) = numbers[at];
+        ports::warn(checker, &to, port, transport, &way.wanted, span);
+        let transfer = make_transfer(&way, from, to, port);
+        checks.push(match transport {
+            Transport::Tcp => Check::Tcp(transfer),
+            Transport::Udp => Check::Udp(transfer),
+        });
+    }
+    checks
+}
+
+fn make_transfer(way: &Way, from: Sender, to: Target, port: u16) -> Transfer {
+    Transfer { from: from.node, to, port, source: way.source, outcome: way.wanted.outcomes.clone(), by: way.by.clone() }
+}
+
+/// Resolves `http`.
+pub(super) fn http(checker: &mut Checker<'_>, mut written: expect::Http) -> Vec<Check> {
+    check_meaning(checker, &written);
+    let answer = http::answer(&mut written, checker.out);
+    let expect::Http {
+        from,
+        url,
+        family,
+        source,
+        method,
+        request,
+        status: _,
+        headers: _,
+        body: _,
+        redirects,
+        outcome,
+        by,
+        span: _,
+        sound: _,
+    } = written;
+    let way = way(checker, WrittenWay { protocol: Protocol::Http, from, family, source, outcome, by });
+    let (method, headers, body) = http::request(method, request, checker);
+    let parsed = http::parse_url(&url);
+    let Some(parsed) = checker.ok(parsed) else { return Vec::new() };
+    let Some(aim) = checker.aim(&parsed.host) else { return Vec::new() };
+    let goal = Goal { words: parsed.authority.value.clone(), span: parsed.host.span, aim };
+    let mut checks = Vec::new();
+    for (from, _, to) in pairs(checker, &way, &[goal]) {
+        ports::warn(checker, &to, parsed.port, Transport::Tcp, &way.wanted, parsed.authority.span);
+        checks.push(Check::Http(Box::new(Http {
+            connection: make_transfer(&way, from, to, parsed.port),
+            url: url.value.clone(),
+            host: parsed.authority.value.clone(),
+            path: parsed.path.clone(),
+            method: method.clone(),
+            headers: headers.clone(),
+            body: body.clone(),
+            redirects: redirects.map_or(0, |redirects| redirects.value.0),
+            answer: answer.clone(),
+        })));
+    }
+    checks
+}
+
+/// An HTTP check looks at the answer, or at why there is none.
+fn check_meaning(checker: &mut Checker<'_>, written: &expect::Http) {
+    let conditions: [(&str, Option<Span>); 3] = [
+        ("status", written.status.as_ref().map(|status| status.span)),
+        ("headers", written.headers.as_ref().map(|headers| headers.span)),
+        ("body", written.body.as_ref().map(|body| body.span)),
+    ];
+    let first = conditions.iter().find_map(|(key, span)| span.map(|span| (*key, span)));
+    match (&written.outcome, first) {
+        (Some(outcome), Some((key, place))) => checker.derive(
+            Diagnostic::error(place, format!("`{key}` and `outcome` in one check"))
+                .label("this needs an answer")
+                .related(outcome.span, "this expects that there is none"),
+        ),
+        (None, None) => checker.derive(
+            Diagnostic::error(written.url.span, "nothing is expected of the answer")
+                .label("any answer at all would do")
+                .help("say what must come, such as `status = 200`, or `body = { contains = \"...\" }`")
+                .help("or say why there is no answer: `outcome = \"refused\"`"),
+        ),
+        _ => {}
+    }
+}

@@ -1,0 +1,95 @@
+//! A check in words: what an expectation without a name is called.
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::{Check, Http, Node, NodeId, RouteQuery, Solicit, Target, Transfer};
+use crate::words::{Answer, Family, Outcome};
+
+impl Check {
+    /// The words of the check, such as `ping netns1 -> 172.18.0.21: unreachable`. What goes without saying is left out.
+    pub fn words(&self, nodes: &[Node]) -> String {
+        match self {
+            Self::Ping(ping) => traffic("ping", node(nodes, ping.from), &ping.to, &ping.to.words, &ping.outcome),
+            Self::Tcp(transfer) => connection("tcp", nodes, transfer),
+            Self::Udp(transfer) => connection("udp", nodes, transfer),
+            Self::Http(http) => request(nodes, http),
+            Self::Arp(solicit) => question("arp", nodes, solicit),
+            Self::Ndp(solicit) => question("ndp", nodes, solicit),
+            Self::Neigh(neigh) => {
+                let place = match &neigh.dev {
+                    Some(dev) => format!("{}.{dev}", node(nodes, neigh.on)),
+                    None => node(nodes, neigh.on).to_owned(),
+                };
+                let ends = format!("neigh {place} -> {}", neigh.to.words);
+                format!("{ends}{}{}", absent(neigh.present), family(&neigh.to))
+            }
+            Self::Route(route) => {
+                let on = node(nodes, route.on);
+                let (to, family) = match &route.query {
+                    RouteQuery::Table(prefix) if prefix.length == 0 => match Family::of(prefix.address) {
+                        Family::Ipv4 => ("default".to_owned(), ""),
+                        Family::Ipv6 => ("default".to_owned(), " (IPv6)"),
+                    },
+                    RouteQuery::Table(prefix) => (prefix.to_string(), ""),
+                    RouteQuery::Lookup(target) => (target.words.clone(), family(target)),
+                };
+                format!("route {on} -> {to}{}{family}", absent(route.present))
+            }
+            Self::Link(link) => format!("link {}.{}{}", node(nodes, link.on), link.name, absent(link.present)),
+        }
+    }
+}
+
+fn node(nodes: &[Node], id: NodeId) -> &str {
+    nodes.get(id).map_or("?", |node| &node.name)
+}
+
+fn connection(protocol: &str, nodes: &[Node], transfer: &Transfer) -> String {
+    traffic(protocol, node(nodes, transfer.from), &transfer.to, &transfer.to.words, &transfer.outcome)
+}
+
+fn request(nodes: &[Node], http: &Http) -> String {
+    let to = if http.method == "GET" { http.url.clone() } else { format!("{} {}", http.method, http.url) };
+    let connection = &http.connection;
+    traffic("http", node(nodes, connection.from), &connection.to, &to, &connection.outcome)
+}
+
+fn traffic(protocol: &str, from: &str, target: &Target, to: &str, outcome: &[Outcome]) -> String {
+    let outcome = match outcome {
+        [Outcome::Reachable | Outcome::Open] => String::new(),
+        words => format!(": {}", any_of(words.iter().map(|word| word.word()))),
+    };
+    format!("{protocol} {from} -> {to}{outcome}{}", family(target))
+}
+
+fn question(protocol: &str, nodes: &[Node], solicit: &Solicit) -> String {
+    let from = match nodes.get(solicit.from.node) {
+        // One interface beside `lo` needs no name.
+        Some(node) if node.interfaces.len() == 2 => node.name.clone(),
+        Some(node) => match node.interfaces.get(solicit.from.interface) {
+            Some(interface) => format!("{}.{}", node.name, interface.name),
+            None => node.name.clone(),
+        },
+        None => "?".to_owned(),
+    };
+    let outcome = match &*solicit.outcome {
+        [Answer::Answered] => String::new(),
+        words => format!(": {}", any_of(words.iter().map(|word| word.word()))),
+    };
+    format!("{protocol} {from} -> {}{outcome}", solicit.to.words)
+}
+
+fn any_of<'a>(words: impl Iterator<Item = &'a str>) -> String {
+    words.collect::<Vec<_>>().join(" or ")
+}
+
+fn absent(present: bool) -> &'static str {
+    if present { "" } else { ": absent" }
+}
+
+/// IPv6 is said where the words do not show it.
+fn family(target: &Target) -> &'static str {
+    let host = target.words.trim_start_matches('[').trim_end_matches(']');
+    let literal = host.parse::<IpAddr>().is_ok() || target.words.parse::<SocketAddr>().is_ok();
+    if target.address.is_ipv6() && !literal { " (IPv6)" } else { "" }
+}
