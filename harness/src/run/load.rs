@@ -66,7 +66,7 @@ pub fn load(file: &CaseFile) -> Loaded {
 pub fn resolve(file: &CaseFile, source: Source) -> Loaded {
     let mut out = Diagnostics::default();
     let case = case::parse(&source, &mut out);
-    let title = case.as_ref().map(|case| case.title.value.clone());
+    let title = case.as_ref().and_then(|case| case.title.0.as_ref()).map(|title| title.value.clone());
     let tags = match &case {
         Some(case) => match &case.tags {
             Some(tags) => Some(tags.items.iter().map(|tag| tag.value.clone()).collect()),
