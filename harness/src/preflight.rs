@@ -2,6 +2,7 @@
 
 pub mod doctor;
 mod links;
+pub mod scratch;
 
 use std::path::Path;
 

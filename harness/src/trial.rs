@@ -39,6 +39,7 @@ use std::time::Instant;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use crate::diagnostic::Style;
+use crate::preflight::scratch::answer_if_asked;
 use crate::report::junit::Junit;
 use crate::report::terminal::details;
 use crate::report::{CaseReport, Event, Listener, Status, Summary, Worst};
@@ -62,6 +63,7 @@ const FAILED: u8 = 101;
 /// Runs the cases below a folder as trials, with the arguments of this process.
 pub fn main(folder: &str) -> ExitCode {
     become_worker_if_asked();
+    answer_if_asked();
     let mut arguments = Arguments::from_args();
     let target = Target::new(Path::new(folder));
     let conduct = match conduct(|name| env::var(name).ok()) {

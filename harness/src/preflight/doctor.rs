@@ -1,6 +1,13 @@
-//! What this machine can do, everything in one answer.
+//! Everything that cases may want of a machine, looked at in one go.
 
 use std::fmt;
+use std::fs;
+
+use nix::sys::resource::{Resource, getrlimit};
+use nix::unistd::geteuid;
+
+use super::scratch::{self, Scratch};
+use super::{finds_program, has_ipv6};
 
 /// What was found out about the machine.
 #[derive(Debug, Default)]
@@ -23,7 +30,7 @@ pub struct Found {
 }
 
 /// How a thing is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum State {
     /// There.
     Good,
@@ -31,6 +38,13 @@ pub enum State {
     Lacking,
     /// Not there, and no case can run without it.
     Fatal,
+}
+
+impl Found {
+    fn new(what: &'static str, state: State, words: impl Into<String>, remedies: &[&str]) -> Self {
+        let remedies = remedies.iter().map(ToString::to_string).collect();
+        Self { what, state, words: words.into(), remedies }
+    }
 }
 
 impl Examination {
@@ -58,7 +72,198 @@ impl fmt::Display for Examination {
     }
 }
 
+/// Kinds of link that cases may ask for.
+const LINKS: &[&str] =
+    &["veth", "bridge", "dummy", "vlan", "vxlan", "macvlan", "ipvlan", "vrf", "bond", "wireguard", "ifb"];
+
 /// Looks at everything.
 pub fn examine() -> Examination {
-    Examination::default()
+    let is_root = geteuid().is_root();
+    let mut findings = Vec::new();
+    let mut scratch = try_namespaces(!is_root, &mut findings);
+    if is_root {
+        let rootless = try_namespaces(true, &mut findings);
+        if scratch.is_none() {
+            scratch = rootless;
+        }
+    }
+    if let Some(scratch) = &scratch {
+        findings.push(own_proc(scratch));
+        findings.extend(links(scratch));
+    }
+    findings.push(ipv6());
+    findings.push(nft());
+    let mut users = limit("user namespaces", "/proc/sys/user/max_user_namespaces", 64, "user.max_user_namespaces");
+    if is_root {
+        // Root does without them, unless `--rootless` asks for them.
+        users.state = users.state.min(State::Lacking);
+    }
+    findings.push(users);
+    findings.push(limit("network namespaces", "/proc/sys/user/max_net_namespaces", 1024, "user.max_net_namespaces"));
+    let neighbours = "/proc/sys/net/ipv4/neigh/default/gc_thresh3";
+    findings.push(limit("neighbour table", neighbours, 1024, "net.ipv4.neigh.default.gc_thresh3"));
+    findings.push(open_files());
+    Examination { findings }
+}
+
+/// Tries the namespaces of a worker. As root, only the way that is taken by default is needed.
+fn try_namespaces(own_user_namespace: bool, findings: &mut Vec<Found>) -> Option<Scratch> {
+    let is_root = geteuid().is_root();
+    let what = if own_user_namespace { "namespaces as an ordinary user" } else { "namespaces as root" };
+    let failed = match scratch::examine(own_user_namespace, LINKS) {
+        Ok(Scratch { namespaces: Some(step), .. }) => step,
+        Ok(scratch) => {
+            findings.push(Found::new(what, State::Good, "can be entered", &[]));
+            return Some(scratch);
+        }
+        Err(error) => error.to_string(),
+    };
+    let state = if is_root && own_user_namespace { State::Lacking } else { State::Fatal };
+    let remedies = remedies(own_user_namespace, |path| fs::read_to_string(path).ok());
+    let remedies: Vec<&str> = remedies.iter().map(String::as_str).collect();
+    findings.push(Found::new(what, state, format!("cannot be entered: {failed}"), &remedies));
+    None
+}
+
+/// What may be in the way of namespaces, told apart by what the kernel says of itself.
+pub(super) fn remedies(own_user_namespace: bool, read: impl Fn(&str) -> Option<String>) -> Vec<String> {
+    let is = |path: &str, value: &str| read(path).is_some_and(|text| text.trim() == value);
+    let mut remedies = Vec::new();
+    if own_user_namespace && is("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1") {
+        remedies.push(
+            "AppArmor keeps ordinary users from it (Ubuntu 23.10 and later): \
+             sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"
+                .into(),
+        );
+    }
+    if own_user_namespace && is("/proc/sys/kernel/unprivileged_userns_clone", "0") {
+        remedies.push("this kernel keeps it for root: sudo sysctl -w kernel.unprivileged_userns_clone=1".into());
+    }
+    for kind in ["user", "net", "mnt", "pid"] {
+        if is(&format!("/proc/sys/user/max_{kind}_namespaces"), "0") {
+            remedies.push(format!("none are allowed: sudo sysctl -w user.max_{kind}_namespaces=10000"));
+        }
+    }
+    if remedies.is_empty() {
+        remedies.push(
+            "in a container, its seccomp filter or its missing capabilities may be in the way: \
+             docker run --privileged, or --security-opt seccomp=unconfined --security-opt systempaths=unconfined"
+                .into(),
+        );
+    }
+    if own_user_namespace {
+        remedies.push("or run netcase as root".into());
+    }
+    remedies
+}
+
+fn own_proc(scratch: &Scratch) -> Found {
+    match &scratch.own_proc {
+        None => Found::new("own /proc", State::Good, "can be mounted", &[]),
+        Some(error) => Found::new(
+            "own /proc",
+            State::Lacking,
+            format!("cannot be mounted: {error}; programs that a case starts see the processes of this machine"),
+            &["a container masks parts of /proc: --security-opt systempaths=unconfined, or procMount: Unmasked"],
+        ),
+    }
+}
+
+fn links(scratch: &Scratch) -> Vec<Found> {
+    let (lacking, there): (Vec<&str>, Vec<&str>) =
+        LINKS.iter().partition(|kind| scratch.unknown_links.iter().any(|unknown| unknown == *kind));
+    let mut findings = Vec::new();
+    if !there.is_empty() {
+        findings.push(Found::new("links", State::Good, there.join(", "), &[]));
+    }
+    if !lacking.is_empty() {
+        let fatal = lacking.iter().any(|kind| matches!(*kind, "veth" | "bridge"));
+        let (state, effect) = if fatal {
+            (State::Fatal, "no case runs without veth and bridge")
+        } else {
+            (State::Lacking, "cases that need them are skipped")
+        };
+        let words = format!("this kernel does not know {}; {effect}", lacking.join(", "));
+        findings.push(Found::new("links", state, words, &["load the modules (modprobe), or use a kernel with them"]));
+    }
+    findings
+}
+
+fn ipv6() -> Found {
+    if has_ipv6() {
+        return Found::new("IPv6", State::Good, "is there", &[]);
+    }
+    let remedy = "boot without ipv6.disable=1, or use a kernel with IPv6";
+    Found::new("IPv6", State::Lacking, "is not there; cases that need it are skipped", &[remedy])
+}
+
+fn nft() -> Found {
+    if finds_program("nft") {
+        return Found::new("nft", State::Good, "is there", &[]);
+    }
+    let words = "is not there; only cases that bring a file of nft rules need it, and are skipped";
+    Found::new("nft", State::Lacking, words, &["apt install nftables, or the like"])
+}
+
+/// A limit in a file of `/proc/sys`.
+fn limit(what: &'static str, path: &str, least: u64, key: &str) -> Found {
+    let Some(number) = fs::read_to_string(path).ok().and_then(|text| text.trim().parse::<u64>().ok()) else {
+        return Found::new(what, State::Good, "no limit is known", &[]);
+    };
+    let words = format!("at most {number}");
+    if number >= least {
+        return Found::new(what, State::Good, words, &[]);
+    }
+    let state = if number == 0 { State::Fatal } else { State::Lacking };
+    let remedy = format!("large cases, or many at once, need more: sudo sysctl -w {key}={}", least * 8);
+    Found::new(what, state, words, &[&remedy])
+}
+
+fn open_files() -> Found {
+    // A worker holds a few descriptors for each node, and the runner a few for each worker.
+    const ENOUGH: u64 = 1024;
+    match getrlimit(Resource::RLIMIT_NOFILE) {
+        Ok((soft, _)) if soft < ENOUGH => Found::new(
+            "open files",
+            State::Lacking,
+            format!("at most {soft}"),
+            &["large cases need more: ulimit -n 4096"],
+        ),
+        Ok((soft, _)) => Found::new("open files", State::Good, format!("at most {soft}"), &[]),
+        Err(errno) => Found::new("open files", State::Good, format!("no limit is known: {}", errno.desc()), &[]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_obstacle_has_its_remedy() {
+        for (path, value, expected) in [
+            ("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1\n", "AppArmor"),
+            ("/proc/sys/kernel/unprivileged_userns_clone", "0\n", "kernel.unprivileged_userns_clone=1"),
+            ("/proc/sys/user/max_user_namespaces", "0\n", "user.max_user_namespaces=10000"),
+            ("/proc/sys/user/max_net_namespaces", "0\n", "user.max_net_namespaces=10000"),
+            ("/nothing", "", "seccomp"),
+        ] {
+            let remedies = remedies(true, |asked| (asked == path).then(|| value.to_owned()));
+            assert!(remedies[0].contains(expected), "{path}: {remedies:?}");
+            assert_eq!(remedies.last().map(String::as_str), Some("or run netcase as root"), "{path}");
+        }
+    }
+
+    #[test]
+    fn what_is_fatal_decides() {
+        let good = Found::new("a", State::Good, "is there", &[]);
+        let lacking = Found::new("b", State::Lacking, "is not there", &["get it"]);
+        let mut examination = Examination { findings: vec![good, lacking] };
+        assert_eq!(
+            examination.to_string(),
+            "ok   a: is there\nno   b: is not there\n       get it\n\ncases can run on this machine\n"
+        );
+        examination.findings.push(Found::new("c", State::Fatal, "is not there", &[]));
+        assert!(!examination.can_run());
+        assert!(examination.to_string().ends_with("STOP c: is not there\n\ncases cannot run on this machine\n"));
+    }
 }

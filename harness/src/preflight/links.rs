@@ -1,7 +1,11 @@
-//! Which kinds of link the kernel knows, as far as that can be told without making one.
+//! Which kinds of link the kernel knows, by what it says of itself, or by asking it.
 
 use std::fs;
 use std::path::Path;
+
+use nix::unistd::geteuid;
+
+use super::scratch;
 
 /// Link kinds whose module is not called as `ip link add type` calls them.
 const MODULES: &[(&str, &str)] = &[
@@ -21,7 +25,8 @@ const MODULES: &[(&str, &str)] = &[
 /// Whether the kernel can make links of this kind: its module is loaded, built in, or there to be loaded.
 ///
 /// veth pairs and bridges are taken for granted: no case runs without them. Where the list of modules cannot be read,
-/// as in many containers, the kind is taken to be there; then building the case says what is missing.
+/// as in many containers, the kernel is asked in a scratch namespace; where that fails too, the kind is taken to be
+/// there, and building the case says what is missing.
 pub fn knows_link(kind: &str) -> bool {
     if matches!(kind, "veth" | "bridge") {
         return true;
@@ -30,13 +35,18 @@ pub fn knows_link(kind: &str) -> bool {
     if Path::new("/sys/module").join(&module).exists() {
         return true;
     }
-    let Ok(release) = fs::read_to_string("/proc/sys/kernel/osrelease") else { return true };
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let folder = Path::new("/lib/modules").join(release.trim());
     let lists = ["modules.builtin", "modules.dep"].map(|list| fs::read_to_string(folder.join(list)));
     match lists {
-        [Err(_), Err(_)] => true,
+        [Err(_), Err(_)] => answers_to(kind),
         lists => lists.iter().flatten().any(|list| lists_module(list, &module)),
     }
+}
+
+fn answers_to(kind: &str) -> bool {
+    let scratch = scratch::examine(!geteuid().is_root(), &[kind]);
+    scratch.map_or(true, |scratch| scratch.unknown_links.is_empty())
 }
 
 /// Whether a list such as `modules.dep` (depmod(8)) has the module: `kernel/drivers/net/dummy.ko.xz: ...`.

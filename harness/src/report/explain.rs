@@ -1,7 +1,7 @@
 //! A finding as the user reads it: drawn over the line of the case that it is about.
 
 use crate::diagnostic::{Diagnostic, Severity, Style};
-use crate::report::{CaseReport, Status, TestReport};
+use crate::report::{CaseReport, Status, TestReport, Worst};
 use crate::verdict::Finding;
 
 /// The explanation of a red test; nothing for the others.
@@ -10,26 +10,26 @@ pub fn explain(report: &CaseReport, test: &TestReport, style: Style) -> Option<S
         Status::Pass | Status::Skip(_) => None,
         Status::Fail(finding) | Status::Error(finding) => Some(draw(report, test, finding, style)),
         Status::BadInput(finding) => {
-            let mistakes = mistakes(report, style);
-            Some(if mistakes.is_empty() { draw(report, test, finding, style) } else { mistakes.join("\n\n") })
+            let drawn = drawn(report, |_| true, style);
+            Some(if drawn.is_empty() { draw(report, test, finding, style) } else { drawn.join("\n\n") })
         }
     }
 }
 
-/// What was wrong in the file, drawn one by one.
-pub fn mistakes(report: &CaseReport, style: Style) -> Vec<String> {
-    drawn(report, Severity::Error, style)
-}
-
-/// What was doubtful in the file, drawn one by one.
+/// What was doubtful in a file that could be used, drawn one by one; what could not be used is explained as a whole.
 pub fn warnings(report: &CaseReport, style: Style) -> Vec<String> {
-    drawn(report, Severity::Warning, style)
+    match report.worst() {
+        Worst::BadInput => Vec::new(),
+        Worst::Skip | Worst::Pass | Worst::Fail | Worst::Error => {
+            drawn(report, |severity| severity == Severity::Warning, style)
+        }
+    }
 }
 
-fn drawn(report: &CaseReport, severity: Severity, style: Style) -> Vec<String> {
+fn drawn(report: &CaseReport, wanted: impl Fn(Severity) -> bool, style: Style) -> Vec<String> {
     let Some(source) = &report.source else { return Vec::new() };
-    let of_severity = report.diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity);
-    of_severity.map(|diagnostic| diagnostic.render(source, style)).collect()
+    let wanted = report.diagnostics.iter().filter(|diagnostic| wanted(diagnostic.severity));
+    wanted.map(|diagnostic| diagnostic.render(source, style)).collect()
 }
 
 fn draw(report: &CaseReport, test: &TestReport, finding: &Finding, style: Style) -> String {

@@ -155,13 +155,22 @@ fn red(kind: NonSuccessKind, word: &str, finding: &Finding, report: &CaseReport,
     let verdict = one_line(&finding.message);
     let drawn = explain(report, test, Style::Plain).unwrap_or_default();
     // Several mistakes of one file keep their own first lines; a single finding's is the verdict itself.
-    let rest = drawn.strip_prefix(&format!("error: {}\n", finding.message)).unwrap_or(&drawn);
+    let rest = drawn.strip_prefix(&format!("error: {}", finding.message)).unwrap_or(&drawn).trim_start_matches('\n');
     let mut status = TestCaseStatus::non_success(kind);
-    status.set_message(&*verdict).set_type(word).set_description(format!("{verdict}\n{rest}"));
+    status.set_message(&*verdict).set_type(word).set_description(format!("{verdict}\n{rest}").replace(is_no_xml, ""));
     status
 }
 
-/// Line breaks in an attribute become spaces for every reader of XML; other control characters are not XML at all.
-fn one_line(text: &str) -> String {
-    text.split(|c: char| c.is_control()).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+/// Characters that no document may have (XML 1.0, section 2.2) and that are not dropped on writing; the control
+/// characters are.
+fn is_no_xml(c: char) -> bool {
+    matches!(c, '\u{fffe}' | '\u{ffff}')
 }
+
+/// Line breaks in an attribute become spaces for every reader of XML.
+fn one_line(text: &str) -> String {
+    text.split(|c: char| c.is_control() || is_no_xml(c)).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests;

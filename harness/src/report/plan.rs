@@ -3,7 +3,6 @@
 use std::fmt::Write;
 
 use crate::plan::{Action, End, Interface, InterfaceKind, Need, Plan, Ready, Route, Service, ServiceKind};
-use crate::verdict::describe_check;
 use crate::words::RouteType;
 
 /// The whole plan. Lines that stand under a node are `ip -n NODE ...` without those words.
@@ -36,7 +35,7 @@ pub fn print(path: &str, plan: &Plan) -> String {
     }
     push(&mut text, "\n# expectations");
     for expectation in &plan.expectations {
-        let words = describe_check(plan, &expectation.check);
+        let words = expectation.check.words(&plan.nodes);
         let mut line = expectation.name.clone();
         if words != expectation.name && !words.is_empty() {
             write!(line, ": {words}").expect("a string takes any text");

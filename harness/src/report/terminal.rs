@@ -113,11 +113,16 @@ impl<W: Write> Terminal<W> {
     }
 }
 
-/// `[12/40] 1 failed, running: cases/a, cases/b`, cut to the width of the terminal.
+/// `[12/40] 1 red running: cases/a, cases/b`, cut to the width of the terminal.
 fn status_line(done: usize, total: usize, red: usize, running: &BTreeMap<usize, String>, width: usize) -> String {
-    let failed = if red > 0 { format!(" {red} failed,") } else { String::new() };
-    let names = running.values().map(String::as_str).collect::<Vec<_>>().join(", ");
-    let line = format!("[{done}/{total}]{failed} running: {names}");
+    let mut line = format!("[{done}/{total}]");
+    if red > 0 {
+        line.push_str(&format!(" {red} red"));
+    }
+    if !running.is_empty() {
+        line.push_str(" running: ");
+        line.push_str(&running.values().map(String::as_str).collect::<Vec<_>>().join(", "));
+    }
     // The last column stays free: a terminal may break the line there.
     let room = width.saturating_sub(1);
     if line.chars().count() <= room {
@@ -202,7 +207,7 @@ pub fn details(report: &CaseReport, style: Style) -> String {
     }
     blocks.extend(told.into_iter().map(|(text, times)| match times {
         1 => text,
-        _ => format!("{text}\n   = note: the same ended {times} expectations"),
+        _ => format!("{text}\n({times} expectations ended so)"),
     }));
     blocks.join("\n\n") + "\n"
 }
@@ -254,3 +259,6 @@ fn time(time: Duration) -> String {
         _ => format!("{:.2} s", milliseconds / 1e3),
     }
 }
+
+#[cfg(test)]
+mod tests;
