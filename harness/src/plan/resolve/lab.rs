@@ -224,13 +224,19 @@ impl Lab {
     /// The nodes as they stand in the plan, each interface with its MAC address.
     pub fn finish(&self) -> Vec<Node> {
         let macs = super::macs::assign(self);
-        self.nodes.iter().zip(macs).map(|(draft, macs)| finish_node(draft, macs)).collect()
+        // `lo` has 1 in every node; the others share one row of numbers.
+        let mut indices = 2..;
+        self.nodes.iter().zip(macs).map(|(draft, macs)| finish_node(draft, macs, &mut indices)).collect()
     }
 }
 
-fn finish_node(draft: &Draft, macs: Vec<Option<Mac>>) -> Node {
+fn finish_node(draft: &Draft, macs: Vec<Option<Mac>>, indices: &mut std::ops::RangeFrom<u32>) -> Node {
     let interfaces = draft.interfaces.iter().zip(macs).map(|(interface, mac)| crate::plan::Interface {
         name: interface.name.value.clone(),
+        index: match interface.kind {
+            Some(InterfaceKind::Loopback) => 1,
+            _ => indices.next().unwrap_or(u32::MAX),
+        },
         // Only an interface that was complained about has no kind, and then there is no plan.
         kind: interface.kind.unwrap_or(InterfaceKind::Bridge),
         mac,

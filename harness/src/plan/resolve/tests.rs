@@ -90,7 +90,8 @@ ping = { from = "netns0", to = "host" }
     assert_eq!(names, ["lo", "br0", "veth0", "veth1"]);
     assert_eq!(host.interfaces[2].master, Some(1));
     assert_eq!(host.interfaces[2].kind, InterfaceKind::Veth { peer: End { node: 1, interface: 1 } });
-    assert_eq!(End { node: 0, interface: 2 }.index(), 3);
+    assert_eq!(host.interfaces.iter().map(|interface| interface.index).collect::<Vec<_>>(), [1, 2, 3, 4]);
+    assert_eq!(plan.nodes[1].interfaces.iter().map(|interface| interface.index).collect::<Vec<_>>(), [1, 5]);
     assert_eq!(host.interfaces.iter().map(|interface| interface.ipv6).collect::<Vec<_>>(), [true, false, false, false]);
     assert_eq!(plan.needs, []);
 }
