@@ -42,13 +42,14 @@ impl<T: Decode> Field for Option<T> {
     }
 }
 
-/// A field that must be there, without which the rest of its table is still worth reading.
+/// A field that must be there, without which the rest of its table is still worth reading. Whoever has it says that it
+/// is missing.
 #[derive(Clone, Debug)]
 pub struct Required<T>(pub Option<T>);
 
 impl<T: Decode> Field for Required<T> {
     fn take(fields: &mut Fields<'_, '_>, key: &'static str, out: &mut Diagnostics) -> Option<Self> {
-        Some(Self(T::take(fields, key, out)))
+        Some(Self(fields.take(key).and_then(|value| T::decode(value, out))))
     }
 }
 
@@ -89,7 +90,10 @@ impl<'a, 'i> Fields<'a, 'i> {
     }
 
     fn missing(&self, key: &str, out: &mut Diagnostics) {
-        out.push(Diagnostic::error(self.span, format!("`{key}` is missing")).label("in this table"));
+        out.push(
+            Diagnostic::error(self.span, format!("`{key}` is missing"))
+                .label(format!("write `{key} = ...` in this table")),
+        );
     }
 
     /// Reports every key that nobody took.
@@ -104,8 +108,8 @@ impl<'a, 'i> Fields<'a, 'i> {
                 ))
             } else if word.bytes().all(|byte| byte.is_ascii_digit()) {
                 unknown
-                    .label(place)
-                    .help(format!("a dot separates keys in TOML: quote a name with a dot in it, as in \"eth0.{word}\""))
+                    .label("the dot before it splits the name in two")
+                    .help(format!("quote a name that has a dot in it, such as \"eth0.{word}\""))
             } else {
                 unknown.label(place)
             });
@@ -124,7 +128,23 @@ pub(crate) fn mismatch(value: &Value<'_>, expected: &str) -> Diagnostic {
         DeValue::Array(_) => "a list",
         DeValue::Table(_) => "a table",
     };
-    Diagnostic::error(value.span().into(), format!("expected {expected}, found {found}"))
+    let wrong = Diagnostic::error(value.span().into(), format!("expected {expected}, found {found}"));
+    match value.get_ref() {
+        DeValue::String(text) if expected.contains("number") && text.parse::<u64>().is_ok() => {
+            wrong.label(format!("without quotes: {text}"))
+        }
+        DeValue::String(_) if expected.contains("`true`") => wrong.label("without quotes"),
+        DeValue::Integer(number) if expected.starts_with("a duration") => {
+            wrong.label(format!("in quotes and with a unit: \"{}s\"", number.as_str()))
+        }
+        DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) if expected.starts_with("a string") => {
+            wrong.label("in quotes")
+        }
+        DeValue::Array(_) if expected.starts_with("a table of names") => {
+            wrong.label("a table has names as keys: `NAME = { ... }`")
+        }
+        _ => wrong,
+    }
 }
 
 /// Declares a table of the format: its struct, its schema (from the doc comments), and how it is read.
@@ -172,7 +192,7 @@ macro_rules! read_words {
                 <$name>::from_word(text).ok_or_else(|| Wrong {
                     message: format!("unknown {} `{text}`", <$name>::WHAT),
                     label: $crate::diagnostic::suggest(text, <$name>::WORDS.iter().copied()),
-                    help: None,
+                    part: None,
                 })
             }
         }
@@ -193,25 +213,24 @@ pub(crate) trait Scalar: Sized {
 pub(crate) struct Wrong {
     pub(crate) message: String,
     pub(crate) label: String,
-    pub(crate) help: Option<String>,
+    /// The part of the text that is wrong; without it, the whole.
+    pub(crate) part: Option<std::ops::Range<usize>>,
 }
 
 impl Wrong {
     pub(crate) fn new(message: impl Into<String>, label: impl Into<String>) -> Self {
-        Self { message: message.into(), label: label.into(), help: None }
+        Self { message: message.into(), label: label.into(), part: None }
     }
 
-    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+    pub(crate) fn part(mut self, part: std::ops::Range<usize>) -> Self {
+        self.part = Some(part);
         self
     }
 
-    pub(crate) fn at(self, span: Span) -> Diagnostic {
-        let diagnostic = Diagnostic::error(span, self.message).label(self.label);
-        match self.help {
-            Some(help) => diagnostic.help(help),
-            None => diagnostic,
-        }
+    /// The complaint at the text that was read.
+    pub(crate) fn at(self, text: &Spanned<String>) -> Diagnostic {
+        let span = self.part.map_or(text.span, |part| text.part(part));
+        Diagnostic::error(span, self.message).label(self.label)
     }
 }
 
@@ -224,7 +243,7 @@ impl<T: Scalar> Decode for Spanned<T> {
         match T::parse(text) {
             Ok(parsed) => Some(Self::new(parsed, value.span().into())),
             Err(wrong) => {
-                out.push(wrong.at(value.span().into()));
+                out.push(wrong.at(&Spanned::new(text.to_string(), value.span().into())));
                 None
             }
         }
@@ -332,8 +351,15 @@ pub struct List<T> {
 impl<T: Decode> Decode for List<T> {
     fn decode(value: &Value<'_>, out: &mut Diagnostics) -> Option<Self> {
         let DeValue::Array(array) = value.get_ref() else {
-            out.push(mismatch(value, "a list"));
-            return None;
+            let wrong = mismatch(value, "a list");
+            out.push(match value.get_ref() {
+                DeValue::Table(_) => {
+                    wrong.help("an item of a list is written with two brackets on each side, such as `[[expect]]`")
+                }
+                _ => wrong.label("in brackets: `[...]`"),
+            });
+            // Something is there, though it cannot be read.
+            return Some(Self { items: Vec::new(), written: 1, span: value.span().into() });
         };
         let items = array.iter().filter_map(|item| T::decode(item, out)).collect();
         Some(Self { items, written: array.len(), span: value.span().into() })

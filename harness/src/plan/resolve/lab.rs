@@ -26,8 +26,10 @@ pub(super) struct Draft {
     pub forward_ipv4: bool,
     pub forward_ipv6: bool,
     pub sysctls: Vec<Sysctl>,
-    /// Whether all of it could be read and made sense; if not, nothing is to be concluded from what it lacks.
+    /// Whether its interfaces could be read and made sense; if not, nothing is to be concluded from what it lacks.
     pub sound: bool,
+    /// Whether also its services, routes and settings could be read.
+    pub whole: bool,
 }
 
 /// An interface so far.
@@ -93,6 +95,7 @@ impl Draft {
             forward_ipv6: false,
             sysctls: Vec::new(),
             sound: true,
+            whole: true,
         }
     }
 

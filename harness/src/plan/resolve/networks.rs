@@ -98,12 +98,15 @@ fn lay(
         let Some((gateway, Some(via))) = gateway.as_ref().zip(given.first().copied()) else { continue };
         let network = name.value.clone();
         laid.gateways.push(Gateway { node: gateway.node, family: subnet.family(), network, span: gateway.span });
-        laid.defaults.extend(everyone.iter().zip(&ends).skip(1).map(|(member, end)| DefaultRoute {
-            node: member.node,
-            interface: end.interface,
-            via: via.address,
-            network: Spanned::new(name.value.clone(), member.span),
-        }));
+        for ((member, end), cidr) in everyone.iter().zip(&ends).zip(&given).skip(1) {
+            // The kernel takes no gateway that is not on the link.
+            if cidr.is_some_and(|cidr| !cidr.contains(via.address)) {
+                warn_without_gateway(lab, member, &name, via.address, out);
+                continue;
+            }
+            let network = Spanned::new(name.value.clone(), member.span);
+            laid.defaults.push(DefaultRoute { node: member.node, interface: end.interface, via: via.address, network });
+        }
     }
     for member in everyone {
         refuse_other_families(member, &name, &subnets, out);
@@ -222,6 +225,14 @@ fn warn_outside(subnet: &Subnet, network: &Spanned<String>, asked: Spanned<IpAdd
                 .related(subnet.cidr.span, "the subnet"),
         );
     }
+}
+
+fn warn_without_gateway(lab: &Lab, member: &Member, network: &str, via: IpAddr, out: &mut Diagnostics) {
+    let message = format!("`{}` gets no default route from network `{network}`", *lab.nodes[member.node].name);
+    out.push(
+        Diagnostic::warning(member.span, message)
+            .label(format!("the gateway {via} is outside its own address's network")),
+    );
 }
 
 fn refuse_other_families(member: &Member, network: &Spanned<String>, subnets: &[Subnet], out: &mut Diagnostics) {

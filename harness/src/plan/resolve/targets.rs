@@ -213,16 +213,21 @@ impl Checker<'_> {
                 let ends = several
                     .iter()
                     .map(|(at, address)| format!("{address} ({}.{})", *target.name, *target.interfaces[*at].name));
-                let list = ends.collect::<Vec<_>>().join(", ");
+                let list = ends.take(6).collect::<Vec<_>>().join(", ");
                 let wrong = Diagnostic::error(
                     goal.span,
                     format!("`{name}` is ambiguous: it has {} {} addresses", several.len(), family.name()),
                 )
-                .note(format!("they are {list}"));
-                self.derive(match only {
-                    Some(_) => wrong.label("write the address that is meant"),
-                    None => wrong.label("write the address, or `NODE.INTERFACE`"),
-                });
+                .label(format!("one of {list}"));
+                let apart = several.iter().all(|(at, _)| several.iter().filter(|(other, _)| other == at).count() == 1);
+                if target.sound {
+                    let help = if apart {
+                        "write the address, or `NODE.INTERFACE`"
+                    } else {
+                        "write the address that is meant"
+                    };
+                    self.derive(wrong.help(help));
+                }
                 None
             }
         }
@@ -289,10 +294,11 @@ impl Checker<'_> {
 fn not_a_name(word: &Spanned<String>) -> Option<Diagnostic> {
     let wrong = |message: String, label: String| Some(Diagnostic::error(word.span, message).label(label));
     if let Ok(cidr) = Cidr::parse(word) {
-        return wrong(
-            format!("`{}` is a network, not one machine", **word),
-            format!("without the prefix: `{}`", cidr.address),
-        );
+        return if cidr == cidr.network() {
+            wrong(format!("`{}` is a network", **word), "the address of one machine is expected".to_owned())
+        } else {
+            wrong(format!("`{}` has a prefix", **word), format!("without it: `{}`", cidr.address))
+        };
     }
     if word.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') && word.contains('.') {
         return wrong(format!("`{}` is not an address", **word), "four numbers from 0 to 255".to_owned());

@@ -37,7 +37,7 @@ struct WrittenWay {
 
 fn way(checker: &mut Checker<'_>, written: WrittenWay) -> Way {
     let WrittenWay { protocol, from, family, source, outcome, by } = written;
-    let from = checker.senders("from", &from.items, FROM);
+    let from = checker.senders("from", from.items, FROM);
     let narrow = checker.narrow(family, source);
     checker.check_source(&from, source);
     let wanted = outcomes::read(protocol, outcome, checker);
@@ -85,9 +85,8 @@ pub(super) fn ping(checker: &mut Checker<'_>, written: expect::Ping) -> Vec<Chec
             checker.derive(wrong("of one request none may be lost").help("send several: `count = 10`"));
         }
     }
-    checker.once(&to.items);
     let mut goals = Vec::new();
-    for word in to.items {
+    for word in checker.once(to.items) {
         let aim = checker.aim(&word);
         goals.extend(aim.map(|aim| Goal { words: word.value, span: word.span, aim }));
     }
@@ -115,9 +114,8 @@ pub(super) fn transfer(checker: &mut Checker<'_>, transport: Transport, written:
         Transport::Udp => Protocol::Udp,
     };
     let way = way(checker, WrittenWay { protocol, from, family, source, outcome, by });
-    checker.once(&to.items);
     let (mut goals, mut numbers) = (Vec::new(), Vec::new());
-    for word in to.items {
+    for word in checker.once(to.items) {
         let parsed = endpoint::parse(&word, &|host| ports::listening(checker.lab, checker.services, host, transport));
         let Some(parsed) = checker.ok(parsed) else { continue };
         let Some(aim) = checker.aim(&parsed.host) else { continue };
