@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use serde::{Deserialize, Serialize};
 
 use crate::source::{Source, Span};
@@ -96,13 +96,19 @@ impl Diagnostic {
             let start = source.boundary(span.start as usize);
             start..source.boundary(span.end as usize).max(start)
         };
-        let mut snippet = Snippet::source(&*source.text).path(&source.path).annotation(
-            AnnotationKind::Primary.span(range(self.span)).label((!self.label.is_empty()).then_some(&*self.label)),
-        );
-        for (span, label) in &self.related {
-            snippet = snippet.annotation(AnnotationKind::Context.span(range(*span)).label(label));
-        }
-        let mut group: Group<'_> = level.primary_title(&self.message).element(snippet);
+        let title = level.primary_title(&self.message);
+        let mut group: Group<'_> = if source.text.is_empty() {
+            // There is no line to show.
+            title.element(Origin::path(&source.path))
+        } else {
+            let mut snippet = Snippet::source(&*source.text).path(&source.path).annotation(
+                AnnotationKind::Primary.span(range(self.span)).label((!self.label.is_empty()).then_some(&*self.label)),
+            );
+            for (span, label) in &self.related {
+                snippet = snippet.annotation(AnnotationKind::Context.span(range(*span)).label(label));
+            }
+            title.element(snippet)
+        };
         for note in &self.notes {
             group = group.element(Level::NOTE.message(note));
         }

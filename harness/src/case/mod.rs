@@ -6,12 +6,14 @@ mod file;
 pub mod matcher;
 pub mod scalar;
 pub mod service;
+mod shape;
 mod syntax;
 pub mod topology;
 
-use decode::{Decode, List, Map, Number, Required, record};
+use decode::{Decode, Required, record};
 use expect::Expect;
 use scalar::Time;
+use shape::{List, Map, Number};
 use topology::{Network, Node};
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
@@ -19,7 +21,7 @@ use crate::source::{Source, Span, Spanned};
 
 pub use file::{Unreadable, read};
 
-pub use decode::{List as CaseList, Many, Map as CaseMap, Number as CaseNumber};
+pub use shape::{List as CaseList, Many, Map as CaseMap, Number as CaseNumber};
 
 /// The largest case file, in bytes. Hand-written cases are a hundred times smaller.
 pub const LARGEST_FILE: usize = 1024 * 1024;

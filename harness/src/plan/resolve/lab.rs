@@ -22,6 +22,7 @@ pub(super) struct Draft {
     pub name: Spanned<String>,
     pub switch: bool,
     pub interfaces: Vec<DraftInterface>,
+    by_name: HashMap<String, InterfaceId>,
     pub routes: Vec<Route>,
     pub forward_ipv4: bool,
     pub forward_ipv6: bool,
@@ -90,6 +91,7 @@ impl Draft {
             name,
             switch: false,
             interfaces: vec![lo],
+            by_name: HashMap::from([("lo".to_owned(), 0)]),
             routes: Vec::new(),
             forward_ipv4: false,
             forward_ipv6: false,
@@ -99,9 +101,22 @@ impl Draft {
         }
     }
 
+    /// The switch of a network.
+    pub fn switch(name: Spanned<String>) -> Self {
+        Self { switch: true, ..Self::new(name) }
+    }
+
+    /// Adds an interface whose name is new to the node, and gives its place.
+    pub fn add(&mut self, interface: DraftInterface) -> InterfaceId {
+        let id = self.interfaces.len();
+        self.by_name.insert(interface.name.value.clone(), id);
+        self.interfaces.push(interface);
+        id
+    }
+
     /// The interface of a name.
     pub fn interface(&self, name: &str) -> Option<InterfaceId> {
-        self.interfaces.iter().position(|interface| *interface.name == name)
+        self.by_name.get(name).copied()
     }
 
     /// The names of all interfaces.

@@ -47,9 +47,7 @@ fn far_end(lab: &mut Lab, near: End, peer: &Spanned<String>) -> Result<End, Diag
     }
     let mut made = DraftInterface::new(Spanned::new(name.to_owned(), peer.span), None);
     made.sound = lab.at(near).sound;
-    let interfaces = &mut lab.nodes[node].interfaces;
-    interfaces.push(made);
-    Ok(End { node, interface: interfaces.len() - 1 })
+    Ok(End { node, interface: lab.nodes[node].add(made) })
 }
 
 /// That a `peer` names no interface.

@@ -1,7 +1,8 @@
 //! Questions on the wire: `arp` and `ndp`.
 
+use super::aims::Aim;
 use super::checker::Checker;
-use super::targets::{Aim, Goal};
+use super::targets::Goal;
 use crate::case::Many;
 use crate::case::expect::Solicit as Written;
 use crate::diagnostic::Diagnostic;

@@ -1,7 +1,8 @@
 //! Checks of the kernel's state: `neigh` and `link`.
 
+use super::aims::Aim;
 use super::checker::{Checker, Sender};
-use super::targets::{Aim, Goal, Reach};
+use super::targets::{Goal, Reach};
 use crate::case::expect::{Addresses, LinkCheck as WrittenLink, Neigh as WrittenNeigh};
 use crate::diagnostic::Diagnostic;
 use crate::plan::{Check, LinkCheck, Neigh, NodeId, Target};

@@ -2,9 +2,10 @@
 
 use std::net::IpAddr;
 
+use super::aims::Aim;
 use super::checker::{Checker, Sender};
 use super::outcomes::{self, Protocol, Wanted};
-use super::targets::{Aim, Goal, Reach};
+use super::targets::{Goal, Reach};
 use super::{endpoint, http, ports};
 use crate::case::Many;
 use crate::case::expect;
