@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::checker::Checker;
 use crate::case::decode::Scalar;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, quoted};
 use crate::plan::{End, NodeId};
 use crate::source::{Span, Spanned};
 use crate::words::Cidr;
@@ -33,6 +33,18 @@ impl Checker<'_> {
         }
         if word.contains('.') {
             return self.end(word).map(Aim::Interface);
+        }
+        // An interface without its node is a frequent slip.
+        let ends = self.lab.ends().filter(|end| end.interface > 0 && *self.lab.at(*end).name == **word);
+        let meant: Vec<String> = ends.map(|end| self.lab.end_name(end)).collect();
+        let meant: Vec<&str> = meant.iter().map(String::as_str).collect();
+        if !meant.is_empty() {
+            let wrong = Diagnostic::error(word.span, format!("unknown node `{}`", **word));
+            self.say(match &*meant {
+                [one] => wrong.label(format!("did you mean `{one}`?")),
+                several => wrong.label(format!("an interface of that name: one of {}", quoted(several))),
+            });
+            return None;
         }
         let node = self.lab.machine(word, word.span);
         self.ok(node).map(Aim::Node)
