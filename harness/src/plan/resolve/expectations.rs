@@ -92,8 +92,9 @@ fn resolve_one(built: &Built<'_>, written: Expect, expectations: &mut Vec<Expect
         route.as_ref().map(|check| check.span),
         link.as_ref().map(|check| check.span),
     ];
-    let given: Vec<(&str, Span)> =
+    let mut given: Vec<(&str, Span)> =
         CHECKS.into_iter().zip(places).filter_map(|(word, place)| place.map(|place| (word, place))).collect();
+    given.sort_by_key(|(_, place)| *place);
     if sound {
         out.extend(not_one_check(&given, span));
     }

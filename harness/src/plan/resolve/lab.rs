@@ -22,12 +22,15 @@ pub(super) struct Draft {
     pub name: Spanned<String>,
     pub switch: bool,
     pub interfaces: Vec<DraftInterface>,
+    by_name: HashMap<String, InterfaceId>,
     pub routes: Vec<Route>,
     pub forward_ipv4: bool,
     pub forward_ipv6: bool,
     pub sysctls: Vec<Sysctl>,
-    /// Whether all of it could be read and made sense; if not, nothing is to be concluded from what it lacks.
+    /// Whether its interfaces could be read and made sense; if not, nothing is to be concluded from what it lacks.
     pub sound: bool,
+    /// Whether also its services, routes and settings could be read.
+    pub whole: bool,
 }
 
 /// An interface so far.
@@ -88,17 +91,32 @@ impl Draft {
             name,
             switch: false,
             interfaces: vec![lo],
+            by_name: HashMap::from([("lo".to_owned(), 0)]),
             routes: Vec::new(),
             forward_ipv4: false,
             forward_ipv6: false,
             sysctls: Vec::new(),
             sound: true,
+            whole: true,
         }
+    }
+
+    /// The switch of a network.
+    pub fn switch(name: Spanned<String>) -> Self {
+        Self { switch: true, ..Self::new(name) }
+    }
+
+    /// Adds an interface whose name is new to the node, and gives its place.
+    pub fn add(&mut self, interface: DraftInterface) -> InterfaceId {
+        let id = self.interfaces.len();
+        self.by_name.insert(interface.name.value.clone(), id);
+        self.interfaces.push(interface);
+        id
     }
 
     /// The interface of a name.
     pub fn interface(&self, name: &str) -> Option<InterfaceId> {
-        self.interfaces.iter().position(|interface| *interface.name == name)
+        self.by_name.get(name).copied()
     }
 
     /// The names of all interfaces.
