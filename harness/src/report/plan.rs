@@ -1,13 +1,14 @@
 //! A plan as a person reads it: what is done, in order, in the words of `ip`.
 
-use std::fmt::Write;
+use std::time::Duration;
 
 use crate::plan::{Action, End, Interface, InterfaceKind, Need, Plan, Ready, Route, Service, ServiceKind};
-use crate::words::RouteType;
+use crate::words::{Cidr, Family, RouteType};
 
 /// The whole plan. Lines that stand under a node are `ip -n NODE ...` without those words.
 pub fn print(path: &str, plan: &Plan) -> String {
-    let mut text = format!("# {path}: {}\n# timeout {:?}, silence {:?}\n", plan.title, plan.timeout, plan.silence);
+    let mut text = format!("# {path}: {}\n", plan.title);
+    push(&mut text, &format!("# timeout {}, silence {}", time(plan.timeout), time(plan.silence)));
     for need in &plan.needs {
         push(&mut text, &format!("# needs {}", need_words(need)));
     }
@@ -38,15 +39,20 @@ pub fn print(path: &str, plan: &Plan) -> String {
         let words = expectation.check.words(&plan.nodes);
         let mut line = expectation.name.clone();
         if words != expectation.name && !words.is_empty() {
-            write!(line, ": {words}").expect("a string takes any text");
+            line.push_str(&format!(": {words}"));
         }
-        write!(line, " (within {:?}", expectation.within).expect("a string takes any text");
+        line.push_str(&format!(" (within {}", time(expectation.within)));
         if !expectation.holds_for.is_zero() {
-            write!(line, ", holds for {:?}", expectation.holds_for).expect("a string takes any text");
+            line.push_str(&format!(", holds for {}", time(expectation.holds_for)));
         }
         push(&mut text, &(line + ")"));
     }
     text + "\n"
+}
+
+/// As it is written in a case.
+fn time(time: Duration) -> String {
+    if time.is_zero() { "0s".into() } else { format!("{time:?}") }
 }
 
 fn push(text: &mut String, line: &str) {
@@ -107,10 +113,10 @@ fn settings(end: End, interface: &Interface) -> String {
         InterfaceKind::Veth { .. } | InterfaceKind::Bridge => format!(" index {}", end.index()),
     };
     if let Some(mac) = interface.mac {
-        write!(text, " address {mac}").expect("a string takes any text");
+        text.push_str(&format!(" address {mac}"));
     }
     if let Some(mtu) = interface.mtu {
-        write!(text, " mtu {mtu}").expect("a string takes any text");
+        text.push_str(&format!(" mtu {mtu}"));
     }
     text
 }
@@ -121,7 +127,7 @@ fn route_words(interfaces: &[Interface], route: &Route) -> String {
     if *kind != RouteType::Unicast {
         words.push(kind.to_string());
     }
-    words.push(to.to_string());
+    words.push(if to.length == 0 { default_route(*to) } else { to.to_string() });
     let mut word = |key: &str, value: Option<String>| {
         if let Some(value) = value {
             words.push(format!("{key} {value}"));
@@ -135,6 +141,13 @@ fn route_words(interfaces: &[Interface], route: &Route) -> String {
         words.push("onlink".into());
     }
     words.join(" ")
+}
+
+fn default_route(to: Cidr) -> String {
+    match Family::of(to.address) {
+        Family::Ipv4 => "default".into(),
+        Family::Ipv6 => "default (IPv6)".into(),
+    }
 }
 
 fn service_words(plan: &Plan, service: &Service) -> String {
@@ -158,4 +171,49 @@ fn service_words(plan: &Plan, service: &Service) -> String {
         }
     };
     format!("{}: {}: {what}", plan.nodes[service.node].name, service.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::resolve;
+    use crate::run::select::CaseFile;
+    use crate::source::Source;
+
+    const CASE: &str = r#"
+title = "Every kind of operation"
+timeout = "5s"
+
+[nodes.host]
+forwarding = "ipv4"
+sysctls = { "net.ipv4.ip_default_ttl" = 32 }
+routes = [{ to = "default", via = "10.0.0.2", metric = 5 }, { to = "10.9.0.0/16", type = "blackhole" }]
+[nodes.host.interfaces]
+br0 = { bridge = { ports = ["port"] }, address = "10.0.0.1/24", mtu = 1400 }
+
+[nodes.web]
+interfaces.eth0 = { veth = { peer = "host.port" }, address = "10.0.0.2/24", mac = "02:00:00:00:00:01" }
+services.web = { http = { port = 80, body = "hello" } }
+services.echo = { udp = { port = 7, listen = "10.0.0.2" } }
+
+[[expect]]
+name = "the echo"
+udp = { from = "host", to = "web:7" }
+holds-for = "250ms"
+
+[[expect]]
+link = { on = "host.br0", mtu = 1400 }
+"#;
+
+    #[test]
+    fn a_plan_reads_like_ip() {
+        let file = CaseFile { name: "cases/all".into(), shown: "cases/all.toml".into(), path: "all.toml".into() };
+        let loaded = resolve(&file, Source::new("cases/all.toml", CASE));
+        let text = print("cases/all.toml", &loaded.plan.expect("the case is right"));
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/report/plan.txt");
+        if std::env::var_os("NETCASE_BLESS").is_some() {
+            std::fs::write(path, &text).expect("the tree can be written to");
+        }
+        assert_eq!(text, std::fs::read_to_string(path).expect("the recorded file is there"), "{path}");
+    }
 }
