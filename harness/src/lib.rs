@@ -3,11 +3,15 @@
 pub mod case;
 pub mod cli;
 pub mod diagnostic;
+pub mod lab;
+pub mod namespace;
 pub mod observation;
 pub mod plan;
 pub mod preflight;
+pub mod probe;
 pub mod report;
 pub mod run;
+pub mod service;
 pub mod source;
 pub mod trial;
 pub mod verdict;

@@ -2,6 +2,7 @@
 
 pub(crate) mod decode;
 pub mod expect;
+mod file;
 pub mod matcher;
 pub mod scalar;
 pub mod service;
@@ -15,6 +16,8 @@ use topology::{Network, Node};
 
 use crate::diagnostic::Diagnostics;
 use crate::source::{Source, Spanned};
+
+pub use file::{Unreadable, read};
 
 pub use decode::{List as CaseList, Many, Map as CaseMap, Number as CaseNumber};
 

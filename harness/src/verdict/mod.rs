@@ -4,6 +4,7 @@
 
 mod describe;
 mod judge;
+mod words;
 
 use std::time::Duration;
 

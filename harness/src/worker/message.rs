@@ -16,6 +16,8 @@ pub struct Order {
     pub version: u32,
     /// What to do.
     pub plan: Plan,
+    /// A user namespace even as root.
+    pub rootless: bool,
     /// Stretches every wait that is not a limit of the case.
     pub timeout_scale: f64,
 }
@@ -54,4 +56,32 @@ pub struct Broken {
     pub helps: Vec<String>,
     /// The place of the case that asked for what went wrong.
     pub span: Option<Span>,
+}
+
+impl Broken {
+    /// A reason of one line.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), notes: Vec::new(), helps: Vec::new(), span: None }
+    }
+
+    /// Adds a way out.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.helps.push(help.into());
+        self
+    }
+
+    /// Adds what else is known.
+    #[must_use]
+    pub fn note(mut self, note: impl Into<String>) -> Self {
+        self.notes.push(note.into());
+        self
+    }
+
+    /// Adds the place of the case that asked for it.
+    #[must_use]
+    pub fn at(mut self, span: Span) -> Self {
+        self.span = Some(span);
+        self
+    }
 }

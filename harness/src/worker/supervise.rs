@@ -1,11 +1,31 @@
-//! The runner's side of a worker: starts it, owns its deadline, kills what is left.
+//! The runner's side of a worker: starts it, owns its deadline, kills what is left, and turns what is missing into an
+//! error that says what happened last.
 
-use std::process::Child;
-use std::time::Duration;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
 
-use super::message::Broken;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use super::message::{Broken, Message, Order, VERSION};
 use crate::plan::Plan;
 use crate::verdict::Verdict;
+
+/// Hidden first argument of a worker process.
+pub const ROLE: &str = "netcase-worker";
+
+/// The longest message, and the most output altogether, that a worker may send: a case of 10,000 expectations stays a
+/// hundred times below.
+const LARGEST_MESSAGE: usize = 16 * 1024 * 1024;
+const MOST_OUTPUT: usize = 512 * 1024 * 1024;
+
+/// How much of a worker's standard error is kept, from its end.
+const KEPT_STDERR: usize = 16 * 1024;
+
+/// How much longer than the case's own time a worker has, to say so itself.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// How workers are started.
 #[derive(Clone, Copy, Debug)]
@@ -30,23 +50,271 @@ pub struct Ending {
 /// A worker whose verdicts are in. Its lab stands until this is dropped; tearing many labs down together costs the
 /// kernel far less than one after another, so the runner drops them in batches.
 #[derive(Debug)]
-pub struct Finished(Option<Child>);
+pub struct Finished {
+    child: Option<Child>,
+}
 
 impl Finished {
     /// Kills all of them first, then waits for all of them.
-    pub fn release(workers: Vec<Self>) {
+    pub fn release(mut workers: Vec<Self>) {
+        for worker in &mut workers {
+            worker.kill();
+        }
         drop(workers);
+    }
+
+    fn kill(&mut self) {
+        if let Some(child) = &mut self.child {
+            // It can only fail for a process that has ended already.
+            let _ = child.kill();
+        }
+    }
+}
+
+impl Drop for Finished {
+    fn drop(&mut self) {
+        self.kill();
+        if let Some(mut child) = self.child.take() {
+            let _ = child.wait();
+        }
+    }
+}
+
+/// Becomes a worker if this process was started as one; call it first thing in `main`. Returns otherwise.
+pub fn become_worker_if_asked() {
+    if std::env::args_os().nth(1).is_some_and(|role| role == ROLE) {
+        super::child::main();
     }
 }
 
 /// Runs one case in a worker of its own, and blocks until its verdicts are in.
+///
+/// The thread that calls this must outlive the [`Finished`] worker: the kernel kills it with the thread.
 pub fn supervise(plan: &Plan, options: Options) -> (Ending, Finished) {
-    let _ = (plan, options);
-    (Ending { verdicts: Vec::new(), broken: None, elapsed: Duration::ZERO }, Finished(None))
+    let started = Instant::now();
+    let mut command = Command::new("/proc/self/exe");
+    command.arg(ROLE).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut ending =
+        Ending { verdicts: plan.expectations.iter().map(|_| None).collect(), broken: None, elapsed: Duration::ZERO };
+    let mut finished = Finished { child: None };
+    match command.spawn() {
+        Ok(mut child) => {
+            let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+            finished.child = Some(child);
+            if let (Some(stdin), Some(stdout), Some(stderr)) = pipes {
+                let scale = options.timeout_scale.max(1.0);
+                let deadline = started + plan.timeout.mul_f64(scale) + GRACE;
+                let mut conversation = Conversation::new(stdout, stderr, deadline);
+                ending.broken = conversation.hold(plan, options, stdin, &mut ending.verdicts, &mut finished);
+            }
+        }
+        Err(error) => ending.broken = Some(Broken::new(format!("cannot start a worker: {error}"))),
+    }
+    ending.elapsed = started.elapsed();
+    (ending, finished)
 }
 
-/// Hidden first argument of a worker process.
-pub const ROLE: &str = "netcase-worker";
+/// What a worker has said so far.
+struct Conversation {
+    stdout: ChildStdout,
+    stderr: ChildStderr,
+    deadline: Instant,
+    line: Vec<u8>,
+    heard: usize,
+    complaints: Vec<u8>,
+    doing: String,
+    place: Option<crate::source::Span>,
+}
 
-/// Becomes a worker if this process was started as one; call it first thing in `main`. Returns otherwise.
-pub fn become_worker_if_asked() {}
+/// How a conversation went on.
+enum Next {
+    /// There is more to hear.
+    More,
+    /// The worker is done.
+    Done,
+    /// The worker says why it cannot go on, or is beyond hearing.
+    Broken(Broken),
+    /// The worker has closed its end.
+    End,
+}
+
+impl Conversation {
+    fn new(stdout: ChildStdout, stderr: ChildStderr, deadline: Instant) -> Self {
+        Self {
+            stdout,
+            stderr,
+            deadline,
+            line: Vec::new(),
+            heard: 0,
+            complaints: Vec::new(),
+            doing: "starting".to_owned(),
+            place: None,
+        }
+    }
+
+    /// Gives the order and listens until the worker is done, broken, dead or late. A worker that is done keeps its
+    /// standard input, and with it its lab.
+    fn hold(
+        &mut self,
+        plan: &Plan,
+        options: Options,
+        mut stdin: ChildStdin,
+        verdicts: &mut [Option<Verdict>],
+        finished: &mut Finished,
+    ) -> Option<Broken> {
+        let order = Order {
+            version: VERSION,
+            plan: plan.clone(),
+            rootless: options.rootless,
+            timeout_scale: options.timeout_scale,
+        };
+        let said = serde_json::to_vec(&order).map_err(io::Error::from).and_then(|mut line| {
+            line.push(b'\n');
+            stdin.write_all(&line)
+        });
+        // A worker that died before it had read its order has said, or shown, why.
+        if let Err(error) = said.as_ref()
+            && error.kind() != io::ErrorKind::BrokenPipe
+        {
+            return Some(Broken::new(format!("cannot give the worker its order: {error}")));
+        }
+        let outcome = self.listen(verdicts);
+        match outcome {
+            Ok(Next::Done) if verdicts.iter().all(Option::is_some) => {
+                if let Some(child) = &mut finished.child {
+                    child.stdin = Some(stdin);
+                }
+                None
+            }
+            Ok(Next::Done) => Some(Broken::new("the worker was done without a verdict for every expectation")),
+            Ok(Next::Broken(broken)) => Some(broken),
+            Ok(Next::End | Next::More) => Some(self.epitaph(finished)),
+            Err(error) => Some(Broken::new(format!("cannot hear the worker: {error}"))),
+        }
+    }
+
+    fn listen(&mut self, verdicts: &mut [Option<Verdict>]) -> io::Result<Next> {
+        set_nonblocking(self.stdout.as_fd().try_clone_to_owned()?)?;
+        set_nonblocking(self.stderr.as_fd().try_clone_to_owned()?)?;
+        let mut stderr_open = true;
+        loop {
+            let left = self.deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(Next::Broken(self.late()));
+            }
+            let timeout = PollTimeout::try_from(left + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX);
+            let mut watched = vec![PollFd::new(self.stdout.as_fd(), PollFlags::POLLIN)];
+            if stderr_open {
+                watched.push(PollFd::new(self.stderr.as_fd(), PollFlags::POLLIN));
+            }
+            match poll(&mut watched, timeout) {
+                Err(nix::errno::Errno::EINTR) => continue,
+                other => other?,
+            };
+            drop(watched);
+            stderr_open = stderr_open && self.hear_complaints()?;
+            match self.hear(verdicts)? {
+                Next::More => {}
+                other => {
+                    self.hear_complaints()?;
+                    return Ok(other);
+                }
+            }
+        }
+    }
+
+    /// Takes in what the worker has said; at most one buffer, so that a flood cannot keep the deadline away.
+    fn hear(&mut self, verdicts: &mut [Option<Verdict>]) -> io::Result<Next> {
+        let mut buffer = vec![0; 64 * 1024];
+        let length = match self.stdout.read(&mut buffer) {
+            Ok(0) => return Ok(Next::End),
+            Ok(length) => length,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Next::More),
+            Err(error) => return Err(error),
+        };
+        self.heard += length;
+        for part in buffer[..length].split_inclusive(|byte| *byte == b'\n') {
+            self.line.extend_from_slice(part);
+            if self.line.len() > LARGEST_MESSAGE || self.heard > MOST_OUTPUT {
+                return Ok(Next::Broken(self.while_doing("the worker floods the runner with output")));
+            }
+            if part.ends_with(b"\n") {
+                let line = std::mem::take(&mut self.line);
+                match self.understand(&line, verdicts) {
+                    Next::More => {}
+                    other => return Ok(other),
+                }
+            }
+        }
+        Ok(Next::More)
+    }
+
+    fn understand(&mut self, line: &[u8], verdicts: &mut [Option<Verdict>]) -> Next {
+        match serde_json::from_slice(line) {
+            Ok(Message::Doing { what, span }) => {
+                (self.doing, self.place) = (what, span);
+                Next::More
+            }
+            Ok(Message::Verdict { expectation, verdict }) => match verdicts.get_mut(expectation) {
+                Some(place) if place.is_none() => {
+                    *place = Some(*verdict);
+                    Next::More
+                }
+                _ => Next::Broken(self.while_doing("the worker judged an expectation that it was not asked for")),
+            },
+            Ok(Message::Broken(broken)) => Next::Broken(broken),
+            Ok(Message::Done) => Next::Done,
+            Err(_) => {
+                let start = String::from_utf8_lossy(&line[..line.len().min(80)]).trim_end().to_owned();
+                Next::Broken(self.while_doing(&format!("the worker said something that is no message: {start:?}")))
+            }
+        }
+    }
+
+    /// Takes in standard error; `false` when it is closed.
+    fn hear_complaints(&mut self) -> io::Result<bool> {
+        let mut buffer = [0; 4096];
+        match self.stderr.read(&mut buffer) {
+            Ok(0) => Ok(false),
+            Ok(length) => {
+                self.complaints.extend_from_slice(&buffer[..length]);
+                let surplus = self.complaints.len().saturating_sub(KEPT_STDERR);
+                self.complaints.drain(..surplus);
+                Ok(true)
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn late(&self) -> Broken {
+        self.while_doing("the case took longer than its `timeout`")
+            .help("a larger `timeout = \"60s\"` in the case, or `--timeout-scale 2` on a slow machine")
+    }
+
+    /// Why a worker that has gone silent did so.
+    fn epitaph(&mut self, finished: &mut Finished) -> Broken {
+        finished.kill();
+        let how = match finished.child.as_mut().map(Child::wait) {
+            Some(Ok(status)) => format!("the worker died ({status})"),
+            _ => "the worker died".to_owned(),
+        };
+        self.while_doing(&how)
+    }
+
+    fn while_doing(&self, what: &str) -> Broken {
+        let mut broken = Broken::new(format!("{what}, while {}", self.doing));
+        broken.span = self.place;
+        let complaints = String::from_utf8_lossy(&self.complaints);
+        if !complaints.trim().is_empty() {
+            broken.notes.push(format!("it printed:\n{}", complaints.trim_end()));
+        }
+        broken
+    }
+}
+
+fn set_nonblocking(descriptor: OwnedFd) -> io::Result<()> {
+    let flags = OFlag::from_bits_truncate(fcntl(&descriptor, FcntlArg::F_GETFL)?);
+    fcntl(&descriptor, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
+    Ok(())
+}

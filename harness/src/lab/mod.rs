@@ -1,0 +1,99 @@
+//! Kernel objects: namespaces, links, addresses, routes, settings. Builds what the plan says, and reads it back.
+
+mod build;
+mod kernel_error;
+pub mod neighbours;
+mod netlink;
+mod read_back;
+mod sockets;
+mod state;
+mod sysctl;
+
+use std::io;
+
+use crate::namespace::Namespace;
+use crate::plan::{NodeId, Plan};
+use crate::source::Span;
+
+pub use build::build;
+pub use kernel_error::KernelError;
+pub use neighbours::NeighbourTable;
+pub use netlink::Netlink;
+pub use read_back::read_back;
+pub use sockets::{Listener, listeners};
+pub use state::{HopState, link_state, lookup_route, neighbours_of, next_hop_state, routes_to};
+pub use sysctl::flush_route_cache;
+
+/// The nodes of a case as kernel objects.
+#[derive(Debug)]
+pub struct Lab {
+    /// One for each node of the plan, in its order.
+    pub nodes: Vec<LabNode>,
+}
+
+/// A node as kernel objects.
+#[derive(Debug)]
+pub struct LabNode {
+    /// Its namespace.
+    pub namespace: Namespace,
+    /// Its routing socket.
+    pub netlink: Netlink,
+}
+
+impl Lab {
+    /// The node of an id.
+    pub fn node(&self, id: NodeId) -> &LabNode {
+        &self.nodes[id]
+    }
+}
+
+/// Why a lab could not be built, or is not what was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LabError {
+    /// One line.
+    pub message: String,
+    /// What else is known.
+    pub notes: Vec<String>,
+    /// Ways out.
+    pub helps: Vec<String>,
+    /// The place of the case that asked for it.
+    pub span: Option<Span>,
+}
+
+impl LabError {
+    /// An error of one line.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), notes: Vec::new(), helps: Vec::new(), span: None }
+    }
+
+    /// Adds the place of the case that asked for it.
+    #[must_use]
+    pub fn at(mut self, span: Span) -> Self {
+        self.span = Some(span);
+        self
+    }
+
+    /// Adds a way out.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.helps.push(help.into());
+        self
+    }
+
+    /// Wraps an error of a system call.
+    pub fn io(what: impl std::fmt::Display, error: &io::Error) -> Self {
+        Self::new(format!("{what}: {}", KernelError::words(error)))
+    }
+}
+
+/// Builds what the plan says and compares the kernel's state with it.
+///
+/// # Errors
+///
+/// The first operation that the kernel refused, with its own words and the place of the case that asked for it; or
+/// every difference between what was asked for and what the kernel has.
+pub async fn make(plan: &Plan, home: &Namespace) -> Result<Lab, LabError> {
+    let lab = build(plan, home).await?;
+    read_back(plan, &lab).await?;
+    Ok(lab)
+}

@@ -1,0 +1,58 @@
+//! The neighbour table, of which a machine has one for all namespaces together (`gc_thresh3` entries, 1024 by default).
+//!
+//! When it is full, packets vanish without an error at the sender. So the entries that probing makes are deleted when a
+//! batch is done, and a silence while the table overflowed is not a finding.
+
+use rtnetlink::packet_route::neighbour_table::NeighbourTableAttribute;
+
+use super::state::destination;
+use super::{KernelError, Lab, LabNode};
+
+/// The machine's neighbour tables at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NeighbourTable {
+    /// Entries of both families.
+    pub entries: u64,
+    /// The smallest limit of both families.
+    pub limit: u64,
+    /// How often an entry could not be made because a table was full, since boot.
+    pub overflows: u64,
+}
+
+impl NeighbourTable {
+    /// Reads the counters; they are the same in every namespace.
+    ///
+    /// # Errors
+    ///
+    /// A dump that failed.
+    pub async fn read(node: &LabNode) -> Result<Self, KernelError> {
+        let mut sum = Self { limit: u64::MAX, ..Self::default() };
+        for table in node.netlink.neighbour_tables().await? {
+            for attribute in table.attributes {
+                match attribute {
+                    NeighbourTableAttribute::Config(config) => sum.entries += u64::from(config.entries),
+                    NeighbourTableAttribute::Threshold3(limit) => sum.limit = sum.limit.min(u64::from(limit)),
+                    NeighbourTableAttribute::Stats(stats) => sum.overflows += stats.table_fulls,
+                    _ => {}
+                }
+            }
+        }
+        Ok(sum)
+    }
+}
+
+/// Deletes every entry that probing made in the nodes.
+///
+/// # Errors
+///
+/// A request that failed.
+pub async fn forget(lab: &Lab) -> Result<(), KernelError> {
+    for node in &lab.nodes {
+        for entry in node.netlink.neighbours().await? {
+            if destination(&entry).is_some_and(|address| !address.is_multicast() && !address.is_loopback()) {
+                node.netlink.delete_neighbour(&entry).await?;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,162 @@
+//! Routing netlink without its three lies: a failed dump is an error and not empty, an interrupted dump is asked for
+//! again, and an answer that cannot be decoded is an error and not left out.
+//!
+//! rtnetlink's own getters tell none of the three, so requests go through [`Netlink::ask`] and [`Netlink::dump`] here;
+//! its builders and its connection are used as they are.
+
+mod extended_ack;
+mod undecodable;
+mod verbs;
+
+use std::io;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use rtnetlink::packet_core::{NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload};
+use rtnetlink::packet_route::RouteNetlinkMessage;
+use rtnetlink::sys::AsyncSocket;
+
+use super::KernelError;
+use crate::namespace::Namespace;
+
+pub(super) use verbs::VethEnd;
+
+/// NLM_F_DUMP_INTR of linux/netlink.h: the table changed while it was dumped.
+const DUMP_INTERRUPTED: u16 = 0x10;
+
+/// How often an interrupted dump is asked for again before it is an error.
+const DUMP_TRIES: u32 = 10;
+
+/// How long the kernel may take to answer. It answers at once or, when its answer could not be decoded, never.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A routing socket of one node.
+#[derive(Clone, Debug)]
+pub struct Netlink {
+    handle: rtnetlink::Handle,
+}
+
+impl Netlink {
+    /// Opens a socket in the namespace that the thread is in, and drives it from the current runtime.
+    ///
+    /// # Errors
+    ///
+    /// What socket(2) and setsockopt(2) say.
+    pub fn open() -> io::Result<Self> {
+        undecodable::watch();
+        let (mut connection, handle, _) = rtnetlink::new_connection_with_strict_check()?;
+        connection.set_forward_done(true);
+        connection.socket_mut().socket_mut().set_ext_ack(true)?;
+        tokio::spawn(connection);
+        Ok(Self { handle })
+    }
+
+    /// Opens a socket in a namespace.
+    ///
+    /// # Errors
+    ///
+    /// As [`Netlink::open`].
+    pub fn open_in(namespace: &Namespace) -> io::Result<Self> {
+        namespace.within(Self::open)
+    }
+
+    /// A request that the kernel answers with yes or no.
+    pub(super) async fn ask(
+        &self,
+        message: RouteNetlinkMessage,
+        flags: u16,
+        operation: impl FnOnce() -> String,
+    ) -> Result<(), KernelError> {
+        match self.answers(message, NLM_F_REQUEST | NLM_F_ACK | flags).await {
+            Ok(_) => Ok(()),
+            Err(refusal) => Err(refusal.named(operation())),
+        }
+    }
+
+    /// A request that the kernel answers with one message.
+    pub(super) async fn get(
+        &self,
+        message: RouteNetlinkMessage,
+        operation: impl FnOnce() -> String,
+    ) -> Result<Option<RouteNetlinkMessage>, KernelError> {
+        match self.answers(message, NLM_F_REQUEST | NLM_F_ACK).await {
+            Ok(mut answers) => Ok(answers.messages.pop()),
+            Err(refusal) => Err(refusal.named(operation())),
+        }
+    }
+
+    /// A whole table.
+    pub(super) async fn dump(
+        &self,
+        message: RouteNetlinkMessage,
+        operation: &str,
+    ) -> Result<Vec<RouteNetlinkMessage>, KernelError> {
+        for _ in 0..DUMP_TRIES {
+            let answers = self
+                .answers(message.clone(), NLM_F_REQUEST | NLM_F_DUMP)
+                .await
+                .map_err(|refusal| refusal.named(operation.to_owned()))?;
+            if !answers.done {
+                return Err(KernelError::broken(operation, "the kernel's answer has no end"));
+            }
+            if !answers.interrupted {
+                return Ok(answers.messages);
+            }
+        }
+        Err(KernelError::broken(operation, format!("the table changed during each of {DUMP_TRIES} dumps")))
+    }
+
+    async fn answers(&self, message: RouteNetlinkMessage, flags: u16) -> Result<Answers, Refusal> {
+        let mut request = NetlinkMessage::from(message);
+        request.header.flags = flags;
+        let broken = |text: &str| Refusal { errno: 0, text: Some(text.to_owned()) };
+        let undecodable = undecodable::count();
+        let mut stream = self.handle.clone().request(request).map_err(|_| broken("the routing socket is closed"))?;
+        let mut answers = Answers::default();
+        loop {
+            let Ok(next) = tokio::time::timeout(PATIENCE, stream.next()).await else {
+                return Err(broken("the kernel gave no answer that could be understood"));
+            };
+            let Some(answer) = next else { break };
+            answers.interrupted |= answer.header.flags & DUMP_INTERRUPTED != 0;
+            match answer.payload {
+                NetlinkPayload::InnerMessage(message) => answers.messages.push(message),
+                NetlinkPayload::Done(done) if done.code < 0 => {
+                    return Err(Refusal { errno: -done.code, text: None });
+                }
+                NetlinkPayload::Done(_) => answers.done = true,
+                NetlinkPayload::Error(error) => {
+                    let Some(code) = error.code else { continue };
+                    let text = extended_ack::text(answer.header.flags, &error.header);
+                    return Err(Refusal { errno: -code.get(), text });
+                }
+                NetlinkPayload::Noop => {}
+                NetlinkPayload::Overrun(_) => return Err(broken("an answer of the kernel was lost")),
+                _ => return Err(broken("the kernel gave an answer of an unknown kind")),
+            }
+        }
+        match undecodable::since(undecodable) {
+            Some(message) => Err(broken(&format!("the kernel's answer could not be decoded: {message}"))),
+            None => Ok(answers),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Answers {
+    messages: Vec<RouteNetlinkMessage>,
+    done: bool,
+    interrupted: bool,
+}
+
+/// A refusal without the name of what was asked: that is put together only when it is needed.
+struct Refusal {
+    errno: i32,
+    text: Option<String>,
+}
+
+impl Refusal {
+    fn named(self, operation: String) -> KernelError {
+        KernelError { operation, errno: self.errno, text: self.text }
+    }
+}

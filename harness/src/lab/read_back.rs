@@ -1,0 +1,184 @@
+//! Build, then read back: what the kernel has is compared with what was asked for.
+
+use std::collections::HashMap;
+
+use rtnetlink::packet_route::link::{InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage};
+
+use super::build::is_made;
+use super::state::{cidr_of, mac_of, name_of, route_of, settled_link, table};
+use super::{KernelError, Lab, LabError, LabNode, sysctl};
+use crate::plan::{End, InterfaceKind, Node, Plan, Route};
+use crate::words::{Cidr, Family, RouteKind, RouteType};
+
+/// Compares the kernel's state with the plan.
+///
+/// # Errors
+///
+/// Every difference, each naming both sides; or a dump that failed.
+pub async fn read_back(plan: &Plan, lab: &Lab) -> Result<(), LabError> {
+    let mut differences = Vec::new();
+    let mut span = None;
+    for (node, made) in plan.nodes.iter().zip(&lab.nodes) {
+        let before = differences.len();
+        compare_node(node, made, &mut differences)
+            .await
+            .map_err(|error| LabError::new(format!("{}: cannot read back what was built: {error}", node.name)))?;
+        if differences.len() > before && span.is_none() {
+            span = node.interfaces.get(1).map(|interface| interface.span);
+        }
+    }
+    let Some(first) = differences.first() else { return Ok(()) };
+    let mut error = LabError::new(format!("the kernel does not have what was asked for: {first}"));
+    error.span = span;
+    error.notes = differences.into_iter().skip(1).collect();
+    Err(error)
+}
+
+async fn compare_node(node: &Node, made: &LabNode, out: &mut Vec<String>) -> Result<(), KernelError> {
+    let links = settled_links(node, made).await?;
+    compare_links(node, &links, out);
+    if node.interfaces.iter().any(|interface| !interface.addresses.is_empty()) {
+        compare_addresses(node, made, out).await?;
+    }
+    for family in [Family::Ipv4, Family::Ipv6] {
+        let wanted: Vec<&Route> = node.routes.iter().filter(|route| Family::of(route.to.address) == family).collect();
+        if !wanted.is_empty() {
+            compare_routes(node, made, &links, &wanted, family, out).await?;
+        }
+    }
+    compare_sysctls(node, made, out);
+    Ok(())
+}
+
+/// The node's interfaces, each with its carrier in the state that it will have while probing.
+async fn settled_links(node: &Node, made: &LabNode) -> Result<Vec<LinkMessage>, KernelError> {
+    let mut links = Vec::with_capacity(node.interfaces.len());
+    for id in 0..node.interfaces.len() {
+        links.extend(settled_link(made, End { node: 0, interface: id }.index()).await?);
+    }
+    Ok(links)
+}
+
+fn compare_links(node: &Node, links: &[LinkMessage], out: &mut Vec<String>) {
+    let by_index: HashMap<u32, &LinkMessage> = links.iter().map(|link| (link.header.index, link)).collect();
+    for (id, interface) in node.interfaces.iter().enumerate() {
+        let name = format!("{}.{}", node.name, interface.name);
+        let Some(link) = by_index.get(&End { node: 0, interface: id }.index()) else {
+            out.push(format!("{name} is not there"));
+            continue;
+        };
+        if name_of(link) != interface.name {
+            out.push(format!("{name} is called {}", name_of(link)));
+        }
+        let up = link.header.flags.contains(LinkFlags::Up);
+        if up != interface.up {
+            let word = |up| if up { "up" } else { "down" };
+            out.push(format!("{name} is {}, asked for {}", word(up), word(interface.up)));
+        }
+        let mut master = None;
+        for attribute in &link.attributes {
+            match attribute {
+                LinkAttribute::Address(bytes) if is_made(interface.kind) => {
+                    let mac = mac_of(bytes);
+                    if interface.mac.is_some() && mac != interface.mac {
+                        out.push(format!("{name} has the MAC address {mac:?}, asked for {:?}", interface.mac));
+                    }
+                }
+                LinkAttribute::Mtu(mtu) => {
+                    if let Some(wanted) = interface.mtu.filter(|wanted| wanted != mtu) {
+                        out.push(format!("{name} has the MTU {mtu}, asked for {wanted}"));
+                    }
+                }
+                LinkAttribute::Controller(index) => master = Some(*index),
+                LinkAttribute::LinkInfo(infos) => compare_kind(&name, interface.kind, infos, out),
+                _ => {}
+            }
+        }
+        let wanted = interface.master.map(|bridge| End { node: 0, interface: bridge }.index());
+        if master != wanted {
+            out.push(format!("{name} is a port of interface {master:?}, asked for {wanted:?}"));
+        }
+    }
+}
+
+fn compare_kind(name: &str, kind: InterfaceKind, infos: &[LinkInfo], out: &mut Vec<String>) {
+    let wanted = match kind {
+        InterfaceKind::Loopback => return,
+        InterfaceKind::Veth { .. } => InfoKind::Veth,
+        InterfaceKind::Bridge => InfoKind::Bridge,
+    };
+    for info in infos {
+        if let LinkInfo::Kind(found) = info
+            && *found != wanted
+        {
+            out.push(format!("{name} is of the kind {found}, asked for {wanted}"));
+        }
+    }
+}
+
+async fn compare_addresses(node: &Node, made: &LabNode, out: &mut Vec<String>) -> Result<(), KernelError> {
+    let found = made.netlink.addresses().await?;
+    for (id, interface) in node.interfaces.iter().enumerate() {
+        let index = End { node: 0, interface: id }.index();
+        let there: Vec<Cidr> = found.iter().filter(|a| a.header.index == index).filter_map(cidr_of).collect();
+        for wanted in &interface.addresses {
+            if !there.contains(wanted) {
+                out.push(format!("{}.{} has not the address {wanted}", node.name, interface.name));
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn compare_routes(
+    node: &Node,
+    made: &LabNode,
+    links: &[LinkMessage],
+    wanted: &[&Route],
+    family: Family,
+    out: &mut Vec<String>,
+) -> Result<(), KernelError> {
+    let routes = made.netlink.routes(family).await?;
+    let found: Vec<_> = routes.iter().filter(|route| table(route) == 254).map(|route| route_of(route, links)).collect();
+    for route in wanted {
+        let kind = match route.kind {
+            RouteType::Unicast => RouteKind::Unicast,
+            RouteType::Blackhole => RouteKind::Blackhole,
+            RouteType::Unreachable => RouteKind::Unreachable,
+            RouteType::Prohibit => RouteKind::Prohibit,
+        };
+        let dev = route.dev.map(|id| node.interfaces[id].name.clone());
+        let there = found.iter().any(|found| {
+            found.to == route.to.network()
+                && found.kind == Some(kind)
+                && found.via == route.via
+                && (dev.is_none() || found.dev == dev)
+                && (route.src.is_none() || found.src == route.src)
+                && route.metric.is_none_or(|metric| found.metric == metric)
+        });
+        // A route by an interface that is down, or whose peer is, is taken out by the kernel again.
+        if !there {
+            let via = route.via.map(|via| format!(" via {via}")).unwrap_or_default();
+            out.push(format!("{} has not the route to {}{via}", node.name, route.to));
+        }
+    }
+    Ok(())
+}
+
+fn compare_sysctls(node: &Node, made: &LabNode, out: &mut Vec<String>) {
+    let forwarding = [(node.forward_ipv4, "net/ipv4/ip_forward"), (node.forward_ipv6, "net/ipv6/conf/all/forwarding")];
+    let own = forwarding.iter().filter(|(on, _)| *on).map(|(_, path)| (*path, "1"));
+    let asked = node.sysctls.iter().map(|sysctl| (sysctl.path.as_str(), sysctl.value.as_str()));
+    for (path, wanted) in own.chain(asked) {
+        match sysctl::read(made, path) {
+            Ok(value) if same_value(&value, wanted) => {}
+            Ok(value) => out.push(format!("{}: {path} is {}, asked for {wanted}", node.name, value.trim_end())),
+            Err(error) => out.push(format!("{}: {path} cannot be read: {}", node.name, KernelError::words(&error))),
+        }
+    }
+}
+
+/// Values are compared word by word: the kernel separates with tabs what users separate with spaces.
+fn same_value(found: &str, wanted: &str) -> bool {
+    found.split_whitespace().eq(wanted.split_whitespace())
+}

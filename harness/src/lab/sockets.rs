@@ -1,0 +1,126 @@
+//! Who listens in a node, by the kernel's own socket table.
+//!
+//! A connection to find that out would use up a one-shot server and move counters, limits and conntrack.
+
+use std::fs;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::namespace::Namespace;
+use crate::words::Transport;
+
+/// A bound socket: for TCP one that listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listener {
+    /// TCP or UDP.
+    pub transport: Transport,
+    /// The address it is bound to; unspecified means every address of the family (`::` takes IPv4 too).
+    pub address: IpAddr,
+    /// The port.
+    pub port: u16,
+}
+
+impl Listener {
+    /// Whether a packet to this address and port reaches it.
+    pub fn takes(&self, transport: Transport, address: IpAddr, port: u16) -> bool {
+        let everywhere = match self.address {
+            IpAddr::V4(own) => own.is_unspecified() && address.is_ipv4(),
+            IpAddr::V6(own) => own.is_unspecified(),
+        };
+        self.transport == transport && self.port == port && (everywhere || self.address == address)
+    }
+}
+
+/// Every listener of a node.
+///
+/// # Errors
+///
+/// What open(2) and read(2) say, and a table that cannot be understood: never an empty list instead.
+pub fn listeners(namespace: &Namespace) -> io::Result<Vec<Listener>> {
+    let tables = namespace.within(|| {
+        ["tcp", "tcp6", "udp", "udp6"]
+            .into_iter()
+            .map(|table| match fs::read_to_string(format!("/proc/thread-self/net/{table}")) {
+                Ok(text) => Ok((table, text)),
+                // A kernel without IPv6 has no such table.
+                Err(error) if table.ends_with('6') && error.kind() == io::ErrorKind::NotFound => {
+                    Ok((table, String::new()))
+                }
+                Err(error) => Err(error),
+            })
+            .collect::<io::Result<Vec<_>>>()
+    })?;
+    let mut found = Vec::new();
+    for (table, text) in tables {
+        let transport = if table.starts_with("tcp") { Transport::Tcp } else { Transport::Udp };
+        for line in text.lines().skip(1) {
+            let listener = parse_line(transport, line)
+                .map_err(|()| io::Error::other(format!("/proc/net/{table} has a line of unknown form: {line}")))?;
+            found.extend(listener);
+        }
+    }
+    Ok(found)
+}
+
+/// TCP_LISTEN and, for an unconnected UDP socket, TCP_CLOSE of net/tcp_states.h.
+const LISTENING: [(Transport, &str); 2] = [(Transport::Tcp, "0A"), (Transport::Udp, "07")];
+
+/// A line of proc_net_tcp(5): index, local address and port in hexadecimal, remote ones, state.
+fn parse_line(transport: Transport, line: &str) -> Result<Option<Listener>, ()> {
+    let mut words = line.split_whitespace().skip(1);
+    let (local, _, state) = (words.next().ok_or(())?, words.next().ok_or(())?, words.next().ok_or(())?);
+    if !LISTENING.contains(&(transport, state)) {
+        return Ok(None);
+    }
+    let (address, port) = local.split_once(':').ok_or(())?;
+    let port = u16::from_str_radix(port, 16).map_err(drop)?;
+    Ok(Some(Listener { transport, address: parse_address(address)?, port }))
+}
+
+/// An address as 32-bit words, each in the byte order of the machine.
+fn parse_address(text: &str) -> Result<IpAddr, ()> {
+    let mut bytes = Vec::new();
+    for at in (0..text.len()).step_by(8) {
+        let word = u32::from_str_radix(text.get(at..at + 8).ok_or(())?, 16).map_err(drop)?;
+        bytes.extend(word.to_ne_bytes());
+    }
+    match bytes.len() {
+        4 => <[u8; 4]>::try_from(bytes).map(|bytes| Ipv4Addr::from(bytes).into()).map_err(drop),
+        16 => <[u8; 16]>::try_from(bytes).map(|bytes| Ipv6Addr::from(bytes).into()).map_err(drop),
+        _ => Err(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_lines_of_the_socket_tables() {
+        let line = "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1 0";
+        let found = parse_line(Transport::Tcp, line).expect("a line of the kernel");
+        assert_eq!(
+            found,
+            Some(Listener { transport: Transport::Tcp, address: Ipv4Addr::LOCALHOST.into(), port: 8080 })
+        );
+        assert_eq!(parse_line(Transport::Tcp, &line.replace(" 0A ", " 01 ")), Ok(None));
+        assert_eq!(parse_line(Transport::Tcp, "nonsense"), Err(()));
+    }
+
+    #[test]
+    fn a_wildcard_listener_takes_every_address() {
+        let any = |address: &str| Listener {
+            transport: Transport::Tcp,
+            address: address.parse().expect("an address"),
+            port: 80,
+        };
+        let v4: IpAddr = "10.0.0.1".parse().expect("an address");
+        let v6: IpAddr = "fd00::1".parse().expect("an address");
+        for (own, address, takes) in
+            [("0.0.0.0", v4, true), ("0.0.0.0", v6, false), ("::", v4, true), ("::", v6, true), ("10.0.0.2", v4, false)]
+        {
+            assert_eq!(any(own).takes(Transport::Tcp, address, 80), takes, "{own} {address}");
+        }
+        assert!(!any("::").takes(Transport::Udp, v4, 80));
+    }
+}

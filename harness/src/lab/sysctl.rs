@@ -1,0 +1,240 @@
+//! Settings of the kernel: the same in every node, whatever the machine outside has.
+//!
+//! A new namespace takes over much of the host's IPv4 configuration (`devconf_inherit_init_net`), and on some kernels
+//! more. So the first node of a lab is read as it was born, what differs from [`BASELINE`] is noted, and that is set in
+//! every node before any interface exists. The last node is read again when it was born: a host whose settings change
+//! while a lab is built is an error, not a wrong verdict.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use super::{LabError, LabNode};
+use crate::plan::Node;
+
+/// What every node has, by path below `/proc/sys/net`, with the reason where it is not the kernel's own default.
+///
+/// Source: Documentation/networking/ip-sysctl.rst of Linux 6.18. A key that a kernel does not have is left out.
+pub const BASELINE: &[(&str, &str)] = &[
+    // The kernel's defaults, which a host may have changed and a namespace takes over. Forwarding stands first:
+    // writing it resets `accept_redirects` and others.
+    ("ipv4/ip_forward", "0"),
+    ("ipv4/conf/all/forwarding", "0"),
+    ("ipv4/conf/default/forwarding", "0"),
+    ("ipv4/conf/all/accept_local", "0"),
+    ("ipv4/conf/default/accept_local", "0"),
+    ("ipv4/conf/all/accept_redirects", "1"),
+    ("ipv4/conf/default/accept_redirects", "1"),
+    ("ipv4/conf/all/accept_source_route", "0"),
+    ("ipv4/conf/default/accept_source_route", "0"),
+    ("ipv4/conf/all/arp_accept", "0"),
+    ("ipv4/conf/default/arp_accept", "0"),
+    ("ipv4/conf/all/arp_announce", "0"),
+    ("ipv4/conf/default/arp_announce", "0"),
+    ("ipv4/conf/all/arp_evict_nocarrier", "1"),
+    ("ipv4/conf/default/arp_evict_nocarrier", "1"),
+    ("ipv4/conf/all/arp_filter", "0"),
+    ("ipv4/conf/default/arp_filter", "0"),
+    ("ipv4/conf/all/arp_ignore", "0"),
+    ("ipv4/conf/default/arp_ignore", "0"),
+    ("ipv4/conf/all/arp_notify", "0"),
+    ("ipv4/conf/default/arp_notify", "0"),
+    ("ipv4/conf/all/bc_forwarding", "0"),
+    ("ipv4/conf/default/bc_forwarding", "0"),
+    ("ipv4/conf/all/disable_policy", "0"),
+    ("ipv4/conf/default/disable_policy", "0"),
+    ("ipv4/conf/all/disable_xfrm", "0"),
+    ("ipv4/conf/default/disable_xfrm", "0"),
+    ("ipv4/conf/all/drop_gratuitous_arp", "0"),
+    ("ipv4/conf/default/drop_gratuitous_arp", "0"),
+    ("ipv4/conf/all/drop_unicast_in_l2_multicast", "0"),
+    ("ipv4/conf/default/drop_unicast_in_l2_multicast", "0"),
+    ("ipv4/conf/all/ignore_routes_with_linkdown", "0"),
+    ("ipv4/conf/default/ignore_routes_with_linkdown", "0"),
+    ("ipv4/conf/all/promote_secondaries", "0"),
+    ("ipv4/conf/default/promote_secondaries", "0"),
+    ("ipv4/conf/all/proxy_arp", "0"),
+    ("ipv4/conf/default/proxy_arp", "0"),
+    ("ipv4/conf/all/proxy_arp_pvlan", "0"),
+    ("ipv4/conf/default/proxy_arp_pvlan", "0"),
+    ("ipv4/conf/all/route_localnet", "0"),
+    ("ipv4/conf/default/route_localnet", "0"),
+    ("ipv4/conf/all/rp_filter", "0"),
+    ("ipv4/conf/default/rp_filter", "0"),
+    ("ipv4/conf/all/secure_redirects", "1"),
+    ("ipv4/conf/default/secure_redirects", "1"),
+    ("ipv4/conf/all/send_redirects", "1"),
+    ("ipv4/conf/default/send_redirects", "1"),
+    ("ipv4/conf/all/shared_media", "1"),
+    ("ipv4/conf/default/shared_media", "1"),
+    ("ipv4/conf/all/src_valid_mark", "0"),
+    ("ipv4/conf/default/src_valid_mark", "0"),
+    ("ipv4/conf/all/tag", "0"),
+    ("ipv4/conf/default/tag", "0"),
+    ("ipv4/ip_default_ttl", "64"),
+    ("ipv4/ip_no_pmtu_disc", "0"),
+    ("ipv4/ip_nonlocal_bind", "0"),
+    ("ipv4/ip_local_port_range", "32768\t60999"),
+    ("ipv4/icmp_echo_ignore_all", "0"),
+    ("ipv4/icmp_echo_ignore_broadcasts", "1"),
+    ("ipv4/fib_multipath_hash_policy", "0"),
+    ("ipv4/tcp_syncookies", "1"),
+    ("ipv4/tcp_timestamps", "1"),
+    ("ipv4/tcp_ecn", "2"),
+    ("ipv4/tcp_congestion_control", "reno"),
+    ("ipv4/tcp_rmem", "4096\t131072\t6291456"),
+    ("ipv4/tcp_wmem", "4096\t16384\t4194304"),
+    ("core/somaxconn", "4096"),
+    ("ipv6/conf/all/forwarding", "0"),
+    ("ipv6/conf/default/forwarding", "0"),
+    ("ipv6/conf/all/accept_redirects", "1"),
+    ("ipv6/conf/default/accept_redirects", "1"),
+    ("ipv6/conf/all/disable_ipv6", "0"),
+    ("ipv6/bindv6only", "0"),
+    ("ipv6/ip_nonlocal_bind", "0"),
+    // A refusal that the kernel leaves out because it just sent another reads as silence.
+    ("ipv4/icmp_ratelimit", "0"),
+    ("ipv4/icmp_msgs_per_sec", "1000000"),
+    ("ipv4/icmp_msgs_burst", "1000000"),
+    ("ipv6/icmp/ratelimit", "0"),
+    // A connection to a peer that has gone silent keeps its namespace alive until TCP gives up.
+    ("ipv4/tcp_orphan_retries", "1"),
+    ("ipv4/tcp_retries2", "3"),
+    // Interfaces without an IPv6 address need none of IPv6's chatter; the others turn it on for themselves. What the
+    // kernel does by itself there is off: nobody answers solicitations, and addresses are usable at once.
+    ("ipv6/conf/default/disable_ipv6", "1"),
+    ("ipv6/conf/default/accept_dad", "0"),
+    ("ipv6/conf/default/dad_transmits", "0"),
+    ("ipv6/conf/default/router_solicitations", "0"),
+    ("ipv6/conf/default/accept_ra", "0"),
+    ("ipv6/conf/default/autoconf", "0"),
+    ("ipv6/conf/default/use_tempaddr", "0"),
+    // With br_netfilter loaded, bridged packets would pass the bridge's node's IP rules.
+    ("bridge/bridge-nf-call-iptables", "0"),
+    ("bridge/bridge-nf-call-ip6tables", "0"),
+    ("bridge/bridge-nf-call-arptables", "0"),
+];
+
+/// Milliseconds between two requests for a neighbour. Three go out, so a dead neighbour is known after 0.6 s, inside
+/// the usual window for silence; the kernel's own 1000 would tell it after 3 s.
+pub const NEIGHBOUR_RETRANSMISSION: u64 = 200;
+
+/// What has to be written so that a new namespace has the baseline.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Difference(Vec<(&'static str, &'static str)>);
+
+impl Difference {
+    /// Reads the namespace the thread is in.
+    pub(super) fn read() -> io::Result<Self> {
+        let mut difference = Vec::new();
+        for (path, wanted) in BASELINE {
+            match fs::read_to_string(Path::new("/proc/sys/net").join(path)) {
+                Ok(value) if value.trim_end() == *wanted => {}
+                Ok(_) => difference.push((*path, *wanted)),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                // A key that a namespace may not even read cannot differ between runs of one machine in a way that a
+                // case could see; what cannot be written shows below.
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Self(difference))
+    }
+
+    /// Writes it in the namespace the thread is in.
+    pub(super) fn write(&self) -> io::Result<()> {
+        for (path, wanted) in &self.0 {
+            match fs::write(Path::new("/proc/sys/net").join(path), wanted) {
+                Ok(()) => {}
+                // Some kernels show a key inside a namespace and let only the machine itself write it.
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+                Err(error) => return Err(io::Error::new(error.kind(), format!("net/{path} = {wanted}: {error}"))),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Sets what the case asks for on a node; with `of_interfaces` that which needs the interfaces to exist.
+pub(super) fn apply(plan: &Node, node: &LabNode, of_interfaces: bool) -> Result<(), LabError> {
+    let wanted: Vec<_> = plan.sysctls.iter().filter(|sysctl| sysctl.of_interface == of_interfaces).collect();
+    let mut own = Vec::new();
+    if !of_interfaces {
+        if plan.forward_ipv4 {
+            own.push("ipv4/ip_forward");
+        }
+        if plan.forward_ipv6 {
+            own.push("ipv6/conf/all/forwarding");
+        }
+    }
+    if wanted.is_empty() && own.is_empty() {
+        return Ok(());
+    }
+    let mut failed = None;
+    let entered = node.namespace.within(|| {
+        for path in own {
+            fs::write(Path::new("/proc/sys/net").join(path), "1")?;
+        }
+        for sysctl in wanted {
+            if let Err(error) = fs::write(Path::new("/proc/sys").join(&sysctl.path), &sysctl.value) {
+                failed = Some(refused(plan, sysctl, &error));
+                return Ok(());
+            }
+        }
+        Ok(())
+    });
+    match (failed, entered) {
+        (Some(error), _) => Err(error),
+        (None, Err(error)) => Err(LabError::io(format!("{}: cannot set the node's settings", plan.name), &error)),
+        (None, Ok(())) => Ok(()),
+    }
+}
+
+fn refused(plan: &Node, sysctl: &crate::plan::Sysctl, error: &io::Error) -> LabError {
+    let key = sysctl.path.replace('/', ".");
+    let refusal =
+        LabError::new(format!("{}: sysctl {key} = {}: {}", plan.name, sysctl.value, super::KernelError::words(error)))
+            .at(sysctl.span);
+    match error.kind() {
+        io::ErrorKind::NotFound => refusal.help("this kernel has no such setting in a network namespace"),
+        io::ErrorKind::InvalidInput => refusal.help("the kernel does not take this value"),
+        _ => refusal,
+    }
+}
+
+/// Turns IPv6 on where an interface speaks it. The thread enters the node once for all of them.
+pub(super) fn enable_ipv6(plan: &Node, node: &LabNode) -> Result<(), LabError> {
+    let speakers: Vec<_> =
+        plan.interfaces.iter().skip(1).filter(|interface| interface.ipv6).map(|interface| &interface.name).collect();
+    if speakers.is_empty() {
+        return Ok(());
+    }
+    node.namespace
+        .within(|| {
+            for name in speakers {
+                fs::write(Path::new("/proc/sys/net/ipv6/conf").join(name).join("disable_ipv6"), "0")?;
+            }
+            Ok(())
+        })
+        .map_err(|error| LabError::io(format!("{}: cannot turn IPv6 on", plan.name), &error))
+}
+
+/// Forgets what the node has learned about the packet sizes on its paths, so that the next probe is as the first.
+///
+/// # Errors
+///
+/// What open(2) and write(2) say.
+pub fn flush_route_cache(node: &LabNode) -> io::Result<()> {
+    node.namespace.within(|| {
+        fs::write("/proc/sys/net/ipv4/route/flush", "1")?;
+        match fs::write("/proc/sys/net/ipv6/route/flush", "1") {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    })
+}
+
+/// What a sysctl of a node is now.
+pub(super) fn read(node: &LabNode, path: &str) -> io::Result<String> {
+    node.namespace.within(|| fs::read_to_string(Path::new("/proc/sys").join(path)))
+}

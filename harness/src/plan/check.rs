@@ -1,0 +1,254 @@
+//! What must hold, with everything looked up.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{End, NodeId};
+use crate::source::Span;
+use crate::words::{Admin, Answer, Cidr, LinkState, Mac, NeighState, Outcome, RouteKind, RouteProto, RouteScope};
+
+/// One thing that must hold.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Expectation {
+    /// Its name, unique in the case.
+    pub name: String,
+    /// What is checked.
+    pub check: Check,
+    /// How long the first match may take.
+    pub within: Duration,
+    /// How long it must stay true after that.
+    pub holds_for: Duration,
+    /// Where the check stands.
+    pub span: Span,
+}
+
+/// A check, with everything looked up.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Check {
+    /// ICMP echo.
+    Ping(Ping),
+    /// A TCP connection.
+    Tcp(Transfer),
+    /// A UDP datagram.
+    Udp(Transfer),
+    /// An HTTP request.
+    Http(Box<Http>),
+    /// An ARP request.
+    Arp(Solicit),
+    /// An IPv6 neighbour solicitation.
+    Ndp(Solicit),
+    /// A neighbour table entry.
+    Neigh(Neigh),
+    /// A route.
+    Route(RouteCheck),
+    /// An interface.
+    Link(Box<LinkCheck>),
+}
+
+impl Check {
+    /// Whether it puts packets on the wire; the others look at the kernel's state after the traffic has settled.
+    pub fn is_traffic(&self) -> bool {
+        match self {
+            Self::Ping(_) | Self::Tcp(_) | Self::Udp(_) | Self::Http(_) | Self::Arp(_) | Self::Ndp(_) => true,
+            Self::Neigh(_) | Self::Route(_) | Self::Link(_) => false,
+        }
+    }
+}
+
+/// Where a probe goes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target {
+    /// As the user wrote it.
+    pub words: String,
+    /// The address.
+    pub address: IpAddr,
+    /// The interface that has the address, where one of the lab does.
+    pub owner: Option<End>,
+}
+
+/// Who must have sent a refusal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct By {
+    /// As the user wrote it.
+    pub words: String,
+    /// Any of these addresses.
+    pub addresses: Vec<IpAddr>,
+}
+
+/// ICMP echo.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Ping {
+    /// The sender.
+    pub from: NodeId,
+    /// The target.
+    pub to: Target,
+    /// The source address.
+    pub source: Option<IpAddr>,
+    /// How many requests.
+    pub count: u32,
+    /// Bytes of payload.
+    pub size: usize,
+    /// Time to live, or hop limit.
+    pub ttl: Option<u8>,
+    /// The largest share that may be lost, in per cent.
+    pub lost: Option<f64>,
+    /// What must happen: any of these.
+    pub outcome: Vec<Outcome>,
+    /// Who must have refused.
+    pub by: Option<By>,
+}
+
+/// A TCP connection or a UDP datagram.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Transfer {
+    /// The sender.
+    pub from: NodeId,
+    /// The target.
+    pub to: Target,
+    /// The target's port.
+    pub port: u16,
+    /// The source address.
+    pub source: Option<IpAddr>,
+    /// What must happen: any of these.
+    pub outcome: Vec<Outcome>,
+    /// Who must have refused.
+    pub by: Option<By>,
+}
+
+/// An HTTP request.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Http {
+    /// The connection; its `outcome` is `[Open]` when an answer is expected.
+    pub connection: Transfer,
+    /// As the user wrote it.
+    pub url: String,
+    /// The `Host` field.
+    pub host: String,
+    /// Path and query.
+    pub path: String,
+    /// The method.
+    pub method: String,
+    /// Header fields of the request.
+    pub headers: Vec<(String, String)>,
+    /// The body of the request.
+    pub body: String,
+    /// How many redirects are followed.
+    pub redirects: u32,
+    /// What the answer must be.
+    pub answer: HttpExpected,
+}
+
+/// What an HTTP answer must be; what is empty is not looked at.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct HttpExpected {
+    /// Any of these.
+    pub status: Vec<u16>,
+    /// Each of these fields.
+    pub headers: Vec<(String, Text)>,
+    /// The body.
+    pub body: Option<Text>,
+}
+
+/// What a text must be; all conditions given must hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Text {
+    /// Exactly this.
+    pub equals: Option<String>,
+    /// Contains this.
+    pub contains: Option<String>,
+    /// Matches this regular expression somewhere.
+    pub regex: Option<String>,
+}
+
+/// A question on the wire.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Solicit {
+    /// Where it is asked.
+    pub from: End,
+    /// The address asked for.
+    pub to: Target,
+    /// Exactly these must answer, each with the words it was written in.
+    pub macs: Vec<(Mac, String)>,
+    /// What must happen: any of these.
+    pub outcome: Vec<Answer>,
+}
+
+/// A neighbour table entry.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Neigh {
+    /// The node.
+    pub on: NodeId,
+    /// Only on this interface.
+    pub dev: Option<String>,
+    /// The neighbour.
+    pub to: Target,
+    /// Its MAC address, with the words it was written in.
+    pub mac: Option<(Mac, String)>,
+    /// Its state: any of these; empty means not looked at.
+    pub state: Vec<NeighState>,
+    /// Whether there must be such an entry, or must not.
+    pub present: bool,
+}
+
+/// A route.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RouteCheck {
+    /// The node.
+    pub on: NodeId,
+    /// Which route.
+    pub query: RouteQuery,
+    /// The gateway.
+    pub via: Option<IpAddr>,
+    /// The interface.
+    pub dev: Option<String>,
+    /// The source address.
+    pub src: Option<IpAddr>,
+    /// Who made it.
+    pub proto: Option<RouteProto>,
+    /// How far the destination is.
+    pub scope: Option<RouteScope>,
+    /// What it does.
+    pub kind: Option<RouteKind>,
+    /// Its metric.
+    pub metric: Option<u32>,
+    /// Whether there must be such a route, or must not.
+    pub present: bool,
+}
+
+/// Which route is looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RouteQuery {
+    /// Those of the main table to exactly this prefix.
+    Table(Cidr),
+    /// The one that a packet to this address would take.
+    Lookup(Target),
+}
+
+/// An interface.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LinkCheck {
+    /// The node.
+    pub on: NodeId,
+    /// The interface's name.
+    pub name: String,
+    /// Whether there must be one of this name, or must not.
+    pub present: bool,
+    /// What the administrator asked for.
+    pub admin: Option<Admin>,
+    /// Whether there is a carrier.
+    pub carrier: Option<bool>,
+    /// Its operational state: any of these; empty means not looked at.
+    pub state: Vec<LinkState>,
+    /// Its MTU.
+    pub mtu: Option<u32>,
+    /// Its MAC address, with the words it was written in.
+    pub mac: Option<(Mac, String)>,
+    /// Its bridge; the inner `None` means no bridge.
+    pub master: Option<Option<String>>,
+    /// Its other end, as `NODE.INTERFACE`.
+    pub peer: Option<String>,
+    /// Its addresses, exactly.
+    pub addresses: Option<Vec<Cidr>>,
+}

@@ -1,0 +1,100 @@
+//! HTTP/1.1 by hyper, over a connection of our own.
+
+use std::io;
+use std::time::Instant;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::Request;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+
+use super::ProbeError;
+use super::tcp::Connection;
+use crate::observation::HttpAnswer;
+
+/// How much of a body is kept.
+pub const LARGEST_BODY: usize = 1024 * 1024;
+
+/// What is asked.
+#[derive(Clone, Debug)]
+pub struct Asked<'a> {
+    /// The URL, for the answer.
+    pub url: &'a str,
+    /// The `Host` field.
+    pub host: &'a str,
+    /// Path and query.
+    pub path: &'a str,
+    /// The method.
+    pub method: &'a str,
+    /// Header fields.
+    pub headers: &'a [(String, String)],
+    /// The body.
+    pub body: &'a str,
+}
+
+/// What came back over an open connection.
+#[derive(Debug)]
+pub enum Exchange {
+    /// An answer.
+    Answer(HttpAnswer),
+    /// The connection was open, and by the deadline there was no answer.
+    Silent,
+    /// The connection broke, or what came back is not HTTP.
+    Broken(String),
+}
+
+/// Sends a request over an open connection and reads the answer.
+///
+/// # Errors
+///
+/// When the request could not be made.
+pub async fn exchange(connection: Connection, asked: Asked<'_>, until: Instant) -> Result<Exchange, ProbeError> {
+    let flow = connection.flow;
+    let failed = |error: io::Error| ProbeError::io("cannot use a TCP socket", &error);
+    let stream = connection.into_stream().map_err(failed)?;
+    let mut request = Request::builder().method(asked.method).uri(asked.path);
+    if !asked.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
+        request = request.header("host", asked.host);
+    }
+    for (name, value) in asked.headers {
+        request = request.header(name, value);
+    }
+    let request = request
+        .body(Full::new(Bytes::copy_from_slice(asked.body.as_bytes())))
+        .map_err(|error| ProbeError(format!("this request cannot be made: {error}")))?;
+    let talk = async {
+        let (mut sender, driver) = http1::handshake(TokioIo::new(stream)).await?;
+        let driver = tokio::spawn(driver);
+        let answer = sender.send_request(request).await?;
+        let status = answer.status().as_u16();
+        let headers = answer
+            .headers()
+            .iter()
+            .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+            .collect();
+        let (body, cut) = read_body(answer.into_body()).await?;
+        driver.abort();
+        let body = String::from_utf8_lossy(&body).into_owned();
+        Ok::<_, hyper::Error>(HttpAnswer { status, headers, body, cut, url: asked.url.to_owned(), flow: Some(flow) })
+    };
+    match tokio::time::timeout_at(until.into(), talk).await {
+        Ok(Ok(answer)) => Ok(Exchange::Answer(answer)),
+        Ok(Err(error)) => Ok(Exchange::Broken(error.to_string())),
+        Err(_) => Ok(Exchange::Silent),
+    }
+}
+
+async fn read_body(mut body: hyper::body::Incoming) -> Result<(Vec<u8>, bool), hyper::Error> {
+    let mut kept = Vec::new();
+    while let Some(frame) = body.frame().await {
+        if let Some(data) = frame?.data_ref() {
+            let room = LARGEST_BODY - kept.len();
+            kept.extend_from_slice(&data[..data.len().min(room)]);
+            if data.len() > room {
+                return Ok((kept, true));
+            }
+        }
+    }
+    Ok((kept, false))
+}

@@ -1,0 +1,41 @@
+//! Servers that send back what they get.
+
+use std::io;
+
+use socket2::Socket;
+use tokio::net::{TcpListener, UdpSocket};
+
+use super::Arrivals;
+
+/// Serves a bound and listening TCP socket until the worker ends.
+pub(super) fn serve_tcp(socket: Socket) -> io::Result<()> {
+    let listener = TcpListener::from_std(socket.into())?;
+    tokio::spawn(async move {
+        // An accept that fails is about one connection that is gone already; the listener goes on.
+        loop {
+            if let Ok((mut stream, _)) = listener.accept().await {
+                tokio::spawn(async move {
+                    let (mut reader, mut writer) = stream.split();
+                    tokio::io::copy(&mut reader, &mut writer).await
+                });
+            }
+        }
+    });
+    Ok(())
+}
+
+/// Serves a bound UDP socket until the worker ends, and notes what has arrived.
+pub(super) fn serve_udp(socket: Socket, arrivals: Arrivals) -> io::Result<()> {
+    let socket = UdpSocket::from_std(socket.into())?;
+    tokio::task::spawn_local(async move {
+        let mut buffer = vec![0; 65_536];
+        loop {
+            if let Ok((length, from)) = socket.recv_from(&mut buffer).await {
+                arrivals.add(&buffer[..length]);
+                // An answer that cannot be sent is what the probe will see as silence.
+                let _ = socket.send_to(&buffer[..length], from).await;
+            }
+        }
+    });
+    Ok(())
+}

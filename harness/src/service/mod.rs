@@ -1,0 +1,95 @@
+//! What runs inside a node. A service counts as started only when its port is bound, so that no probe comes too early.
+
+pub mod cage;
+pub mod command;
+mod echo;
+mod http;
+
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::rc::Rc;
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::namespace::Namespace;
+use crate::plan::ServiceKind;
+use crate::words::Transport;
+
+/// Every datagram that a UDP service of the lab has got: the proof that it arrived.
+#[derive(Clone, Debug, Default)]
+pub struct Arrivals(Rc<RefCell<HashSet<Vec<u8>>>>);
+
+impl Arrivals {
+    /// Whether this datagram has arrived at some service.
+    pub fn contains(&self, datagram: &[u8]) -> bool {
+        self.0.borrow().contains(datagram)
+    }
+
+    fn add(&self, datagram: &[u8]) {
+        self.0.borrow_mut().insert(datagram.to_owned());
+    }
+}
+
+/// Starts a service of our own; when this returns, it is bound. A command is started by [`command::Program::start`].
+///
+/// # Errors
+///
+/// What socket(2), bind(2) and listen(2) say.
+pub fn start(namespace: &Namespace, kind: &ServiceKind, arrivals: &Arrivals) -> io::Result<()> {
+    match kind {
+        ServiceKind::Http { port, listen, status, headers, body } => {
+            let answer = http::Answer::new(*status, headers, body)?;
+            for socket in bind(namespace, Transport::Tcp, *port, listen)? {
+                http::serve(socket, answer.clone())?;
+            }
+        }
+        ServiceKind::Echo { transport: Transport::Tcp, port, listen } => {
+            for socket in bind(namespace, Transport::Tcp, *port, listen)? {
+                echo::serve_tcp(socket)?;
+            }
+        }
+        ServiceKind::Echo { transport: Transport::Udp, port, listen } => {
+            for socket in bind(namespace, Transport::Udp, *port, listen)? {
+                echo::serve_udp(socket, arrivals.clone())?;
+            }
+        }
+        ServiceKind::Command { .. } => {}
+    }
+    Ok(())
+}
+
+/// A socket for each address; without addresses one for each family.
+fn bind(namespace: &Namespace, transport: Transport, port: u16, listen: &[IpAddr]) -> io::Result<Vec<Socket>> {
+    let everywhere = [IpAddr::from(Ipv4Addr::UNSPECIFIED), Ipv6Addr::UNSPECIFIED.into()];
+    let addresses = if listen.is_empty() { &everywhere } else { listen };
+    let mut sockets = Vec::new();
+    for address in addresses {
+        match bind_one(namespace, transport, SocketAddr::new(*address, port)) {
+            Ok(socket) => sockets.push(socket),
+            // A kernel without IPv6: IPv4 alone is "every address".
+            Err(error) if listen.is_empty() && error.raw_os_error() == Some(libc::EAFNOSUPPORT) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(sockets)
+}
+
+fn bind_one(namespace: &Namespace, transport: Transport, address: SocketAddr) -> io::Result<Socket> {
+    let (kind, protocol) = match transport {
+        Transport::Tcp => (Type::STREAM, Protocol::TCP),
+        Transport::Udp => (Type::DGRAM, Protocol::UDP),
+    };
+    let kind = kind.nonblocking().cloexec();
+    let socket = namespace.within(|| Socket::new(Domain::for_address(address), kind, Some(protocol)))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_reuse_address(transport == Transport::Tcp)?;
+    socket.bind(&address.into())?;
+    if transport == Transport::Tcp {
+        socket.listen(1024)?;
+    }
+    Ok(socket)
+}

@@ -1,0 +1,130 @@
+//! The only place that decides.
+//!
+//! Pure: the same plan, expectation and observation give the same answer on every machine. What satisfies no word of an
+//! expectation is a mismatch; nothing passes because it could not be understood.
+
+mod http;
+mod solicit;
+mod state;
+mod traffic;
+
+#[cfg(test)]
+mod tests;
+
+use super::Finding;
+use super::describe::describe_check;
+use crate::observation::{Departure, Life, Observation};
+use crate::plan::{Check, Expectation, Plan, RouteQuery};
+use traffic::Question;
+
+/// What one observation means for one expectation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Judgement {
+    /// It is as expected; a reason stands there when that proves less than it seems to.
+    Match {
+        /// Why the match proves less than it seems to.
+        unproven: Option<String>,
+    },
+    /// It is not as expected.
+    Mismatch(Finding),
+}
+
+impl Judgement {
+    /// A match that needs no further proof.
+    fn proven() -> Self {
+        Self::Match { unproven: None }
+    }
+}
+
+/// Decides whether an observation is what was expected.
+///
+/// An observation of another kind than the check asks for is a fault of the probe; it satisfies nothing, and the
+/// finding says so.
+pub fn judge(plan: &Plan, expectation: &Expectation, observation: &Observation) -> Judgement {
+    decide(plan, &expectation.check, observation)
+        .unwrap_or_else(|| Judgement::Mismatch(wrong_shape(plan, &expectation.check, observation)))
+}
+
+/// The decision, or `None` when the observation answers another question.
+fn decide(plan: &Plan, check: &Check, observation: &Observation) -> Option<Judgement> {
+    match check {
+        Check::Ping(ping) => {
+            let Observation::Traffic(traffic) = observation else { return None };
+            Some(traffic::judge(plan, &Question::of_ping(ping), traffic))
+        }
+        Check::Tcp(transfer) => {
+            let Observation::Traffic(traffic) = observation else { return None };
+            Some(traffic::judge(plan, &Question::of_tcp(transfer), traffic))
+        }
+        Check::Udp(transfer) => {
+            let Observation::Traffic(traffic) = observation else { return None };
+            Some(traffic::judge(plan, &Question::of_udp(transfer), traffic))
+        }
+        Check::Http(http) => match observation {
+            Observation::Traffic(traffic) => Some(traffic::judge(plan, &Question::of_http(http), traffic)),
+            Observation::Http(answer) => Some(http::judge(plan, http, answer)),
+            Observation::Answers(_)
+            | Observation::Neighbours(_)
+            | Observation::Routes(_)
+            | Observation::Lookup(_)
+            | Observation::Link(_) => None,
+        },
+        Check::Arp(solicit) | Check::Ndp(solicit) => {
+            let Observation::Answers(answers) = observation else { return None };
+            Some(solicit::judge(plan, solicit, answers))
+        }
+        Check::Neigh(neigh) => {
+            let Observation::Neighbours(entries) = observation else { return None };
+            Some(state::neigh(plan, neigh, entries))
+        }
+        Check::Route(route) => match (&route.query, observation) {
+            (RouteQuery::Table(prefix), Observation::Routes(routes)) => {
+                Some(state::route::table(plan, route, *prefix, routes))
+            }
+            (RouteQuery::Lookup(target), Observation::Lookup(found)) => {
+                Some(state::route::lookup(plan, route, target, found))
+            }
+            (RouteQuery::Table(_) | RouteQuery::Lookup(_), _) => None,
+        },
+        Check::Link(link) => {
+            let Observation::Link(found) = observation else { return None };
+            Some(state::link::judge(plan, link, found.as_ref()))
+        }
+    }
+}
+
+fn wrong_shape(plan: &Plan, check: &Check, observation: &Observation) -> Finding {
+    let answered = match observation {
+        Observation::Traffic(_) => "what traffic did",
+        Observation::Http(_) => "an HTTP answer",
+        Observation::Answers(_) => "who answered on the wire",
+        Observation::Neighbours(_) => "entries of a neighbour table",
+        Observation::Routes(_) => "routes of a table",
+        Observation::Lookup(_) => "the route that would be chosen",
+        Observation::Link(_) => "an interface",
+    };
+    Finding::new(format!("the probe answered another question: `{}` got {answered}", describe_check(plan, check)))
+        .note("this is a fault of netcase, not of the case")
+}
+
+/// Why silence proves nothing, or `None` when it does: the request left, and the target lives.
+fn silence_unproven(departure: &Departure, life: &Life, sender: &str, target: &str) -> Option<String> {
+    let reasons: Vec<String> =
+        [left_unproven(departure, sender), life_unproven(life, target)].into_iter().flatten().collect();
+    (!reasons.is_empty()).then(|| format!("the silence proves nothing: {}", reasons.join("; ")))
+}
+
+fn left_unproven(departure: &Departure, sender: &str) -> Option<String> {
+    match departure {
+        Departure::Said | Departure::Stamped => None,
+        Departure::Unproven(reason) => Some(format!("it is not known whether the request left {sender} ({reason})")),
+    }
+}
+
+fn life_unproven(life: &Life, target: &str) -> Option<String> {
+    match life {
+        Life::Alive => None,
+        Life::NotAsked => Some(format!("nobody looked whether {target} lives")),
+        Life::Unproven(reason) => Some(format!("it is not known whether {target} lives ({reason})")),
+    }
+}

@@ -1,0 +1,123 @@
+//! What every attempt needs: the lab, the sockets that attempts share, the clock.
+
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use super::services::Services;
+use super::stretch;
+use crate::lab::{Lab, LabNode, NeighbourTable};
+use crate::plan::{Check, End, Expectation, NodeId, Plan, Target};
+use crate::probe::ping::Pingers;
+use crate::probe::ports::Ports;
+use crate::probe::solicit::Wires;
+use crate::words::{Answer, Outcome};
+
+/// A lab ready to be probed.
+#[derive(Debug)]
+pub(super) struct Bench<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) lab: &'a Lab,
+    pub(super) services: Services,
+    pub(super) ports: Ports,
+    pub(super) pingers: Pingers,
+    pub(super) wires: Wires,
+    /// The machine's neighbour table before the first probe.
+    pub(super) table: NeighbourTable,
+    /// How long nothing must be heard before it counts as silence.
+    pub(super) silence: Duration,
+    scale: f64,
+}
+
+impl<'a> Bench<'a> {
+    pub(super) fn new(plan: &'a Plan, lab: &'a Lab, services: Services, table: NeighbourTable, scale: f64) -> Self {
+        Self {
+            plan,
+            lab,
+            services,
+            ports: Ports::default(),
+            pingers: Pingers::default(),
+            wires: Wires::default(),
+            table,
+            silence: stretch(plan.silence, scale),
+            scale,
+        }
+    }
+
+    pub(super) fn node(&self, id: NodeId) -> &LabNode {
+        self.lab.node(id)
+    }
+
+    /// How long the first match may take.
+    pub(super) fn within(&self, expectation: &Expectation) -> Duration {
+        stretch(expectation.within, self.scale)
+    }
+
+    /// How long one attempt listens: until silence is certain, and where silence would only be a failure not longer
+    /// than the first match may take.
+    pub(super) fn deadline(&self, expectation: &Expectation, started: Instant) -> Instant {
+        let silence = Instant::now() + self.silence;
+        let within = self.within(expectation);
+        if allows_silence(&expectation.check) || within.is_zero() {
+            return silence;
+        }
+        // A later attempt has at least a moment, or it could hear nothing at all.
+        silence.min((started + within).max(Instant::now() + SHORTEST))
+    }
+
+    /// Whether an address is one of a node's own.
+    pub(super) fn is_own(&self, node: NodeId, address: IpAddr) -> bool {
+        let link_local = matches!(address, IpAddr::V6(address) if address.is_unicast_link_local());
+        let own = |interface: &crate::plan::Interface| {
+            interface.addresses.iter().any(|cidr| cidr.address == address)
+                || (link_local && interface.mac.is_some_and(|mac| link_local_of(mac) == address))
+        };
+        address.is_loopback() || self.plan.nodes[node].interfaces.iter().any(own)
+    }
+}
+
+/// The shortest time that an attempt listens.
+const SHORTEST: Duration = Duration::from_millis(20);
+
+/// The link-local address that the kernel makes from a MAC address (RFC 4291, appendix A).
+fn link_local_of(crate::words::Mac([a, b, c, d, e, f]): crate::words::Mac) -> IpAddr {
+    let pair = |high, low| u16::from_be_bytes([high, low]);
+    IpAddr::from([0xfe80, 0, 0, 0, pair(a ^ 2, b), pair(c, 0xff), pair(0xfe, d), pair(e, f)])
+}
+
+/// Whether hearing nothing could be what is expected.
+pub(super) fn allows_silence(check: &Check) -> bool {
+    let words = |outcome: &[Outcome]| {
+        outcome.iter().any(|word| matches!(word, Outcome::Silent | Outcome::Closed | Outcome::Unreachable))
+    };
+    match check {
+        Check::Ping(ping) => words(&ping.outcome),
+        Check::Tcp(transfer) | Check::Udp(transfer) => words(&transfer.outcome),
+        Check::Http(http) => words(&http.connection.outcome),
+        Check::Arp(solicit) | Check::Ndp(solicit) => solicit.outcome.contains(&Answer::Silent),
+        Check::Neigh(_) | Check::Route(_) | Check::Link(_) => false,
+    }
+}
+
+/// Two ends that need a neighbour entry of each other, whichever sends.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Pair {
+    /// Two nodes of the lab.
+    Nodes(NodeId, NodeId, bool),
+    /// A node, and an address that no node has.
+    Stranger(NodeId, IpAddr),
+}
+
+/// The pair that a traffic check is about; none for a check of state.
+pub(super) fn pair(check: &Check) -> Option<Pair> {
+    let of = |from: NodeId, to: &Target| match to.owner {
+        Some(End { node, .. }) => Pair::Nodes(from.min(node), from.max(node), to.address.is_ipv6()),
+        None => Pair::Stranger(from, to.address),
+    };
+    match check {
+        Check::Ping(ping) => Some(of(ping.from, &ping.to)),
+        Check::Tcp(transfer) | Check::Udp(transfer) => Some(of(transfer.from, &transfer.to)),
+        Check::Http(http) => Some(of(http.connection.from, &http.connection.to)),
+        Check::Arp(solicit) | Check::Ndp(solicit) => Some(of(solicit.from.node, &solicit.to)),
+        Check::Neigh(_) | Check::Route(_) | Check::Link(_) => None,
+    }
+}

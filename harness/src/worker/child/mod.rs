@@ -1,0 +1,166 @@
+//! The worker: enters namespaces of its own, builds the lab, starts the services, probes, judges, says what it found.
+//!
+//! The one place that joins lab, service and probe. It has one thread throughout: only such a process may enter a user
+//! namespace, and only so is a thread never in the wrong network namespace.
+
+mod attempt;
+mod decide;
+mod enter;
+mod observe;
+mod services;
+mod solicit;
+mod transfer;
+
+use std::io::{self, BufRead, Write};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+
+use super::message::{Broken, Message, Order, VERSION};
+use crate::lab::{self, LabError, NeighbourTable};
+use crate::plan::Plan;
+use attempt::Bench;
+use services::Services;
+
+/// How many neighbour entries one lab may have at a time; the machine has 1024 for everybody.
+const NEIGHBOURS: usize = 400;
+
+/// The wire to the runner.
+#[derive(Clone, Copy, Debug)]
+struct Wire;
+
+impl Wire {
+    /// Says one thing. When nobody listens any more there is nothing left to do.
+    fn say(self, message: &Message) {
+        let said = serde_json::to_vec(message).map_err(io::Error::from).and_then(|mut line| {
+            line.push(b'\n');
+            let mut out = io::stdout().lock();
+            out.write_all(&line)?;
+            out.flush()
+        });
+        if said.is_err() {
+            std::process::exit(1);
+        }
+    }
+
+    fn doing(self, what: &str) {
+        self.say(&Message::Doing { what: what.to_owned(), span: None });
+    }
+}
+
+/// The worker's whole life.
+pub(super) fn main() -> ! {
+    let wire = Wire;
+    match serve(wire) {
+        Ok(()) => wire.say(&Message::Done),
+        Err(broken) => wire.say(&Message::Broken(broken)),
+    }
+    // The lab stands until the runner lets go of it: many torn down together cost far less than one after another.
+    let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+    std::process::exit(0)
+}
+
+fn serve(wire: Wire) -> Result<(), Broken> {
+    let mut line = String::new();
+    io::stdin().lock().read_line(&mut line).map_err(|error| Broken::new(format!("cannot read the order: {error}")))?;
+    let order: Order =
+        serde_json::from_str(&line).map_err(|error| Broken::new(format!("cannot read the order: {error}")))?;
+    drop(line);
+    if order.version != VERSION {
+        return Err(Broken::new(format!("the runner speaks version {} of the wire, not {VERSION}", order.version)));
+    }
+    wire.doing("entering namespaces of its own");
+    let programs = order.plan.runs_programs();
+    let home = enter::enter(enter::Wanted { user: order.rootless || programs, pid: programs })?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Broken::new(format!("cannot start the worker's runtime: {error}")))?;
+    let local = tokio::task::LocalSet::new();
+    let result = local.block_on(&runtime, case(wire, &order, &home));
+    // Closing packet sockets costs the kernel 14 ms each: that is left to the process's end.
+    std::mem::forget(local);
+    std::mem::forget(runtime);
+    result
+}
+
+async fn case(wire: Wire, order: &Order, home: &crate::namespace::Namespace) -> Result<(), Broken> {
+    let plan = &order.plan;
+    wire.doing("building the lab");
+    let lab = lab::make(plan, home).await.map_err(broken_lab)?;
+    wire.doing("starting the services");
+    let services = Services::start(plan, &lab, order.timeout_scale).await?;
+    wire.doing("probing");
+    let table = match lab.nodes.first() {
+        Some(node) => NeighbourTable::read(node).await.map_err(|error| Broken::new(error.to_string()))?,
+        None => NeighbourTable::default(),
+    };
+    let bench = Bench::new(plan, &lab, services, table, order.timeout_scale);
+    let batches = batches(plan);
+    for (number, batch) in batches.iter().enumerate() {
+        if number > 0 {
+            lab::neighbours::forget(&lab).await.map_err(|error| Broken::new(error.to_string()))?;
+        }
+        decide_all(wire, &bench, batch).await;
+    }
+    let state: Vec<usize> =
+        (0..plan.expectations.len()).filter(|index| !plan.expectations[*index].check.is_traffic()).collect();
+    decide_all(wire, &bench, &state).await;
+    std::mem::forget(bench);
+    // The entries of a lab that waits for its release would count against the machine's limit.
+    lab::neighbours::forget(&lab).await.map_err(|error| Broken::new(error.to_string()))?;
+    std::mem::forget(lab);
+    Ok(())
+}
+
+/// Decides expectations side by side, and says each verdict as soon as it stands.
+async fn decide_all(wire: Wire, bench: &Bench<'_>, indices: &[usize]) {
+    let mut running: FuturesUnordered<_> = indices
+        .iter()
+        .map(|index| async move { (*index, decide::decide(bench, &bench.plan.expectations[*index]).await) })
+        .collect();
+    while let Some((expectation, verdict)) = running.next().await {
+        wire.say(&Message::Verdict { expectation, verdict: Box::new(verdict) });
+    }
+}
+
+/// The traffic checks in groups that need at most [`NEIGHBOURS`] entries each; nearly always one group.
+///
+/// A pair of nodes needs an entry at either end, in whichever direction it is probed, so pairs stay together.
+fn batches(plan: &Plan) -> Vec<Vec<usize>> {
+    let mut keyed: Vec<(attempt::Pair, usize)> = plan
+        .expectations
+        .iter()
+        .enumerate()
+        .filter_map(|(index, expectation)| Some((attempt::pair(&expectation.check)?, index)))
+        .collect();
+    if keyed.len() * 2 > NEIGHBOURS {
+        keyed.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.cmp(&b.1)));
+    }
+    let mut batches = vec![Vec::new()];
+    let (mut entries, mut last) = (0, None);
+    for (pair, index) in keyed {
+        if last.as_ref() != Some(&pair) {
+            entries += 2;
+            last = Some(pair);
+            if entries > NEIGHBOURS {
+                entries = 2;
+                batches.push(Vec::new());
+            }
+        }
+        if let Some(batch) = batches.last_mut() {
+            batch.push(index);
+        }
+    }
+    batches
+}
+
+fn broken_lab(error: LabError) -> Broken {
+    Broken { message: error.message, notes: error.notes, helps: error.helps, span: error.span }
+}
+
+/// A wait stretched for a slow machine.
+fn stretch(wait: Duration, scale: f64) -> Duration {
+    wait.mul_f64(scale)
+}

@@ -1,0 +1,181 @@
+//! One attempt: from a check to an observation.
+
+use std::time::{Duration, Instant};
+
+use super::attempt::{Bench, allows_silence};
+use super::{solicit, transfer};
+use crate::lab::{self, HopState, KernelError, NeighbourTable};
+use crate::observation::{Departure, Life, LocalRefusal, Observation, Seen, Traffic};
+use crate::plan::{Check, End, Expectation, NodeId, Ping, RouteCheck, RouteQuery, Target};
+use crate::probe::ProbeError;
+use crate::probe::ping::Proof;
+
+/// How much longer an attempt listens at a time while the next hop is still being asked for.
+const ASKING: Duration = Duration::from_millis(100);
+
+/// After how many such times a neighbour that is still being asked for is no longer waited for: the kernel gives up
+/// after three requests, 0.2 s apart.
+const PATIENCE: u32 = 50;
+
+/// Makes one attempt.
+pub(super) async fn observe(
+    bench: &Bench<'_>,
+    expectation: &Expectation,
+    started: Instant,
+) -> Result<Observation, ProbeError> {
+    let until = bench.deadline(expectation, started);
+    match &expectation.check {
+        Check::Ping(ping) => echo(bench, expectation, ping, until).await.map(Observation::Traffic),
+        Check::Tcp(tcp) => transfer::tcp(bench, tcp, until).await.map(Observation::Traffic),
+        Check::Udp(udp) => transfer::udp(bench, udp, until).await.map(Observation::Traffic),
+        Check::Http(http) => transfer::http(bench, http, until).await,
+        Check::Arp(asked) | Check::Ndp(asked) => solicit::ask(bench, asked, until).await.map(Observation::Answers),
+        Check::Neigh(neigh) => lab::neighbours_of(bench.node(neigh.on), neigh.to.address)
+            .await
+            .map(Observation::Neighbours)
+            .map_err(unreadable),
+        Check::Route(route) => look_up(bench, route).await.map_err(unreadable),
+        Check::Link(link) => {
+            lab::link_state(bench.plan, bench.lab, link.on, &link.name).await.map(Observation::Link).map_err(unreadable)
+        }
+    }
+}
+
+/// Undoes what an attempt leaves behind that would change the next one: after "too big" the kernel remembers the size,
+/// and the next probe would be cut to it, or fail locally.
+pub(super) fn prepare_next(bench: &Bench<'_>, expectation: &Expectation, observation: &Observation) {
+    let Observation::Traffic(Traffic { seen: Seen::Icmp { .. } | Seen::Local(_), .. }) = observation else { return };
+    let from = match &expectation.check {
+        Check::Ping(ping) => ping.from,
+        Check::Tcp(transfer) | Check::Udp(transfer) => transfer.from,
+        Check::Http(http) => http.connection.from,
+        _ => return,
+    };
+    // Where the kernel does not let us, the next attempt shows what it shows.
+    let _ = lab::flush_route_cache(bench.node(from));
+}
+
+fn unreadable(error: KernelError) -> ProbeError {
+    ProbeError(error.to_string())
+}
+
+async fn look_up(bench: &Bench<'_>, check: &RouteCheck) -> Result<Observation, KernelError> {
+    let node = bench.node(check.on);
+    match &check.query {
+        RouteQuery::Table(to) => lab::routes_to(node, *to).await.map(Observation::Routes),
+        RouteQuery::Lookup(target) => lab::lookup_route(node, target.address).await.map(Observation::Lookup),
+    }
+}
+
+async fn echo(
+    bench: &Bench<'_>,
+    expectation: &Expectation,
+    ping: &Ping,
+    until: Instant,
+) -> Result<Traffic, ProbeError> {
+    let began = Instant::now();
+    let proof = if allows_silence(&expectation.check) { Proof::Needed } else { Proof::NotNeeded };
+    let node = bench.node(ping.from);
+    let mut echo = bench.pingers.start(&node.namespace, &bench.ports, ping, proof).await?;
+    let mut until = until;
+    let mut patience = PATIENCE;
+    let seen = loop {
+        let seen = echo.wait(until).await?;
+        match quiet(bench, ping.from, &ping.to, seen).await? {
+            Quiet::Asking if patience > 0 => {
+                patience -= 1;
+                until = Instant::now() + ASKING;
+            }
+            Quiet::Asking => return Err(still_asking(&ping.to)),
+            Quiet::Settled(seen) => break seen,
+        }
+    };
+    let departure = match seen {
+        Seen::Silent if echo.left() => Departure::Stamped,
+        Seen::Silent => Departure::Unproven("no transmit time stamp says that the echo request left".to_owned()),
+        _ => Departure::Said,
+    };
+    let life = match seen {
+        Seen::Silent => address_lives(bench, &ping.to).await?,
+        _ => Life::NotAsked,
+    };
+    Ok(Traffic {
+        seen,
+        flow: None,
+        sent: echo.sent,
+        answered: echo.answered,
+        elapsed: began.elapsed(),
+        departure,
+        life,
+    })
+}
+
+/// What hearing nothing, or a refusal of the node itself, amounts to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Quiet {
+    /// The next hop is still being asked for: too early to say.
+    Asking,
+    /// This.
+    Settled(Seen),
+}
+
+/// Completes what a probe saw by what the probing node knows: whether an ICMP error is its own, whether the next hop
+/// lives, and whether the machine's neighbour table is to blame.
+pub(super) async fn quiet(bench: &Bench<'_>, from: NodeId, to: &Target, seen: Seen) -> Result<Quiet, ProbeError> {
+    let seen = match seen {
+        Seen::Icmp { error, by, .. } => Seen::Icmp { error, by, own: bench.is_own(from, by) },
+        other => other,
+    };
+    let suspicious = match seen {
+        Seen::Silent => true,
+        // "Host unreachable" from the node itself: a neighbour did not answer.
+        Seen::Icmp { own, .. } => own,
+        Seen::Local(refusal) => refusal.errno == libc::EHOSTUNREACH,
+        Seen::Answered | Seen::Delivered | Seen::Reset => false,
+    };
+    if !suspicious {
+        return Ok(Quiet::Settled(seen));
+    }
+    let node = bench.node(from);
+    let table = NeighbourTable::read(node).await.map_err(unreadable)?;
+    if table.overflows > bench.table.overflows {
+        return Err(ProbeError(format!(
+            "the machine's neighbour table overflowed meanwhile ({} entries, at most {}): silence proves nothing; \
+             raise `sysctl net.ipv4.neigh.default.gc_thresh3` and the one of ipv6",
+            table.entries, table.limit
+        )));
+    }
+    if seen != Seen::Silent || to.address.is_multicast() {
+        return Ok(Quiet::Settled(seen));
+    }
+    Ok(match lab::next_hop_state(node, to.address).await.map_err(unreadable)? {
+        HopState::Asking => Quiet::Asking,
+        HopState::Resolved => Quiet::Settled(Seen::Silent),
+        // A node whose `lo` is down never hears its own "host unreachable"; its neighbour table knows.
+        HopState::Unresolved(_) => Quiet::Settled(Seen::Local(LocalRefusal { errno: libc::EHOSTUNREACH })),
+    })
+}
+
+pub(super) fn still_asking(to: &Target) -> ProbeError {
+    ProbeError(format!("the next hop towards {} is still being asked for after five seconds", to.address))
+}
+
+/// Whether an address of the lab is on an interface that is up and has a carrier, as the kernel has it now.
+async fn address_lives(bench: &Bench<'_>, to: &Target) -> Result<Life, ProbeError> {
+    let Some(owner) = to.owner else {
+        return Ok(Life::Unproven(format!("no node of this case has the address {}", to.address)));
+    };
+    let name = bench.plan.end_name(owner);
+    let End { node, .. } = owner;
+    let link =
+        lab::link_state(bench.plan, bench.lab, node, &bench.plan.interface(owner).name).await.map_err(unreadable)?;
+    Ok(match link {
+        None => Life::Unproven(format!("{name} is gone")),
+        Some(link) if !link.up => Life::Unproven(format!("{name} is down")),
+        Some(link) if !link.carrier => Life::Unproven(format!("{name} has no carrier")),
+        Some(link) if !link.addresses.iter().any(|cidr| cidr.address == to.address) => {
+            Life::Unproven(format!("{name} has not the address {}", to.address))
+        }
+        Some(_) => Life::Alive,
+    })
+}

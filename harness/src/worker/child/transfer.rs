@@ -1,0 +1,295 @@
+//! Attempts over TCP, UDP and HTTP.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use super::attempt::Bench;
+use super::observe::{Quiet, quiet, still_asking};
+use super::services;
+use crate::observation::{Departure, Life, Observation, Seen, Traffic};
+use crate::plan::{End, Http, NodeId, ServiceKind, Target, Transfer};
+use crate::probe::capture::Capture;
+use crate::probe::http::{Asked, Exchange, exchange};
+use crate::probe::tcp::Connection;
+use crate::probe::udp::Datagram;
+use crate::probe::{self, ProbeError};
+use crate::words::{Outcome, Transport};
+
+/// How much longer an attempt listens at a time while the next hop is still being asked for.
+const ASKING: Duration = Duration::from_millis(100);
+
+/// How often, at most; see [`super::observe`].
+const PATIENCE: u32 = 50;
+
+/// Between two looks at what has arrived at the receiver.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
+/// One TCP connection.
+pub(super) async fn tcp(bench: &Bench<'_>, transfer: &Transfer, until: Instant) -> Result<Traffic, ProbeError> {
+    connect(bench, transfer, until).await.map(|(traffic, _)| traffic)
+}
+
+async fn connect(bench: &Bench<'_>, transfer: &Transfer, until: Instant) -> Result<(Traffic, Connection), ProbeError> {
+    let began = Instant::now();
+    let target = SocketAddr::new(transfer.to.address, transfer.port);
+    let node = bench.node(transfer.from);
+    let mut connection = Connection::start(&node.namespace, &bench.ports, transfer.source, target)?;
+    let mut until = until;
+    let mut patience = PATIENCE;
+    let seen = loop {
+        let seen = connection.wait(until).await?;
+        match quiet(bench, transfer.from, &transfer.to, seen).await? {
+            Quiet::Asking if patience > 0 => {
+                patience -= 1;
+                until = Instant::now() + ASKING;
+            }
+            Quiet::Asking => return Err(still_asking(&transfer.to)),
+            Quiet::Settled(seen) => break seen,
+        }
+    };
+    let (departure, life) = match seen {
+        Seen::Silent => (twin_left(bench, transfer, target).await?, listener_lives(bench, transfer, Transport::Tcp)?),
+        _ => (Departure::Said, Life::NotAsked),
+    };
+    let answered = u32::from(seen == Seen::Answered);
+    let flow = Some(connection.flow);
+    let traffic = Traffic { seen, flow, sent: 1, answered, elapsed: began.elapsed(), departure, life };
+    Ok((traffic, connection))
+}
+
+/// A SYN carries no time stamp of its own; a datagram by the same way does.
+async fn twin_left(bench: &Bench<'_>, transfer: &Transfer, target: SocketAddr) -> Result<Departure, ProbeError> {
+    let namespace = &bench.node(transfer.from).namespace;
+    Ok(match probe::left(namespace, &bench.ports, transfer.source, target).await? {
+        true => Departure::Stamped,
+        false => Departure::Unproven("a control datagram by the same way did not leave the node".to_owned()),
+    })
+}
+
+/// Whether the target listens, by its own socket table.
+fn listener_lives(bench: &Bench<'_>, transfer: &Transfer, transport: Transport) -> Result<Life, ProbeError> {
+    let Target { address, owner, .. } = &transfer.to;
+    let Some(End { node, .. }) = owner else {
+        return Ok(Life::Unproven(format!("no node of this case has the address {address}")));
+    };
+    let name = &bench.plan.nodes[*node].name;
+    match services::listens(bench.lab, *node, transport, *address, transfer.port) {
+        Ok(true) => Ok(Life::Alive),
+        Ok(false) => Ok(Life::Unproven(format!("nothing in {name} listens on port {}/{transport}", transfer.port))),
+        Err(error) => Err(ProbeError(format!("the socket table of {name} cannot be read: {error}"))),
+    }
+}
+
+/// One UDP datagram.
+pub(super) async fn udp(bench: &Bench<'_>, transfer: &Transfer, until: Instant) -> Result<Traffic, ProbeError> {
+    let began = Instant::now();
+    let target = SocketAddr::new(transfer.to.address, transfer.port);
+    let receiver = Receiver::of(bench, transfer)?;
+    let nonce = nonce(bench, transfer);
+    let node = bench.node(transfer.from);
+    let mut datagram = Datagram::start(&node.namespace, &bench.ports, transfer.source, target, nonce)?;
+    let mut until = until;
+    let mut patience = PATIENCE;
+    let seen = loop {
+        let seen = listen(bench, transfer, &mut datagram, &receiver, until).await?;
+        match quiet(bench, transfer.from, &transfer.to, seen).await? {
+            Quiet::Asking if patience > 0 => {
+                patience -= 1;
+                until = Instant::now() + ASKING;
+            }
+            Quiet::Asking => return Err(still_asking(&transfer.to)),
+            Quiet::Settled(seen) => break seen,
+        }
+    };
+    let (departure, life) = match seen {
+        Seen::Silent if datagram.left() => (Departure::Stamped, listener_lives(bench, transfer, Transport::Udp)?),
+        Seen::Silent => (
+            Departure::Unproven("no transmit time stamp says that the datagram left".to_owned()),
+            listener_lives(bench, transfer, Transport::Udp)?,
+        ),
+        _ => (Departure::Said, Life::NotAsked),
+    };
+    let answered = u32::from(seen == Seen::Answered);
+    let flow = Some(datagram.flow);
+    Ok(Traffic { seen, flow, sent: 1, answered, elapsed: began.elapsed(), departure, life })
+}
+
+/// How an arrival is proved.
+enum Receiver {
+    /// A service of ours notes what it gets, and answers.
+    Ours,
+    /// Somebody else's program: the datagram is looked for on the target's interface.
+    Program(Capture),
+    /// No node of the lab has the address.
+    Stranger,
+}
+
+impl Receiver {
+    fn of(bench: &Bench<'_>, transfer: &Transfer) -> Result<Self, ProbeError> {
+        let Some(owner) = transfer.to.owner else { return Ok(Self::Stranger) };
+        let on_node = || bench.plan.services.iter().filter(|service| service.node == owner.node);
+        let ours = on_node().any(|service| match &service.kind {
+            ServiceKind::Echo { transport: Transport::Udp, port, .. } => *port == transfer.port,
+            _ => false,
+        });
+        let programs = on_node().any(|service| matches!(service.kind, ServiceKind::Command { .. }));
+        if ours || !programs {
+            return Ok(Self::Ours);
+        }
+        // A node's packets to itself pass its `lo`, not the interface that has the address.
+        let interface = if owner.node == transfer.from { 0 } else { owner.interface };
+        let end = End { node: owner.node, interface };
+        Capture::start(&bench.node(owner.node).namespace, end.index()).map(Self::Program)
+    }
+}
+
+/// Waits for an answer, and meanwhile looks at the receiver where arriving is enough.
+async fn listen(
+    bench: &Bench<'_>,
+    transfer: &Transfer,
+    datagram: &mut Datagram,
+    receiver: &Receiver,
+    until: Instant,
+) -> Result<Seen, ProbeError> {
+    let arrival_is_enough = match receiver {
+        Receiver::Ours => transfer.outcome.contains(&Outcome::Delivered),
+        Receiver::Program(_) => true,
+        Receiver::Stranger => false,
+    };
+    loop {
+        let slice = if arrival_is_enough { until.min(Instant::now() + LOOK_AGAIN) } else { until };
+        let seen = datagram.wait(slice).await?;
+        if seen != Seen::Silent {
+            return Ok(seen);
+        }
+        let last = Instant::now() >= until;
+        match receiver {
+            Receiver::Ours if (arrival_is_enough || last) && bench.services.arrivals.contains(datagram.nonce()) => {
+                return Ok(Seen::Delivered);
+            }
+            Receiver::Program(capture)
+                if capture.saw(datagram.nonce())?
+                    && listener_lives(bench, transfer, Transport::Udp)? == Life::Alive =>
+            {
+                // Not every server answers a datagram that it does not understand; where one listens, arriving at its
+                // node's interface is as open as UDP gets.
+                return Ok(Seen::Answered);
+            }
+            _ => {}
+        }
+        if last {
+            return Ok(Seen::Silent);
+        }
+    }
+}
+
+/// A datagram that no other attempt, of this case or another, has sent.
+fn nonce(bench: &Bench<'_>, transfer: &Transfer) -> Vec<u8> {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let place = std::ptr::from_ref(bench) as usize;
+    format!("netcase {} {place} {} {}", std::process::id(), now.as_nanos(), transfer.from).into_bytes()
+}
+
+/// One HTTP request, and those that its redirects ask for.
+pub(super) async fn http(bench: &Bench<'_>, http: &Http, until: Instant) -> Result<Observation, ProbeError> {
+    let began = Instant::now();
+    let mut step = Step {
+        transfer: http.connection.clone(),
+        url: http.url.clone(),
+        host: http.host.clone(),
+        path: http.path.clone(),
+    };
+    for redirect in 0..=http.redirects {
+        let (mut traffic, connection) = connect(bench, &step.transfer, until).await?;
+        if traffic.seen != Seen::Answered {
+            return Ok(Observation::Traffic(traffic));
+        }
+        let asked = Asked {
+            url: &step.url,
+            host: &step.host,
+            path: &step.path,
+            method: &http.method,
+            headers: &http.headers,
+            body: &http.body,
+        };
+        let answer = match exchange(connection, asked, until).await? {
+            Exchange::Answer(answer) => answer,
+            // The connection stands and no HTTP came: an open port that is no answer.
+            Exchange::Silent | Exchange::Broken(_) => {
+                traffic.elapsed = began.elapsed();
+                return Ok(Observation::Traffic(traffic));
+            }
+        };
+        let next = answer
+            .headers
+            .iter()
+            .find(|(name, _)| (300..400).contains(&answer.status) && name.eq_ignore_ascii_case("location"));
+        match next {
+            Some((_, location)) if redirect < http.redirects => match step.follow(bench, location) {
+                Some(followed) => step = followed,
+                None => return Err(ProbeError(format!("the redirect to {location:?} leads out of the lab"))),
+            },
+            _ => return Ok(Observation::Http(answer)),
+        }
+    }
+    Err(ProbeError("the request was redirected without end".to_owned()))
+}
+
+/// Where a request goes.
+struct Step {
+    transfer: Transfer,
+    url: String,
+    host: String,
+    path: String,
+}
+
+impl Step {
+    /// The request that a `Location` field asks for (RFC 9110, section 10.2.2).
+    fn follow(&self, bench: &Bench<'_>, location: &str) -> Option<Self> {
+        let Some(rest) = location.strip_prefix("http://") else {
+            let path = if location.starts_with('/') { location.to_owned() } else { format!("/{location}") };
+            let url = format!("http://{}{path}", self.host);
+            return (!location.contains("://")).then(|| Self {
+                transfer: self.transfer.clone(),
+                url,
+                host: self.host.clone(),
+                path,
+            });
+        };
+        let (host, path) = match rest.find('/') {
+            Some(slash) => rest.split_at(slash),
+            None => (rest, "/"),
+        };
+        let (name, port) = match host.rsplit_once(':') {
+            Some((name, port)) if !name.ends_with(':') && port.parse::<u16>().is_ok() => (name, port.parse().ok()?),
+            _ => (host, 80),
+        };
+        let v6 = self.transfer.to.address.is_ipv6();
+        let name = name.trim_start_matches('[').trim_end_matches(']');
+        let (address, owner) = find(bench, name, v6)?;
+        let to = Target { words: name.to_owned(), address, owner };
+        let transfer = Transfer { to, port, ..self.transfer.clone() };
+        Some(Self { transfer, url: location.to_owned(), host: host.to_owned(), path: path.to_owned() })
+    }
+}
+
+/// A node's or an address's place in the lab.
+fn find(bench: &Bench<'_>, name: &str, v6: bool) -> Option<(IpAddr, Option<End>)> {
+    let literal = name.parse::<IpAddr>().ok();
+    let ends = bench.plan.nodes.iter().enumerate().flat_map(|(node, planned): (NodeId, _)| {
+        planned
+            .interfaces
+            .iter()
+            .enumerate()
+            .map(move |(interface, planned_interface)| (End { node, interface }, &planned.name, planned_interface))
+    });
+    for (end, node, interface) in ends {
+        for cidr in &interface.addresses {
+            let by_name = node == name && cidr.address.is_ipv6() == v6;
+            if by_name || literal == Some(cidr.address) {
+                return Some((cidr.address, Some(end)));
+            }
+        }
+    }
+    literal.map(|address| (address, None))
+}
