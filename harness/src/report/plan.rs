@@ -1,13 +1,14 @@
 //! A plan as a person reads it: what is done, in order, in the words of `ip`.
 
-use std::fmt::Write;
+use std::time::Duration;
 
 use crate::plan::{Action, End, Interface, InterfaceKind, Need, Plan, Ready, Route, Service, ServiceKind};
-use crate::words::RouteType;
+use crate::words::{Cidr, Family, RouteType};
 
 /// The whole plan. Lines that stand under a node are `ip -n NODE ...` without those words.
 pub fn print(path: &str, plan: &Plan) -> String {
-    let mut text = format!("# {path}: {}\n# timeout {:?}, silence {:?}\n", plan.title, plan.timeout, plan.silence);
+    let mut text = format!("# {path}: {}\n", plan.title);
+    push(&mut text, &format!("# timeout {}, silence {}", time(plan.timeout), time(plan.silence)));
     for need in &plan.needs {
         push(&mut text, &format!("# needs {}", need_words(need)));
     }
@@ -38,15 +39,20 @@ pub fn print(path: &str, plan: &Plan) -> String {
         let words = expectation.check.words(&plan.nodes);
         let mut line = expectation.name.clone();
         if words != expectation.name && !words.is_empty() {
-            write!(line, ": {words}").expect("a string takes any text");
+            line.push_str(&format!(": {words}"));
         }
-        write!(line, " (within {:?}", expectation.within).expect("a string takes any text");
+        line.push_str(&format!(" (within {}", time(expectation.within)));
         if !expectation.holds_for.is_zero() {
-            write!(line, ", holds for {:?}", expectation.holds_for).expect("a string takes any text");
+            line.push_str(&format!(", holds for {}", time(expectation.holds_for)));
         }
         push(&mut text, &(line + ")"));
     }
     text + "\n"
+}
+
+/// As it is written in a case.
+fn time(time: Duration) -> String {
+    if time.is_zero() { "0s".into() } else { format!("{time:?}") }
 }
 
 fn push(text: &mut String, line: &str) {
@@ -107,10 +113,10 @@ fn settings(interface: &Interface) -> String {
         InterfaceKind::Veth { .. } | InterfaceKind::Bridge => format!(" index {}", interface.index),
     };
     if let Some(mac) = interface.mac {
-        write!(text, " address {mac}").expect("a string takes any text");
+        text.push_str(&format!(" address {mac}"));
     }
     if let Some(mtu) = interface.mtu {
-        write!(text, " mtu {mtu}").expect("a string takes any text");
+        text.push_str(&format!(" mtu {mtu}"));
     }
     text
 }
@@ -121,7 +127,7 @@ fn route_words(interfaces: &[Interface], route: &Route) -> String {
     if *kind != RouteType::Unicast {
         words.push(kind.to_string());
     }
-    words.push(to.to_string());
+    words.push(if to.length == 0 { default_route(*to) } else { to.to_string() });
     let mut word = |key: &str, value: Option<String>| {
         if let Some(value) = value {
             words.push(format!("{key} {value}"));
@@ -135,6 +141,13 @@ fn route_words(interfaces: &[Interface], route: &Route) -> String {
         words.push("onlink".into());
     }
     words.join(" ")
+}
+
+fn default_route(to: Cidr) -> String {
+    match Family::of(to.address) {
+        Family::Ipv4 => "default".into(),
+        Family::Ipv6 => "default (IPv6)".into(),
+    }
 }
 
 fn service_words(plan: &Plan, service: &Service) -> String {

@@ -179,3 +179,6 @@ fn panic_text(panic: &(dyn Any + Send)) -> &str {
         None => panic.downcast_ref::<&str>().unwrap_or(&"no words were given"),
     }
 }
+
+#[cfg(test)]
+mod tests;

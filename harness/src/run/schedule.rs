@@ -216,3 +216,6 @@ fn not_run(file: &CaseFile, name: &str, signal: &str) -> CaseReport {
         elapsed: std::time::Duration::ZERO,
     }
 }
+
+#[cfg(test)]
+mod tests;

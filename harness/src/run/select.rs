@@ -57,7 +57,7 @@ pub fn select(arguments: &[PathBuf], base: &Path) -> Selection {
 /// The case of this name below `base`, found without looking at any other file.
 pub fn by_name(name: &str, base: &Path) -> Option<CaseFile> {
     let base = base.canonicalize().ok()?;
-    let path = base.join(format!("{name}.toml"));
+    let path = real_parent(&base.join(format!("{name}.toml"))).ok()?;
     (path.is_file() && is_case(&path)).then(|| case_file(path, &base)).filter(|file| file.name == name)
 }
 
@@ -160,3 +160,6 @@ fn real_parent(path: &Path) -> io::Result<PathBuf> {
 fn cannot_read(path: &Path, error: &io::Error) -> String {
     format!("cannot read {}: {error}", path.display())
 }
+
+#[cfg(test)]
+mod tests;

@@ -30,7 +30,7 @@ fn text(cases: &[CaseReport]) -> String {
 fn the_whole_report() {
     let text = text(&cases());
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/report/junit/expected.xml");
-    if std::env::var_os("NETCASE_BLESS").is_some() {
+    if std::env::var_os("NETCASE_UPDATE").is_some_and(|value| value == "1") {
         fs::write(path, &text).expect("the tree can be written to");
     }
     assert_eq!(text, fs::read_to_string(path).expect("the recorded file is there"), "{path}");

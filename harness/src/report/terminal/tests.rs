@@ -5,10 +5,10 @@ use crate::report::samples::{self, bad_input, broken, failed, passed, skipped, u
 
 const PLAIN: Look = Look { style: Style::Plain, verbose: false, width: None };
 
-/// Holds text against a recorded file; with `NETCASE_BLESS=1` the file is recorded anew, for a person to read the diff.
+/// Holds text against a recorded file; with `NETCASE_UPDATE=1` the file is recorded anew, for a person to read the diff.
 fn check(text: &str, file: &str) {
     let path = format!("{}/src/report/terminal/{file}", env!("CARGO_MANIFEST_DIR"));
-    if std::env::var_os("NETCASE_BLESS").is_some() {
+    if std::env::var_os("NETCASE_UPDATE").is_some_and(|value| value == "1") {
         std::fs::write(&path, text).expect("the tree can be written to");
     }
     assert_eq!(text, std::fs::read_to_string(&path).expect("the recorded file is there"), "{path}");
