@@ -125,9 +125,10 @@ fn resolve_one(built: &Built<'_>, written: Expect, expectations: &mut Vec<Expect
             Some(name) => name.value.clone(),
             None => words,
         };
+        let promised = within.is_some();
         let within = within.map_or_else(|| default_within(&check), |within| within.0);
         let holds_for = holds_for.map_or(Duration::ZERO, |time| time.0);
-        expectations.push(Expectation { name, check, within, holds_for, span: place });
+        expectations.push(Expectation { name, check, within, promised, holds_for, span: place });
     }
 }
 

@@ -153,6 +153,7 @@ fn judged(check: Check, observation: Observation) -> Judgement {
         name: "test".to_owned(),
         check,
         within: Duration::ZERO,
+        promised: false,
         holds_for: Duration::ZERO,
         span: Span::default(),
     };
