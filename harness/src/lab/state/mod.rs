@@ -1,0 +1,12 @@
+//! The kernel's state as observations: what the state checks look at.
+
+mod link;
+mod neighbour;
+mod route;
+
+pub use link::link_state;
+pub(super) use link::{cidr_of, mac_of, name_of, settled_link};
+pub(super) use neighbour::destination;
+pub use neighbour::{HopState, neighbours_of, next_hop_state};
+pub use route::{lookup_route, routes_to};
+pub(super) use route::{route_of, table};
