@@ -7,6 +7,7 @@ mod attempt;
 mod decide;
 mod enter;
 mod observe;
+mod quiet;
 mod services;
 mod solicit;
 mod transfer;

@@ -1,21 +1,15 @@
 //! One attempt: from a check to an observation.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::attempt::{Bench, allows_silence};
+use super::quiet::settled;
 use super::{solicit, transfer};
-use crate::lab::{self, HopState, KernelError, NeighbourTable};
-use crate::observation::{Departure, Life, LocalRefusal, Observation, Seen, Traffic};
-use crate::plan::{Check, End, Expectation, NodeId, Ping, RouteCheck, RouteQuery, Target};
+use crate::lab::{self, KernelError};
+use crate::observation::{Departure, Life, Observation, Seen, Traffic};
+use crate::plan::{Check, End, Expectation, Ping, RouteCheck, RouteQuery, Target};
 use crate::probe::ProbeError;
 use crate::probe::ping::Proof;
-
-/// How much longer an attempt listens at a time while the next hop is still being asked for.
-const ASKING: Duration = Duration::from_millis(100);
-
-/// After how many such times a neighbour that is still being asked for is no longer waited for: the kernel gives up
-/// after three requests, 0.2 s apart.
-const PATIENCE: u32 = 50;
 
 /// Makes one attempt.
 pub(super) async fn observe(
@@ -55,7 +49,7 @@ pub(super) fn prepare_next(bench: &Bench<'_>, expectation: &Expectation, observa
     let _ = lab::flush_route_cache(bench.node(from));
 }
 
-fn unreadable(error: KernelError) -> ProbeError {
+pub(super) fn unreadable(error: KernelError) -> ProbeError {
     ProbeError(error.to_string())
 }
 
@@ -77,19 +71,7 @@ async fn echo(
     let proof = if allows_silence(&expectation.check) { Proof::Needed } else { Proof::NotNeeded };
     let node = bench.node(ping.from);
     let mut echo = bench.pingers.start(&node.namespace, &bench.ports, ping, proof).await?;
-    let mut until = until;
-    let mut patience = PATIENCE;
-    let seen = loop {
-        let seen = echo.wait(until).await?;
-        match quiet(bench, ping.from, &ping.to, seen).await? {
-            Quiet::Asking if patience > 0 => {
-                patience -= 1;
-                until = Instant::now() + ASKING;
-            }
-            Quiet::Asking => return Err(still_asking(&ping.to)),
-            Quiet::Settled(seen) => break seen,
-        }
-    };
+    let seen = settled(bench, ping.from, &ping.to, until, async |until| echo.wait(until).await).await?;
     let departure = match seen {
         Seen::Silent if echo.left() => Departure::Stamped,
         Seen::Silent => Departure::Unproven("no transmit time stamp says that the echo request left".to_owned()),
@@ -108,56 +90,6 @@ async fn echo(
         departure,
         life,
     })
-}
-
-/// What hearing nothing, or a refusal of the node itself, amounts to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Quiet {
-    /// The next hop is still being asked for: too early to say.
-    Asking,
-    /// This.
-    Settled(Seen),
-}
-
-/// Completes what a probe saw by what the probing node knows: whether an ICMP error is its own, whether the next hop
-/// lives, and whether the machine's neighbour table is to blame.
-pub(super) async fn quiet(bench: &Bench<'_>, from: NodeId, to: &Target, seen: Seen) -> Result<Quiet, ProbeError> {
-    let seen = match seen {
-        Seen::Icmp { error, by, .. } => Seen::Icmp { error, by, own: bench.is_own(from, by) },
-        other => other,
-    };
-    let suspicious = match seen {
-        Seen::Silent => true,
-        // "Host unreachable" from the node itself: a neighbour did not answer.
-        Seen::Icmp { own, .. } => own,
-        Seen::Local(refusal) => refusal.errno == libc::EHOSTUNREACH,
-        Seen::Answered | Seen::Delivered | Seen::Reset => false,
-    };
-    if !suspicious {
-        return Ok(Quiet::Settled(seen));
-    }
-    let node = bench.node(from);
-    let table = NeighbourTable::read(node).await.map_err(unreadable)?;
-    if table.overflows > bench.table.overflows {
-        return Err(ProbeError(format!(
-            "the machine's neighbour table overflowed meanwhile ({} entries, at most {}): silence proves nothing; \
-             raise `sysctl net.ipv4.neigh.default.gc_thresh3` and the one of ipv6",
-            table.entries, table.limit
-        )));
-    }
-    if seen != Seen::Silent || to.address.is_multicast() {
-        return Ok(Quiet::Settled(seen));
-    }
-    Ok(match lab::next_hop_state(node, to.address).await.map_err(unreadable)? {
-        HopState::Asking => Quiet::Asking,
-        HopState::Resolved | HopState::Unknown => Quiet::Settled(Seen::Silent),
-        // A node whose `lo` is down never hears its own "host unreachable"; its neighbour table knows.
-        HopState::Failed => Quiet::Settled(Seen::Local(LocalRefusal { errno: libc::EHOSTUNREACH })),
-    })
-}
-
-pub(super) fn still_asking(to: &Target) -> ProbeError {
-    ProbeError(format!("the next hop towards {} is still being asked for after five seconds", to.address))
 }
 
 /// Whether an address of the lab is on an interface that is up and has a carrier, as the kernel has it now.

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use super::attempt::Bench;
-use super::observe::{Quiet, quiet, still_asking};
+use super::quiet::settled;
 use super::services;
 use crate::observation::{Departure, Life, Observation, Seen, Traffic};
 use crate::plan::{End, Http, NodeId, ServiceKind, Target, Transfer};
@@ -14,12 +14,6 @@ use crate::probe::tcp::Connection;
 use crate::probe::udp::Datagram;
 use crate::probe::{self, ProbeError};
 use crate::words::{Outcome, Transport};
-
-/// How much longer an attempt listens at a time while the next hop is still being asked for.
-const ASKING: Duration = Duration::from_millis(100);
-
-/// How often, at most; see [`super::observe`].
-const PATIENCE: u32 = 50;
 
 /// Between two looks at what has arrived at the receiver.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
@@ -34,19 +28,7 @@ async fn connect(bench: &Bench<'_>, transfer: &Transfer, until: Instant) -> Resu
     let target = SocketAddr::new(transfer.to.address, transfer.port);
     let node = bench.node(transfer.from);
     let mut connection = Connection::start(&node.namespace, &bench.ports, transfer.source, target)?;
-    let mut until = until;
-    let mut patience = PATIENCE;
-    let seen = loop {
-        let seen = connection.wait(until).await?;
-        match quiet(bench, transfer.from, &transfer.to, seen).await? {
-            Quiet::Asking if patience > 0 => {
-                patience -= 1;
-                until = Instant::now() + ASKING;
-            }
-            Quiet::Asking => return Err(still_asking(&transfer.to)),
-            Quiet::Settled(seen) => break seen,
-        }
-    };
+    let seen = settled(bench, transfer.from, &transfer.to, until, async |until| connection.wait(until).await).await?;
     let (departure, life) = match seen {
         Seen::Silent => (twin_left(bench, transfer, target).await?, listener_lives(bench, transfer, Transport::Tcp)?),
         _ => (Departure::Said, Life::NotAsked),
@@ -88,19 +70,10 @@ pub(super) async fn udp(bench: &Bench<'_>, transfer: &Transfer, until: Instant) 
     let nonce = nonce(bench, transfer);
     let node = bench.node(transfer.from);
     let mut datagram = Datagram::start(&node.namespace, &bench.ports, transfer.source, target, nonce)?;
-    let mut until = until;
-    let mut patience = PATIENCE;
-    let seen = loop {
-        let seen = listen(bench, transfer, &mut datagram, &receiver, until).await?;
-        match quiet(bench, transfer.from, &transfer.to, seen).await? {
-            Quiet::Asking if patience > 0 => {
-                patience -= 1;
-                until = Instant::now() + ASKING;
-            }
-            Quiet::Asking => return Err(still_asking(&transfer.to)),
-            Quiet::Settled(seen) => break seen,
-        }
-    };
+    let seen = settled(bench, transfer.from, &transfer.to, until, async |until| {
+        listen(bench, transfer, &mut datagram, &receiver, until).await
+    })
+    .await?;
     let (departure, life) = match seen {
         Seen::Silent if datagram.left() => (Departure::Stamped, listener_lives(bench, transfer, Transport::Udp)?),
         Seen::Silent => (
