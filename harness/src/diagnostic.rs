@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use serde::{Deserialize, Serialize};
 
 use crate::source::{Source, Span};
@@ -96,13 +96,19 @@ impl Diagnostic {
             let start = source.boundary(span.start as usize);
             start..source.boundary(span.end as usize).max(start)
         };
-        let mut snippet = Snippet::source(&*source.text).path(&source.path).annotation(
-            AnnotationKind::Primary.span(range(self.span)).label((!self.label.is_empty()).then_some(&*self.label)),
-        );
-        for (span, label) in &self.related {
-            snippet = snippet.annotation(AnnotationKind::Context.span(range(*span)).label(label));
-        }
-        let mut group: Group<'_> = level.primary_title(&self.message).element(snippet);
+        let title = level.primary_title(&self.message);
+        let mut group: Group<'_> = if source.text.is_empty() {
+            // There is no line to show.
+            title.element(Origin::path(&source.path))
+        } else {
+            let mut snippet = Snippet::source(&*source.text).path(&source.path).annotation(
+                AnnotationKind::Primary.span(range(self.span)).label((!self.label.is_empty()).then_some(&*self.label)),
+            );
+            for (span, label) in &self.related {
+                snippet = snippet.annotation(AnnotationKind::Context.span(range(*span)).label(label));
+            }
+            title.element(snippet)
+        };
         for note in &self.notes {
             group = group.element(Level::NOTE.message(note));
         }
@@ -125,6 +131,9 @@ pub enum Style {
     /// ANSI colours.
     Color,
 }
+
+/// How many diagnostics of one file are shown. Nobody reads more, and a file that is not a case makes thousands.
+const MOST: usize = 100;
 
 /// Collects the diagnostics of one file.
 #[derive(Debug, Default)]
@@ -149,6 +158,11 @@ impl Diagnostics {
         diagnostics.into_iter().for_each(|diagnostic| self.push(diagnostic));
     }
 
+    /// All of them in the order in which they came.
+    pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.list.iter()
+    }
+
     /// How many of them are errors.
     pub fn errors(&self) -> usize {
         self.errors
@@ -159,9 +173,18 @@ impl Diagnostics {
         self.errors > 0
     }
 
-    /// All of them in the order of the file.
+    /// The first [`MOST`] of them in the order of the file, and how many are left out.
     pub fn into_sorted(mut self) -> Vec<Diagnostic> {
         self.list.sort_by_key(|diagnostic| (diagnostic.span, diagnostic.severity));
+        if self.list.len() > MOST {
+            let left = self.list.split_off(MOST);
+            let errors = left.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
+            let message = format!("{errors} more errors and {} more warnings are not shown", left.len() - errors);
+            self.list.extend(left.first().map(|first| Diagnostic {
+                severity: if errors > 0 { Severity::Error } else { Severity::Warning },
+                ..Diagnostic::error(first.span, message).label("the next one is here")
+            }));
+        }
         self.list
     }
 }
@@ -192,4 +215,32 @@ pub fn quoted(words: &[&str]) -> String {
         text.push_str(&format!(" and {} more", words.len() - 12));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_is_cut_with_its_count() {
+        let mut out = Diagnostics::default();
+        for at in (0..300).rev() {
+            out.push(Diagnostic::error(Span::new(at, at + 1), "wrong"));
+            out.push(Diagnostic::error(Span::new(at, at + 1), "wrong"));
+        }
+        assert_eq!(out.errors(), 300, "what is said twice of one place counts once");
+        let shown = out.into_sorted();
+        assert_eq!(shown.len(), MOST + 1);
+        assert_eq!((shown[0].span.start, shown[MOST].span.start), (0, 100));
+        assert_eq!(shown[MOST].message, "200 more errors and 0 more warnings are not shown");
+    }
+
+    #[test]
+    fn a_word_near_a_valid_one_is_suggested_and_else_all_are_listed() {
+        let valid = ["ping", "tcp", "udp"];
+        for (word, expected) in [("pnig", "did you mean `ping`?"), ("http", "one of `ping`, `tcp`, `udp`")] {
+            assert_eq!(suggest(word, valid), expected, "{word}");
+        }
+        assert_eq!(suggest("ping", []), "");
+    }
 }

@@ -109,11 +109,13 @@ error: nowhere: there is no such file or folder
 
 ERROR cases/broken.toml
 
-error: unclosed array table, expected `]]`
+error: this header is not closed
  --> cases/broken.toml:1:8
   |
 1 | [[nodes
-  |        ^
+  |        ^ expected `]]`
+  |
+  = help: an item of a list of tables has two brackets on each side: `[[expect]]`
 
 3 cases: 0 passed, 0 failed, 2 errors, 1 skipped, 0 unproven in ";
     assert!(text(&output.stdout).starts_with(expected), "{}", text(&output.stdout));
@@ -137,7 +139,7 @@ fn the_list_is_for_people_and_for_programs() {
     "title": null,
     "tags": [],
     "expectations": [],
-    "error": "cases/broken.toml:1: unclosed array table, expected `]]`"
+    "error": "cases/broken.toml:1: this header is not closed"
   },
   {
     "name": "cases/skipped",

@@ -42,13 +42,14 @@ impl<T: Decode> Field for Option<T> {
     }
 }
 
-/// A field that must be there, without which the rest of its table is still worth reading.
+/// A field that must be there, without which the rest of its table is still worth reading. Whoever has it says that it
+/// is missing.
 #[derive(Clone, Debug)]
 pub struct Required<T>(pub Option<T>);
 
 impl<T: Decode> Field for Required<T> {
     fn take(fields: &mut Fields<'_, '_>, key: &'static str, out: &mut Diagnostics) -> Option<Self> {
-        Some(Self(T::take(fields, key, out)))
+        Some(Self(fields.take(key).and_then(|value| T::decode(value, out))))
     }
 }
 
@@ -89,7 +90,10 @@ impl<'a, 'i> Fields<'a, 'i> {
     }
 
     fn missing(&self, key: &str, out: &mut Diagnostics) {
-        out.push(Diagnostic::error(self.span, format!("`{key}` is missing")).label("in this table"));
+        out.push(
+            Diagnostic::error(self.span, format!("`{key}` is missing"))
+                .label(format!("write `{key} = ...` in this table")),
+        );
     }
 
     /// Reports every key that nobody took.
@@ -104,8 +108,8 @@ impl<'a, 'i> Fields<'a, 'i> {
                 ))
             } else if word.bytes().all(|byte| byte.is_ascii_digit()) {
                 unknown
-                    .label(place)
-                    .help(format!("a dot separates keys in TOML: quote a name with a dot in it, as in \"eth0.{word}\""))
+                    .label("the dot before it splits the name in two")
+                    .help(format!("quote a name that has a dot in it, such as \"eth0.{word}\""))
             } else {
                 unknown.label(place)
             });
@@ -124,7 +128,23 @@ pub(crate) fn mismatch(value: &Value<'_>, expected: &str) -> Diagnostic {
         DeValue::Array(_) => "a list",
         DeValue::Table(_) => "a table",
     };
-    Diagnostic::error(value.span().into(), format!("expected {expected}, found {found}"))
+    let wrong = Diagnostic::error(value.span().into(), format!("expected {expected}, found {found}"));
+    match value.get_ref() {
+        DeValue::String(text) if expected.contains("number") && text.parse::<u64>().is_ok() => {
+            wrong.label(format!("without quotes: {text}"))
+        }
+        DeValue::String(_) if expected.contains("`true`") => wrong.label("without quotes"),
+        DeValue::Integer(number) if expected.starts_with("a duration") => {
+            wrong.label(format!("in quotes and with a unit: \"{}s\"", number.as_str()))
+        }
+        DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) if expected.starts_with("a string") => {
+            wrong.label("in quotes")
+        }
+        DeValue::Array(_) if expected.starts_with("a table of names") => {
+            wrong.label("a table has names as keys: `NAME = { ... }`")
+        }
+        _ => wrong,
+    }
 }
 
 /// Declares a table of the format: its struct, its schema (from the doc comments), and how it is read.
@@ -172,7 +192,7 @@ macro_rules! read_words {
                 <$name>::from_word(text).ok_or_else(|| Wrong {
                     message: format!("unknown {} `{text}`", <$name>::WHAT),
                     label: $crate::diagnostic::suggest(text, <$name>::WORDS.iter().copied()),
-                    help: None,
+                    part: None,
                 })
             }
         }
@@ -193,25 +213,24 @@ pub(crate) trait Scalar: Sized {
 pub(crate) struct Wrong {
     pub(crate) message: String,
     pub(crate) label: String,
-    pub(crate) help: Option<String>,
+    /// The part of the text that is wrong; without it, the whole.
+    pub(crate) part: Option<std::ops::Range<usize>>,
 }
 
 impl Wrong {
     pub(crate) fn new(message: impl Into<String>, label: impl Into<String>) -> Self {
-        Self { message: message.into(), label: label.into(), help: None }
+        Self { message: message.into(), label: label.into(), part: None }
     }
 
-    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+    pub(crate) fn part(mut self, part: std::ops::Range<usize>) -> Self {
+        self.part = Some(part);
         self
     }
 
-    pub(crate) fn at(self, span: Span) -> Diagnostic {
-        let diagnostic = Diagnostic::error(span, self.message).label(self.label);
-        match self.help {
-            Some(help) => diagnostic.help(help),
-            None => diagnostic,
-        }
+    /// The complaint at the text that was read.
+    pub(crate) fn at(self, text: &Spanned<String>) -> Diagnostic {
+        let span = self.part.map_or(text.span, |part| text.part(part));
+        Diagnostic::error(span, self.message).label(self.label)
     }
 }
 
@@ -224,7 +243,7 @@ impl<T: Scalar> Decode for Spanned<T> {
         match T::parse(text) {
             Ok(parsed) => Some(Self::new(parsed, value.span().into())),
             Err(wrong) => {
-                out.push(wrong.at(value.span().into()));
+                out.push(wrong.at(&Spanned::new(text.to_string(), value.span().into())));
                 None
             }
         }
@@ -238,163 +257,5 @@ impl Decode for Spanned<bool> {
             return None;
         };
         Some(Self::new(*flag, value.span().into()))
-    }
-}
-
-/// A whole number within limits, both included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Number<const MIN: u32, const MAX: u32>(pub u32);
-
-impl<const MIN: u32, const MAX: u32> Decode for Spanned<Number<MIN, MAX>> {
-    fn decode(value: &Value<'_>, out: &mut Diagnostics) -> Option<Self> {
-        let expected = || format!("a whole number from {MIN} to {MAX}");
-        let DeValue::Integer(integer) = value.get_ref() else {
-            out.push(mismatch(value, &expected()));
-            return None;
-        };
-        let parsed = u32::from_str_radix(&integer.as_str().replace('_', ""), integer.radix()).ok();
-        match parsed.filter(|number| (MIN..=MAX).contains(number)) {
-            Some(number) => Some(Self::new(Number(number), value.span().into())),
-            None => {
-                out.push(Diagnostic::error(
-                    value.span().into(),
-                    format!("expected {}, found {}", expected(), integer.as_str()),
-                ));
-                None
-            }
-        }
-    }
-}
-
-impl<const MIN: u32, const MAX: u32> schemars::JsonSchema for Number<MIN, MAX> {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        format!("Number{MIN}To{MAX}").into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "integer", "minimum": MIN, "maximum": MAX })
-    }
-}
-
-/// One value, or a list of at least one.
-#[derive(Clone, Debug)]
-pub struct Many<T> {
-    /// The values in the order of the file.
-    pub items: Vec<T>,
-    /// Where the value or the list stands.
-    pub span: Span,
-}
-
-impl<T: Decode> Decode for Many<T> {
-    fn decode(value: &Value<'_>, out: &mut Diagnostics) -> Option<Self> {
-        let span = value.span().into();
-        let DeValue::Array(array) = value.get_ref() else {
-            return Some(Self { items: vec![T::decode(value, out)?], span });
-        };
-        if array.is_empty() {
-            out.push(Diagnostic::error(span, "this list is empty").label("a check over nothing proves nothing"));
-            return None;
-        }
-        Some(Self { items: array.iter().filter_map(|item| T::decode(item, out)).collect(), span })
-    }
-}
-
-impl<T: schemars::JsonSchema> schemars::JsonSchema for Many<T> {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        format!("OneOrMore{}", T::schema_name()).into()
-    }
-
-    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        let one = generator.subschema_for::<T>();
-        schemars::json_schema!({ "anyOf": [one, { "type": "array", "items": one, "minItems": 1 }] })
-    }
-}
-
-/// A list, possibly empty.
-#[derive(Clone, Debug)]
-pub struct List<T> {
-    /// The readable items in the order of the file.
-    pub items: Vec<T>,
-    /// How many were written, readable or not.
-    pub written: usize,
-    /// Where the list stands.
-    pub span: Span,
-}
-
-impl<T: Decode> Decode for List<T> {
-    fn decode(value: &Value<'_>, out: &mut Diagnostics) -> Option<Self> {
-        let DeValue::Array(array) = value.get_ref() else {
-            out.push(mismatch(value, "a list"));
-            return None;
-        };
-        let items = array.iter().filter_map(|item| T::decode(item, out)).collect();
-        Some(Self { items, written: array.len(), span: value.span().into() })
-    }
-}
-
-impl<T: schemars::JsonSchema> schemars::JsonSchema for List<T> {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        format!("ListOf{}", T::schema_name()).into()
-    }
-
-    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        let one = generator.subschema_for::<T>();
-        schemars::json_schema!({ "type": "array", "items": one })
-    }
-}
-
-/// A table whose keys are names that the user chose.
-#[derive(Clone, Debug)]
-pub struct Map<T> {
-    /// Names and values in the order of the file; a value that could not be read is `None`.
-    pub entries: Vec<(Spanned<String>, Option<T>)>,
-    /// Where the table stands.
-    pub span: Span,
-}
-
-impl<T> Default for Map<T> {
-    fn default() -> Self {
-        Self { entries: Vec::new(), span: Span::default() }
-    }
-}
-
-impl<T: Decode> Decode for Map<T> {
-    fn decode(value: &Value<'_>, out: &mut Diagnostics) -> Option<Self> {
-        let DeValue::Table(table) = value.get_ref() else {
-            out.push(mismatch(value, "a table of names"));
-            return None;
-        };
-        let entries = table
-            .iter()
-            .map(|(key, value)| (Spanned::new(key.get_ref().to_string(), key.span().into()), T::decode(value, out)))
-            .collect();
-        Some(Self { entries, span: value.span().into() })
-    }
-}
-
-impl<T: schemars::JsonSchema> schemars::JsonSchema for Map<T> {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        format!("MapOf{}", T::schema_name()).into()
-    }
-
-    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        let one = generator.subschema_for::<T>();
-        schemars::json_schema!({ "type": "object", "additionalProperties": one })
     }
 }

@@ -2,9 +2,10 @@
 
 use std::net::IpAddr;
 
-use super::decode::{Decode, Many, Map, Number, Value, mismatch, record};
+use super::decode::{Decode, Value, mismatch, record};
 use super::matcher::Matcher;
 use super::scalar::{Loss, Time};
+use super::shape::{Many, Map, Number};
 use crate::diagnostic::Diagnostics;
 use crate::source::{Span, Spanned};
 use crate::words::{Admin, Answer, Cidr, Family, LinkState, NeighState, Outcome, RouteKind, RouteProto, RouteScope};

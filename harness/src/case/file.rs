@@ -75,3 +75,23 @@ fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
     File::open(path)?.take(LARGEST_FILE as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnostic::Style;
+
+    #[test]
+    fn what_is_no_case_file_is_refused_with_its_reason() {
+        let table = [
+            ("/nonexistent/case.toml", "error: cannot read `x.toml`: there is no such file"),
+            ("/proc", "error: cannot read `x.toml`: it is a folder, and a case is a file"),
+            ("/dev/zero", "error: cannot read `x.toml`: it is not a regular file"),
+        ];
+        for (path, expected) in table {
+            let unreadable = read(Path::new(path), "x.toml").expect_err(path);
+            let drawn = unreadable.diagnostic.render(&unreadable.source, Style::Plain);
+            assert_eq!(drawn, format!("{expected}\n--> x.toml"), "{path}");
+        }
+    }
+}

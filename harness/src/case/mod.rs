@@ -6,20 +6,22 @@ mod file;
 pub mod matcher;
 pub mod scalar;
 pub mod service;
+mod shape;
 mod syntax;
 pub mod topology;
 
-use decode::{Decode, List, Map, Number, Required, record};
+use decode::{Decode, Required, record};
 use expect::Expect;
 use scalar::Time;
+use shape::{List, Map, Number};
 use topology::{Network, Node};
 
-use crate::diagnostic::Diagnostics;
-use crate::source::{Source, Spanned};
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::source::{Source, Span, Spanned};
 
 pub use file::{Unreadable, read};
 
-pub use decode::{List as CaseList, Many, Map as CaseMap, Number as CaseNumber};
+pub use shape::{List as CaseList, Many, Map as CaseMap, Number as CaseNumber};
 
 /// The largest case file, in bytes. Hand-written cases are a hundred times smaller.
 pub const LARGEST_FILE: usize = 1024 * 1024;
@@ -54,7 +56,16 @@ const TOP_KEYS: &[&str] = &["title", "description", "tags", "timeout", "silence"
 /// Reads a case. Every mistake goes to `out`; the case is given as far as it could be read.
 pub fn parse(source: &Source, out: &mut Diagnostics) -> Option<Case> {
     let tree = syntax::parse(source, out)?;
-    Case::decode(&tree, out)
+    let case = Case::decode(&tree, out)?;
+    let written = tree.get_ref().get("title").is_some();
+    // A title that stands below a table was complained about there.
+    if !written && !out.iter().any(|diagnostic| diagnostic.message == "unknown key `title`") {
+        out.push(
+            Diagnostic::error(Span::default(), "this case has no `title`")
+                .label("`title = \"one sentence that says what the case proves\"` comes first"),
+        );
+    }
+    Some(case)
 }
 
 /// The JSON Schema of a case file (draft 2020-12).

@@ -82,7 +82,9 @@ impl Scalar for Cidr {
         match length.parse::<u8>() {
             Ok(length) if length <= longest => Ok(Self { address, length }),
             _ => {
-                Err(Wrong::new(format!("`/{length}` is not a prefix length"), format!("a number from 0 to {longest}")))
+                let wrong = format!("`/{length}` is not a prefix length");
+                let start = text.len() - length.len() - 1;
+                Err(Wrong::new(wrong, format!("a number from 0 to {longest}")).part(start..text.len()))
             }
         }
     }
@@ -194,7 +196,13 @@ impl Decode for Spanned<SysctlValue> {
                 return None;
             }
             _ => {
-                out.push(mismatch(value, "a whole number or a string"));
+                let wrong = mismatch(value, "a whole number or a string");
+                out.push(match value.get_ref() {
+                    toml::de::DeValue::Table(_) => wrong
+                        .label("its dots split the key")
+                        .help("quote the whole key, such as sysctls.\"net.ipv4.ip_forward\" = 1"),
+                    _ => wrong,
+                });
                 return None;
             }
         };

@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::decode::{List, Many, Map, Number, record};
+use super::decode::record;
+use super::shape::{List, Many, Map, Number};
 use crate::source::Spanned;
 use crate::words::Port;
 

@@ -4,9 +4,10 @@ use std::net::IpAddr;
 
 use schemars::JsonSchema;
 
-use super::decode::{Decode, List, Many, Map, Number, Value, mismatch, record};
+use super::decode::{Decode, Value, mismatch, record};
 use super::scalar::{Forwarding, SysctlValue};
 use super::service::Service;
+use super::shape::{List, Many, Map, Number};
 use crate::diagnostic::Diagnostics;
 use crate::source::{Span, Spanned};
 use crate::words::{Cidr, Ipv6Mode, Mac, RouteType};

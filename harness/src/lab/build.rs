@@ -3,7 +3,7 @@
 use std::io;
 
 use super::netlink::VethEnd;
-use super::sysctl::{self, Difference, NEIGHBOUR_RETRANSMISSION};
+use super::sysctl::{self, Difference, NEIGHBOUR_TIMING};
 use super::{KernelError, Lab, LabError, LabNode, Netlink};
 use crate::namespace::Namespace;
 use crate::plan::{Action, End, InterfaceKind, Operation, Plan};
@@ -74,14 +74,14 @@ fn no_namespace(name: &str, error: &io::Error) -> LabError {
 async fn prepare_interfaces(plan: &Plan, lab: &Lab) -> Result<(), LabError> {
     for (node, made) in plan.nodes.iter().zip(&lab.nodes) {
         sysctl::enable_ipv6(node, made)?;
-        for (id, interface) in node.interfaces.iter().enumerate().skip(1) {
-            let index = End { node: 0, interface: id }.index();
+        for interface in node.interfaces.iter().skip(1) {
+            let index = interface.index;
             let failed = |error: KernelError| refused(&node.name, &error).at(interface.span);
             if interface.addresses.iter().any(|cidr| cidr.address.is_ipv4()) {
-                made.netlink.set_retransmission(Family::Ipv4, index, NEIGHBOUR_RETRANSMISSION).await.map_err(failed)?;
+                made.netlink.set_neighbour_timing(Family::Ipv4, index, NEIGHBOUR_TIMING).await.map_err(failed)?;
             }
             if interface.ipv6 {
-                made.netlink.set_retransmission(Family::Ipv6, index, NEIGHBOUR_RETRANSMISSION).await.map_err(failed)?;
+                made.netlink.set_neighbour_timing(Family::Ipv6, index, NEIGHBOUR_TIMING).await.map_err(failed)?;
             }
         }
         sysctl::apply(node, made, true)?;
@@ -92,31 +92,35 @@ async fn prepare_interfaces(plan: &Plan, lab: &Lab) -> Result<(), LabError> {
 async fn perform(plan: &Plan, lab: &Lab, operation: &Operation) -> Result<(), LabError> {
     let interface = |end: End| plan.interface(end);
     let (node, result) = match operation.action {
-        Action::AddBridge(end) => (end.node, lab.node(end.node).netlink.add_bridge(interface(end), end.index()).await),
+        Action::AddBridge(end) => {
+            (end.node, lab.node(end.node).netlink.add_bridge(interface(end), plan.index(end)).await)
+        }
         Action::AddVeth { first, second } => {
             let far = &lab.node(second.node).namespace;
-            let near = VethEnd { interface: interface(first), index: first.index(), master: master(plan, first) };
-            let other = VethEnd { interface: interface(second), index: second.index(), master: None };
+            let near = VethEnd { interface: interface(first), index: plan.index(first), master: master(plan, first) };
+            let other = VethEnd { interface: interface(second), index: plan.index(second), master: None };
             (first.node, lab.node(first.node).netlink.add_veth(near, other, far).await)
         }
         Action::SetMaster(end) => match master(plan, end) {
             Some(bridge) => {
                 let netlink = &lab.node(end.node).netlink;
-                (end.node, netlink.set_master(end.index(), bridge, &interface(end).name).await)
+                (end.node, netlink.set_master(plan.index(end), bridge, &interface(end).name).await)
             }
             None => (end.node, Ok(())),
         },
         Action::AddAddress(end, which) => {
             let netlink = &lab.node(end.node).netlink;
             let cidr = interface(end).addresses[which];
-            (end.node, netlink.add_address(end.index(), cidr, &interface(end).name).await)
+            (end.node, netlink.add_address(plan.index(end), cidr, &interface(end).name).await)
         }
-        Action::SetUp(end) => (end.node, lab.node(end.node).netlink.set_up(end.index(), &interface(end).name).await),
+        Action::SetUp(end) => {
+            (end.node, lab.node(end.node).netlink.set_up(plan.index(end), &interface(end).name).await)
+        }
         Action::AddRoute(node, which) => {
             let route = &plan.nodes[node].routes[which];
             let dev = route.dev.map(|id| {
                 let end = End { node, interface: id };
-                (end.index(), interface(end).name.as_str())
+                (plan.index(end), interface(end).name.as_str())
             });
             (node, lab.node(node).netlink.add_route(route, dev).await)
         }
@@ -126,7 +130,7 @@ async fn perform(plan: &Plan, lab: &Lab, operation: &Operation) -> Result<(), La
 
 /// The kernel's index of the bridge that an interface is a port of.
 fn master(plan: &Plan, end: End) -> Option<u32> {
-    plan.interface(end).master.map(|bridge| End { node: end.node, interface: bridge }.index())
+    plan.interface(end).master.map(|bridge| plan.index(End { node: end.node, interface: bridge }))
 }
 
 fn refused(node: &str, error: &KernelError) -> LabError {

@@ -7,7 +7,7 @@ use rtnetlink::packet_route::link::{InfoKind, LinkAttribute, LinkFlags, LinkInfo
 use super::build::is_made;
 use super::state::{cidr_of, mac_of, name_of, route_of, settled_link, table};
 use super::{KernelError, Lab, LabError, LabNode, sysctl};
-use crate::plan::{End, InterfaceKind, Node, Plan, Route};
+use crate::plan::{InterfaceKind, Node, Plan, Route};
 use crate::words::{Cidr, Family, RouteKind, RouteType};
 
 /// Compares the kernel's state with the plan.
@@ -53,17 +53,17 @@ async fn compare_node(node: &Node, made: &LabNode, out: &mut Vec<String>) -> Res
 /// The node's interfaces, each with its carrier in the state that it will have while probing.
 async fn settled_links(node: &Node, made: &LabNode) -> Result<Vec<LinkMessage>, KernelError> {
     let mut links = Vec::with_capacity(node.interfaces.len());
-    for id in 0..node.interfaces.len() {
-        links.extend(settled_link(made, End { node: 0, interface: id }.index()).await?);
+    for interface in &node.interfaces {
+        links.extend(settled_link(made, interface.index).await?);
     }
     Ok(links)
 }
 
 fn compare_links(node: &Node, links: &[LinkMessage], out: &mut Vec<String>) {
     let by_index: HashMap<u32, &LinkMessage> = links.iter().map(|link| (link.header.index, link)).collect();
-    for (id, interface) in node.interfaces.iter().enumerate() {
+    for interface in &node.interfaces {
         let name = format!("{}.{}", node.name, interface.name);
-        let Some(link) = by_index.get(&End { node: 0, interface: id }.index()) else {
+        let Some(link) = by_index.get(&interface.index) else {
             out.push(format!("{name} is not there"));
             continue;
         };
@@ -94,7 +94,7 @@ fn compare_links(node: &Node, links: &[LinkMessage], out: &mut Vec<String>) {
                 _ => {}
             }
         }
-        let wanted = interface.master.map(|bridge| End { node: 0, interface: bridge }.index());
+        let wanted = interface.master.map(|bridge| node.interfaces[bridge].index);
         if master != wanted {
             out.push(format!("{name} is a port of interface {master:?}, asked for {wanted:?}"));
         }
@@ -118,9 +118,8 @@ fn compare_kind(name: &str, kind: InterfaceKind, infos: &[LinkInfo], out: &mut V
 
 async fn compare_addresses(node: &Node, made: &LabNode, out: &mut Vec<String>) -> Result<(), KernelError> {
     let found = made.netlink.addresses().await?;
-    for (id, interface) in node.interfaces.iter().enumerate() {
-        let index = End { node: 0, interface: id }.index();
-        let there: Vec<Cidr> = found.iter().filter(|a| a.header.index == index).filter_map(cidr_of).collect();
+    for interface in &node.interfaces {
+        let there: Vec<Cidr> = found.iter().filter(|a| a.header.index == interface.index).filter_map(cidr_of).collect();
         for wanted in &interface.addresses {
             if !there.contains(wanted) {
                 out.push(format!("{}.{} has not the address {wanted}", node.name, interface.name));

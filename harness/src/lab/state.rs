@@ -353,14 +353,16 @@ fn kind(kind: KernelType) -> Option<RouteKind> {
 }
 
 /// What is known of the next hop towards an address.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HopState {
     /// It has answered, or needs no asking.
     Resolved,
-    /// It is still being asked for: silence is not judged yet.
+    /// It is still being asked for, or in doubt: silence is not judged yet.
     Asking,
-    /// It did not answer, or there is no entry for it.
-    Unresolved(IpAddr),
+    /// It did not answer.
+    Failed,
+    /// The neighbour table does not say.
+    Unknown,
 }
 
 /// What a node knows of its next hop towards an address.
@@ -372,23 +374,16 @@ pub async fn next_hop_state(node: &LabNode, address: IpAddr) -> Result<HopState,
     let route = match lookup_route(node, address).await? {
         Ok(route) if route.kind == Some(RouteKind::Local) => return Ok(HopState::Resolved),
         Ok(route) => route,
-        Err(_) => return Ok(HopState::Unresolved(address)),
+        Err(_) => return Ok(HopState::Unknown),
     };
-    let hop = route.via.unwrap_or(address);
-    let entries = neighbours_of(node, hop).await?;
-    let on_dev = entries.iter().filter(|entry| Some(&entry.dev) == route.dev.as_ref());
-    let mut state = HopState::Unresolved(hop);
-    for entry in on_dev {
-        match entry.state {
-            NeighState::Incomplete | NeighState::Probe => return Ok(HopState::Asking),
-            // Delay waits up to five seconds for a sign of life while packets already flow: that is no reason to wait.
-            NeighState::Reachable
-            | NeighState::Stale
-            | NeighState::Delay
-            | NeighState::Noarp
-            | NeighState::Permanent => state = HopState::Resolved,
-            NeighState::Failed => {}
+    let entries = neighbours_of(node, route.via.unwrap_or(address)).await?;
+    let entry = entries.iter().find(|entry| Some(&entry.dev) == route.dev.as_ref());
+    Ok(match entry.map(|entry| entry.state) {
+        Some(NeighState::Incomplete | NeighState::Delay | NeighState::Probe) => HopState::Asking,
+        Some(NeighState::Reachable | NeighState::Stale | NeighState::Noarp | NeighState::Permanent) => {
+            HopState::Resolved
         }
-    }
-    Ok(state)
+        Some(NeighState::Failed) => HopState::Failed,
+        None => HopState::Unknown,
+    })
 }

@@ -18,6 +18,8 @@ pub struct Expectation {
     pub check: Check,
     /// How long the first match may take.
     pub within: Duration,
+    /// Whether the case says so itself: what a case promises is not stretched for a slow machine.
+    pub promised: bool,
     /// How long it must stay true after that.
     pub holds_for: Duration,
     /// Where the check stands.

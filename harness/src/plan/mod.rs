@@ -61,7 +61,7 @@ pub struct Node {
     pub name: String,
     /// Whether it is the switch of a network, which the user did not name as a machine.
     pub switch: bool,
-    /// Its interfaces; the first is `lo`, and each one's index in the kernel is its place here plus one.
+    /// Its interfaces; the first is `lo`.
     pub interfaces: Vec<Interface>,
     /// Its routes.
     pub routes: Vec<Route>,
@@ -78,6 +78,9 @@ pub struct Node {
 pub struct Interface {
     /// Its name.
     pub name: String,
+    /// Its index in the kernel: 1 for `lo`, and for all others one that no interface of the lab has. The kernel treats
+    /// a veth pair whose ends have the same index in their namespaces as no pair: its carrier comes up a second late.
+    pub index: u32,
     /// What it is.
     pub kind: InterfaceKind,
     /// Its MAC address; `lo` has none.
@@ -262,6 +265,11 @@ impl Plan {
         &self.nodes[end.node].interfaces[end.interface]
     }
 
+    /// The index in the kernel of the interface at an end.
+    pub fn index(&self, end: End) -> u32 {
+        self.interface(end).index
+    }
+
     /// `NODE.INTERFACE`.
     pub fn end_name(&self, end: End) -> String {
         format!("{}.{}", self.nodes[end.node].name, self.interface(end).name)
@@ -270,12 +278,5 @@ impl Plan {
     /// Whether the case brings programs of its own to run.
     pub fn runs_programs(&self) -> bool {
         self.services.iter().any(|service| matches!(service.kind, ServiceKind::Command { .. }))
-    }
-}
-
-impl End {
-    /// The interface's index in the kernel.
-    pub fn index(self) -> u32 {
-        u32::try_from(self.interface).unwrap_or(u32::MAX - 1) + 1
     }
 }

@@ -106,8 +106,8 @@ impl Pingers {
         let socket = Native(client.clone());
         // Without it a broadcast target is refused with the errno of a prohibiting route.
         nix::sys::socket::setsockopt(&socket, nix::sys::socket::sockopt::Broadcast, &true)?;
-        // It makes the kernel tell when it has no buffer or no neighbour entry left, instead of dropping in silence.
-        error_queue::listen(&socket, kind.v6)?;
+        // IP_RECVERR stays off: with it, an error about one echo request becomes the next one's errno, since they share
+        // the socket. The errors themselves arrive as packets anyway.
         match proof {
             Proof::Needed => error_queue::stamp(&socket)?,
             Proof::NotNeeded => {

@@ -37,6 +37,8 @@ const SOLICITATION: usize = 32;
 pub struct Asker {
     /// The interface.
     pub end: End,
+    /// Its index in the kernel.
+    pub index: u32,
     /// Its MAC address.
     pub mac: Mac,
     /// Its address; without one the question is a probe in the sense of RFC 5227.
@@ -68,11 +70,11 @@ pub struct Question {
 }
 
 impl Wires {
-    fn wire(&self, namespace: &Namespace, end: End, v6: bool) -> io::Result<Rc<Wire>> {
+    fn wire(&self, namespace: &Namespace, Asker { end, index, .. }: Asker, v6: bool) -> io::Result<Rc<Wire>> {
         if let Some(wire) = self.open.borrow().get(&(end, v6)) {
             return Ok(Rc::clone(wire));
         }
-        let socket = capture::open(namespace, end.index(), ethertype(v6).0)?;
+        let socket = capture::open(namespace, index, ethertype(v6).0)?;
         error_queue::stamp(&socket)?;
         let wire = Rc::new(Wire {
             socket: watch(socket, Interest::READABLE | Interest::ERROR)?,
@@ -91,7 +93,7 @@ impl Wires {
     /// When the question could not be asked.
     pub fn start(&self, namespace: &Namespace, asker: Asker, target: IpAddr) -> Result<Question, ProbeError> {
         let failed = |error: io::Error| ProbeError::io("cannot open a packet socket", &error);
-        let wire = self.wire(namespace, asker.end, target.is_ipv6()).map_err(failed)?;
+        let wire = self.wire(namespace, asker, target.is_ipv6()).map_err(failed)?;
         wire.look().map_err(failed)?;
         let frame = match target {
             IpAddr::V4(target) => arp_request(asker, target),

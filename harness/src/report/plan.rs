@@ -73,7 +73,7 @@ fn operation_words(plan: &Plan, action: Action) -> String {
     match action {
         Action::AddBridge(end) => {
             let interface = plan.interface(end);
-            format!("ip -n {} link add {}{} type bridge", node(end), interface.name, settings(end, interface))
+            format!("ip -n {} link add {}{} type bridge", node(end), interface.name, settings(interface))
         }
         Action::AddVeth { first, second } => {
             let (one, other) = (plan.interface(first), plan.interface(second));
@@ -81,9 +81,9 @@ fn operation_words(plan: &Plan, action: Action) -> String {
                 "ip -n {} link add {}{} type veth peer name {}{} netns {}",
                 node(first),
                 one.name,
-                settings(first, one),
+                settings(one),
                 other.name,
-                settings(second, other),
+                settings(other),
                 node(second),
             )
         }
@@ -107,10 +107,10 @@ fn operation_words(plan: &Plan, action: Action) -> String {
 }
 
 /// What is set when a link is made. A port of a bridge is made as one where its bridge stands already.
-fn settings(end: End, interface: &Interface) -> String {
+fn settings(interface: &Interface) -> String {
     let mut text = match interface.kind {
         InterfaceKind::Loopback => String::new(),
-        InterfaceKind::Veth { .. } | InterfaceKind::Bridge => format!(" index {}", end.index()),
+        InterfaceKind::Veth { .. } | InterfaceKind::Bridge => format!(" index {}", interface.index),
     };
     if let Some(mac) = interface.mac {
         text.push_str(&format!(" address {mac}"));

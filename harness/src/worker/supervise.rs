@@ -24,9 +24,6 @@ const MOST_OUTPUT: usize = 512 * 1024 * 1024;
 /// How much of a worker's standard error is kept, from its end.
 const KEPT_STDERR: usize = 16 * 1024;
 
-/// How much longer than the case's own time a worker has, to say so itself.
-const GRACE: Duration = Duration::from_secs(2);
-
 /// How workers are started.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
@@ -103,7 +100,7 @@ pub fn supervise(plan: &Plan, options: Options) -> (Ending, Finished) {
             finished.child = Some(child);
             if let (Some(stdin), Some(stdout), Some(stderr)) = pipes {
                 let scale = options.timeout_scale.max(1.0);
-                let deadline = started + plan.timeout.mul_f64(scale) + GRACE;
+                let deadline = started + plan.timeout.mul_f64(scale);
                 let mut conversation = Conversation::new(stdout, stderr, deadline);
                 ending.broken = conversation.hold(plan, options, stdin, &mut ending.verdicts, &mut finished);
             }

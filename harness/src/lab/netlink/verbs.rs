@@ -139,8 +139,9 @@ impl Netlink {
         .await
     }
 
-    /// Sets how long the kernel waits for an answer before it asks for a neighbour again, in milliseconds.
-    pub(in crate::lab) async fn set_retransmission(
+    /// Sets how long the kernel waits for an answer before it asks for a neighbour again, and how long it uses an entry
+    /// in doubt before it asks at all (`delay_first_probe_time`), both in milliseconds.
+    pub(in crate::lab) async fn set_neighbour_timing(
         &self,
         table: Family,
         index: u32,
@@ -157,10 +158,11 @@ impl Netlink {
             NeighbourTableAttribute::Parms(vec![
                 NeighbourTableParameter::Ifindex(index),
                 NeighbourTableParameter::RetransTime(milliseconds),
+                NeighbourTableParameter::DelayProbeTime(milliseconds),
             ]),
         ];
         self.ask(RouteNetlinkMessage::SetNeighbourTable(message), 0, || {
-            format!("ip ntable change name {name} retrans {milliseconds}")
+            format!("ip ntable change name {name} retrans {milliseconds} delay_probe {milliseconds}")
         })
         .await
     }

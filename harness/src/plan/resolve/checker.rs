@@ -50,22 +50,25 @@ impl Checker<'_> {
         }
     }
 
-    /// Refuses a word that stands twice in a list.
-    pub fn once(&mut self, words: &[Spanned<String>]) {
+    /// The words of a list, each once; refuses those that come again.
+    pub fn once(&mut self, mut words: Vec<Spanned<String>>) -> Vec<Spanned<String>> {
         let mut seen = HashSet::new();
-        for word in words {
-            if !seen.insert(&word.value) {
+        words.retain(|word| {
+            let new = seen.insert(word.value.clone());
+            if !new {
                 self.say(
                     Diagnostic::error(word.span, format!("`{}` stands twice in this list", **word))
                         .label("it would be the same check again"),
                 );
             }
-        }
+            new
+        });
+        words
     }
 
     /// The nodes that `from` or `on` names.
-    pub fn senders(&mut self, key: &str, words: &[Spanned<String>], instead: &str) -> Vec<Sender> {
-        self.once(words);
+    pub fn senders(&mut self, key: &str, words: Vec<Spanned<String>>, instead: &str) -> Vec<Sender> {
+        let words = self.once(words);
         let found = words.iter().filter_map(|word| self.sender(key, word, instead));
         found.collect()
     }
@@ -140,7 +143,7 @@ impl Checker<'_> {
     /// A MAC address, written out or as `NODE.INTERFACE`, with its words.
     pub fn mac(&mut self, word: &Spanned<String>) -> Option<(Mac, String)> {
         if word.contains(':') {
-            let mac = <Mac as crate::case::decode::Scalar>::parse(word).map_err(|wrong| wrong.at(word.span));
+            let mac = <Mac as crate::case::decode::Scalar>::parse(word).map_err(|wrong| wrong.at(word));
             return self.ok(mac).map(|mac| (mac, word.value.clone()));
         }
         let end = self.end(word)?;

@@ -92,8 +92,9 @@ fn resolve_one(built: &Built<'_>, written: Expect, expectations: &mut Vec<Expect
         route.as_ref().map(|check| check.span),
         link.as_ref().map(|check| check.span),
     ];
-    let given: Vec<(&str, Span)> =
+    let mut given: Vec<(&str, Span)> =
         CHECKS.into_iter().zip(places).filter_map(|(word, place)| place.map(|place| (word, place))).collect();
+    given.sort_by_key(|(_, place)| *place);
     if sound {
         out.extend(not_one_check(&given, span));
     }
@@ -124,9 +125,10 @@ fn resolve_one(built: &Built<'_>, written: Expect, expectations: &mut Vec<Expect
             Some(name) => name.value.clone(),
             None => words,
         };
+        let promised = within.is_some();
         let within = within.map_or_else(|| default_within(&check), |within| within.0);
         let holds_for = holds_for.map_or(Duration::ZERO, |time| time.0);
-        expectations.push(Expectation { name, check, within, holds_for, span: place });
+        expectations.push(Expectation { name, check, within, promised, holds_for, span: place });
     }
 }
 

@@ -22,12 +22,15 @@ pub(super) struct Draft {
     pub name: Spanned<String>,
     pub switch: bool,
     pub interfaces: Vec<DraftInterface>,
+    by_name: HashMap<String, InterfaceId>,
     pub routes: Vec<Route>,
     pub forward_ipv4: bool,
     pub forward_ipv6: bool,
     pub sysctls: Vec<Sysctl>,
-    /// Whether all of it could be read and made sense; if not, nothing is to be concluded from what it lacks.
+    /// Whether its interfaces could be read and made sense; if not, nothing is to be concluded from what it lacks.
     pub sound: bool,
+    /// Whether also its services, routes and settings could be read.
+    pub whole: bool,
 }
 
 /// An interface so far.
@@ -88,17 +91,32 @@ impl Draft {
             name,
             switch: false,
             interfaces: vec![lo],
+            by_name: HashMap::from([("lo".to_owned(), 0)]),
             routes: Vec::new(),
             forward_ipv4: false,
             forward_ipv6: false,
             sysctls: Vec::new(),
             sound: true,
+            whole: true,
         }
+    }
+
+    /// The switch of a network.
+    pub fn switch(name: Spanned<String>) -> Self {
+        Self { switch: true, ..Self::new(name) }
+    }
+
+    /// Adds an interface whose name is new to the node, and gives its place.
+    pub fn add(&mut self, interface: DraftInterface) -> InterfaceId {
+        let id = self.interfaces.len();
+        self.by_name.insert(interface.name.value.clone(), id);
+        self.interfaces.push(interface);
+        id
     }
 
     /// The interface of a name.
     pub fn interface(&self, name: &str) -> Option<InterfaceId> {
-        self.interfaces.iter().position(|interface| *interface.name == name)
+        self.by_name.get(name).copied()
     }
 
     /// The names of all interfaces.
@@ -224,13 +242,19 @@ impl Lab {
     /// The nodes as they stand in the plan, each interface with its MAC address.
     pub fn finish(&self) -> Vec<Node> {
         let macs = super::macs::assign(self);
-        self.nodes.iter().zip(macs).map(|(draft, macs)| finish_node(draft, macs)).collect()
+        // `lo` has 1 in every node; the others share one row of numbers.
+        let mut indices = 2..;
+        self.nodes.iter().zip(macs).map(|(draft, macs)| finish_node(draft, macs, &mut indices)).collect()
     }
 }
 
-fn finish_node(draft: &Draft, macs: Vec<Option<Mac>>) -> Node {
+fn finish_node(draft: &Draft, macs: Vec<Option<Mac>>, indices: &mut std::ops::RangeFrom<u32>) -> Node {
     let interfaces = draft.interfaces.iter().zip(macs).map(|(interface, mac)| crate::plan::Interface {
         name: interface.name.value.clone(),
+        index: match interface.kind {
+            Some(InterfaceKind::Loopback) => 1,
+            _ => indices.next().unwrap_or(u32::MAX),
+        },
         // Only an interface that was complained about has no kind, and then there is no plan.
         kind: interface.kind.unwrap_or(InterfaceKind::Bridge),
         mac,

@@ -35,12 +35,7 @@ fn plug_cables(lab: &mut Lab, out: &mut Diagnostics) -> HashSet<String> {
 /// The other end of a cable; it is made where its node does not declare it.
 fn far_end(lab: &mut Lab, near: End, peer: &Spanned<String>) -> Result<End, Diagnostic> {
     let Some((node_name, name)) = peer.split_once('.') else {
-        let label = "the other end is written `NODE.INTERFACE`";
-        let wrong = Diagnostic::error(peer.span, format!("`{}` is not an interface of a node", **peer)).label(label);
-        return Err(match lab.find(peer) {
-            Some(_) => wrong.help(format!("name the interface that `{0}` gets, such as \"{0}.eth0\"", **peer)),
-            None => wrong,
-        });
+        return Err(no_interface(lab, peer));
     };
     let node = lab.machine(node_name, peer.part(0..node_name.len()))?;
     let place = peer.part(node_name.len() + 1..peer.len());
@@ -52,9 +47,26 @@ fn far_end(lab: &mut Lab, near: End, peer: &Spanned<String>) -> Result<End, Diag
     }
     let mut made = DraftInterface::new(Spanned::new(name.to_owned(), peer.span), None);
     made.sound = lab.at(near).sound;
-    let interfaces = &mut lab.nodes[node].interfaces;
-    interfaces.push(made);
-    Ok(End { node, interface: interfaces.len() - 1 })
+    Ok(End { node, interface: lab.nodes[node].add(made) })
+}
+
+/// That a `peer` names no interface.
+fn no_interface(lab: &mut Lab, peer: &Spanned<String>) -> Diagnostic {
+    let Some(node) = lab.find(peer).filter(|node| !lab.nodes[*node].switch) else {
+        return Diagnostic::error(peer.span, format!("`{}` is not an interface of a node", **peer))
+            .label("the other end is written `NODE.INTERFACE`");
+    };
+    let node = &mut lab.nodes[node];
+    // One of its loose ends is meant, and there is no use in complaining of it too.
+    let mut meant = None;
+    for interface in node.interfaces.iter_mut().filter(|interface| interface.kind.is_none() && interface.peer.is_none())
+    {
+        interface.sound = false;
+        meant = meant.or(Some(interface.name.value.clone()));
+    }
+    let meant = meant.unwrap_or_else(|| "eth0".to_owned());
+    Diagnostic::error(peer.span, format!("`{}` is a node, and a cable ends in one of its interfaces", **peer))
+        .label(format!("`{}.{meant}`?", **peer))
 }
 
 fn plug_cable(lab: &mut Lab, near: End, far: End, peer: &Spanned<String>) -> Result<(), Diagnostic> {
@@ -168,12 +180,17 @@ fn plug_port(lab: &mut Lab, bridge: End, port: &Spanned<String>) -> Result<(), O
 
 /// Complains about interfaces that are neither a bridge nor an end of a veth.
 fn find_loose_ends(lab: &mut Lab, dangling: &HashSet<String>, out: &mut Diagnostics) {
+    // The cable that ends here may stand in an interface that could not be read.
+    let unread = lab
+        .ends()
+        .map(|end| lab.at(end))
+        .any(|interface| !interface.sound && interface.kind.is_none() && interface.peer.is_none());
     for end in lab.ends().collect::<Vec<_>>() {
         let interface = lab.at(end);
         if interface.kind.is_some() {
             continue;
         }
-        if interface.sound && !dangling.contains(interface.name.as_str()) {
+        if !unread && interface.sound && !dangling.contains(interface.name.as_str()) {
             out.push(loose_end(lab, end));
         }
         lab.nodes[end.node].sound = false;

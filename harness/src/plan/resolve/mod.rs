@@ -3,6 +3,7 @@
 //! Pure: nothing is asked of the machine. A mistake is reported where it stands and left out, and resolving goes on,
 //! so that one run shows all of them; what merely follows from an earlier mistake is not said (`sound`).
 
+mod aims;
 mod checker;
 mod endpoint;
 mod expectations;

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::lab::{Draft, DraftInterface, Lab};
 use super::names;
+use super::nodes::MOST_NODES;
 use super::subnet::{Subnet, read_subnets};
 use crate::case::CaseMap;
 use crate::case::topology::{Members, Network};
@@ -47,6 +48,11 @@ struct Member {
 pub(super) fn declare(lab: &mut Lab, networks: CaseMap<Network>, out: &mut Diagnostics) -> Laid {
     let mut laid = Laid::default();
     let first_switch = lab.nodes.len();
+    if networks.entries.len() + first_switch > MOST_NODES {
+        let message = format!("this case has {first_switch} nodes and {} networks", networks.entries.len());
+        out.push(Diagnostic::error(networks.span, message).label(format!("together at most {MOST_NODES}")));
+        return laid;
+    }
     for (name, network) in networks.entries {
         let before = out.errors();
         out.extend(names::check_node("network", &name));
@@ -58,8 +64,8 @@ pub(super) fn declare(lab: &mut Lab, networks: CaseMap<Network>, out: &mut Diagn
             );
         }
         let Some(network) = network else {
+            lab.add(Draft::switch(name));
             lab.unsettle();
-            lab.add(Draft { switch: true, sound: false, ..Draft::new(name) });
             continue;
         };
         let sound = network.sound;
@@ -83,10 +89,10 @@ fn lay(
     let subnets = read_subnets(&subnet, out);
     let (gateway, members) = gather(lab, machines, gateway, members, out);
     let mtu = mtu.map(|mtu| mtu.map(|mtu| mtu.0));
-    let switch = lab.add(Draft { switch: true, ..Draft::new(name.clone()) });
+    let switch = lab.add(Draft::switch(name.clone()));
     let mut bridge = DraftInterface::new(Spanned::new("br0".to_owned(), name.span), Some(InterfaceKind::Bridge));
     bridge.mtu = mtu;
-    lab.nodes[switch].interfaces.push(bridge);
+    lab.nodes[switch].add(bridge);
 
     let everyone: Vec<&Member> = gateway.iter().chain(&members).collect();
     let ends: Vec<End> = everyone.iter().map(|member| cable(lab, switch, member, mtu)).collect();
@@ -98,12 +104,15 @@ fn lay(
         let Some((gateway, Some(via))) = gateway.as_ref().zip(given.first().copied()) else { continue };
         let network = name.value.clone();
         laid.gateways.push(Gateway { node: gateway.node, family: subnet.family(), network, span: gateway.span });
-        laid.defaults.extend(everyone.iter().zip(&ends).skip(1).map(|(member, end)| DefaultRoute {
-            node: member.node,
-            interface: end.interface,
-            via: via.address,
-            network: Spanned::new(name.value.clone(), member.span),
-        }));
+        for ((member, end), cidr) in everyone.iter().zip(&ends).zip(&given).skip(1) {
+            // The kernel takes no gateway that is not on the link.
+            if cidr.is_some_and(|cidr| !cidr.contains(via.address)) {
+                warn_without_gateway(lab, member, &name, via.address, out);
+                continue;
+            }
+            let network = Spanned::new(name.value.clone(), member.span);
+            laid.defaults.push(DefaultRoute { node: member.node, interface: end.interface, via: via.address, network });
+        }
     }
     for member in everyone {
         refuse_other_families(member, &name, &subnets, out);
@@ -224,6 +233,14 @@ fn warn_outside(subnet: &Subnet, network: &Spanned<String>, asked: Spanned<IpAdd
     }
 }
 
+fn warn_without_gateway(lab: &Lab, member: &Member, network: &str, via: IpAddr, out: &mut Diagnostics) {
+    let message = format!("`{}` gets no default route from network `{network}`", *lab.nodes[member.node].name);
+    out.push(
+        Diagnostic::warning(member.span, message)
+            .label(format!("the gateway {via} is outside its own address's network")),
+    );
+}
+
 fn refuse_other_families(member: &Member, network: &Spanned<String>, subnets: &[Subnet], out: &mut Diagnostics) {
     for address in &member.addresses {
         let family = Family::of(address.value);
@@ -249,8 +266,8 @@ fn cable(lab: &mut Lab, switch: NodeId, member: &Member, mtu: Option<Spanned<u32
     let mut port = make(port, InterfaceKind::Veth { peer: near });
     // The bridge is made right after `lo`.
     port.master = Some(1);
-    lab.nodes[near.node].interfaces.push(make(name, InterfaceKind::Veth { peer: far }));
-    lab.nodes[switch].interfaces.push(port);
+    lab.nodes[near.node].add(make(name, InterfaceKind::Veth { peer: far }));
+    lab.nodes[switch].add(port);
     near
 }
 

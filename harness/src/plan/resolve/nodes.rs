@@ -22,8 +22,8 @@ pub(super) struct Rest {
     pub services: Option<CaseMap<Service>>,
 }
 
-/// The most nodes a case may have: as many as two bytes of the automatic MAC addresses tell apart.
-const MOST_NODES: usize = 4096;
+/// The most nodes and networks a case may have: each is a network namespace, and these are not free.
+pub(super) const MOST_NODES: usize = 4096;
 
 /// Adds every machine with the interfaces that it declares.
 pub(super) fn declare(lab: &mut Lab, nodes: CaseMap<Node>, out: &mut Diagnostics) -> Vec<Rest> {
@@ -39,7 +39,10 @@ pub(super) fn declare(lab: &mut Lab, nodes: CaseMap<Node>, out: &mut Diagnostics
     for (name, node) in nodes.entries {
         let wrong = names::check_node("node", &name);
         let mut draft = Draft::new(name);
-        draft.sound = wrong.is_none() && node.as_ref().is_some_and(|node| node.sound);
+        draft.whole = node.as_ref().is_some_and(|node| node.sound);
+        // Each interface tells for itself; without any the word `interfaces` may be misspelt.
+        let interfaces = node.as_ref().is_some_and(|node| node.interfaces.is_some());
+        draft.sound = draft.whole || interfaces;
         wrong.into_iter().for_each(|wrong| out.push(wrong));
         let Some(Node { interfaces, routes, forwarding, sysctls, services, span: _, sound: _ }) = node else {
             lab.add(draft);
@@ -74,7 +77,7 @@ fn declare_interface(draft: &mut Draft, name: Spanned<String>, written: Option<I
         interface.kind = Some(InterfaceKind::Loopback);
         draft.interfaces[0] = interface;
     } else {
-        draft.interfaces.push(interface);
+        draft.add(interface);
     }
 }
 

@@ -50,13 +50,13 @@ pub(super) fn warn(
         unknown || (here && (at.is_empty() || at.contains(&to.address)))
     });
     let node = &checker.lab.nodes[owner.node];
-    if heard || !node.sound {
+    if heard || !node.whole {
         return;
     }
     let elsewhere = ports(checker.services, owner.node, transport);
     let warning = Diagnostic::warning(span, format!("nothing listens on {port}/{transport} of `{}`", *node.name));
     checker.derive(match &*elsewhere {
-        [] => warning.label(format!("no service of `{}` is known to", *node.name)),
-        ports => warning.label(format!("its services listen on {}", ports.join(", "))),
+        [] => warning.label(format!("no service of `{}` does", *node.name)),
+        ports => warning.label(format!("it listens on {}", ports.join(", "))),
     });
 }

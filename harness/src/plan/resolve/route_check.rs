@@ -19,7 +19,7 @@ const ON: &str = "the interface of a route is said by `dev`";
 /// Resolves `route`.
 pub(super) fn resolve(checker: &mut Checker<'_>, written: Written) -> Vec<Check> {
     let Written { on, to, get, family, via, dev, src, proto, scope, r#type, metric, present, span, sound: _ } = written;
-    let nodes = checker.senders("on", &on.items, ON);
+    let nodes = checker.senders("on", on.items, ON);
     let hint = family.or(via.map(|via| via.map(Family::of))).or(src.map(|src| src.map(Family::of)));
     let queries: Vec<(Sender, RouteQuery)> = match (to, get) {
         (Some(to), None) => {
@@ -79,7 +79,7 @@ fn prefix(
         return Some(default_of(hint.map_or(Family::Ipv4, |family| family.value)));
     }
     let cidr = Cidr::parse(to).map_err(|wrong| {
-        let wrong = wrong.at(to.span);
+        let wrong = wrong.at(to);
         match to.parse::<IpAddr>() {
             Ok(_) => wrong.help(format!("for the route that this address would take, write `get = \"{}\"`", **to)),
             Err(_) => wrong.help("or \"default\""),

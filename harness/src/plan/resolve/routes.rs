@@ -17,7 +17,6 @@ pub(super) fn add_listed(lab: &mut Lab, node: NodeId, written: CaseList<topology
     for route in written.items {
         // A wrong field would be missed below as if it were not there.
         if !route.sound {
-            lab.nodes[node].sound = false;
             continue;
         }
         match resolve(&lab.nodes[node], route) {
@@ -138,7 +137,7 @@ fn prefix(to: &Spanned<String>, hint: Option<Spanned<IpAddr>>) -> Result<Cidr, D
         near if near.starts_with("did you mean") => {
             Diagnostic::error(to.span, format!("unknown destination `{}`", **to)).label(near)
         }
-        _ => wrong.at(to.span),
+        _ => wrong.at(to),
     })?;
     host_bits(Spanned::new(cidr, to.span)).map_or(Ok(cidr), Err)
 }
@@ -214,7 +213,8 @@ fn check_gateway(node: &Draft, via: Spanned<IpAddr>, dev: Option<InterfaceId>, o
     };
     let wrong = Diagnostic::error(via.span, format!("gateway {} is {place}", via.value));
     Err(if networks.is_empty() {
-        wrong.label("it has no address")
+        let place = dev.map_or(name, |dev| &node.interfaces[dev].name);
+        wrong.label(format!("`{}` has no address", **place))
     } else {
         wrong.label("in none of its networks").note(format!("its networks are {}", networks.join(", ")))
     })

@@ -1,7 +1,8 @@
 //! Questions on the wire: `arp` and `ndp`.
 
+use super::aims::Aim;
 use super::checker::Checker;
-use super::targets::{Aim, Goal};
+use super::targets::Goal;
 use crate::case::Many;
 use crate::case::expect::Solicit as Written;
 use crate::diagnostic::Diagnostic;
@@ -19,12 +20,10 @@ struct Asker {
 /// Resolves `arp` (IPv4) and `ndp` (IPv6).
 pub(super) fn resolve(checker: &mut Checker<'_>, family: Family, written: Written) -> Vec<Check> {
     let Written { from, to, mac, outcome, span: _, sound: _ } = written;
-    checker.once(&from.items);
-    checker.once(&to.items);
-    let askers: Vec<Asker> = from.items.iter().filter_map(|word| asker(checker, word)).collect();
+    let askers: Vec<Asker> = checker.once(from.items).iter().filter_map(|word| asker(checker, word)).collect();
     let (macs, outcome) = answers(checker, mac, outcome);
     let mut checks = Vec::new();
-    for word in to.items {
+    for word in checker.once(to.items) {
         let Some(aim) = checker.aim(&word) else { continue };
         let goal = Goal { words: word.value, span: word.span, aim };
         for asker in &askers {
@@ -59,13 +58,13 @@ fn answers(
     mac: Option<Many<Spanned<String>>>,
     outcome: Option<Many<Spanned<Answer>>>,
 ) -> (Vec<(Mac, String)>, Vec<Answer>) {
-    let words = mac.as_ref().map(|mac| &*mac.items).unwrap_or_default();
-    checker.once(words);
+    let mac_span = mac.as_ref().map(|mac| mac.span);
+    let words = checker.once(mac.map(|mac| mac.items).unwrap_or_default());
     let macs: Vec<(Mac, String)> = words.iter().filter_map(|word| checker.mac(word)).collect();
     let implied = if words.len() > 1 { Answer::Several } else { Answer::Answered };
     let Some(outcome) = outcome else { return (macs, vec![implied]) };
     let written: Vec<Answer> = outcome.items.iter().map(|answer| answer.value).collect();
-    if let Some(mac) = &mac
+    if let Some(mac) = mac_span
         && let Some(wrong) = outcome.items.iter().find(|answer| answer.value != implied)
     {
         let label = match wrong.value {
@@ -74,7 +73,7 @@ fn answers(
             Answer::Several => "two or more answer",
         };
         checker.derive(
-            Diagnostic::error(mac.span, format!("`mac` contradicts the outcome `{}`", wrong.value))
+            Diagnostic::error(mac, format!("`mac` contradicts the outcome `{}`", wrong.value))
                 .label(if words.len() > 1 { "several answer" } else { "exactly this one answers" })
                 .related(wrong.span, label)
                 .help("`mac` alone says it: one for a single answer, a list for several"),

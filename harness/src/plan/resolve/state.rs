@@ -1,7 +1,8 @@
 //! Checks of the kernel's state: `neigh` and `link`.
 
+use super::aims::Aim;
 use super::checker::{Checker, Sender};
-use super::targets::{Aim, Goal, Reach};
+use super::targets::{Goal, Reach};
 use crate::case::expect::{Addresses, LinkCheck as WrittenLink, Neigh as WrittenNeigh};
 use crate::diagnostic::Diagnostic;
 use crate::plan::{Check, LinkCheck, Neigh, NodeId, Target};
@@ -10,19 +11,17 @@ use crate::source::{Span, Spanned};
 /// Resolves `neigh`.
 pub(super) fn neigh(checker: &mut Checker<'_>, written: WrittenNeigh) -> Vec<Check> {
     let WrittenNeigh { on, to, family, mac, state, present, span: _, sound: _ } = written;
-    checker.once(&on.items);
-    checker.once(&to.items);
     if let Some(present) = present.filter(|present| !present.value) {
         let more = [("mac", mac.as_ref().map(|mac| mac.span)), ("state", state.as_ref().map(|state| state.span))];
         refuse_of_absent(checker, present.span, &more, "an entry");
     }
     let mac = mac.and_then(|mac| checker.mac(&mac));
     let mut places = Vec::new();
-    for word in &on.items {
+    for word in &checker.once(on.items) {
         places.extend(place(checker, word));
     }
     let mut checks = Vec::new();
-    for word in to.items {
+    for word in checker.once(to.items) {
         let Some(aim) = checker.aim(&word) else { continue };
         let goal = Goal { words: word.value, span: word.span, aim };
         for (on, dev) in &places {
@@ -86,7 +85,6 @@ fn refuse_of_absent(checker: &mut Checker<'_>, present: Span, more: &[(&str, Opt
 pub(super) fn link(checker: &mut Checker<'_>, written: WrittenLink) -> Vec<Check> {
     let WrittenLink { on, present, admin, carrier, state, mtu, mac, master, peer, address, span: _, sound: _ } =
         written;
-    checker.once(&on.items);
     let expected = present.is_none_or(|present| present.value);
     if let Some(present) = present.filter(|present| !present.value) {
         let more = [
@@ -105,7 +103,7 @@ pub(super) fn link(checker: &mut Checker<'_>, written: WrittenLink) -> Vec<Check
     let peer = peer.filter(|peer| checker.end(peer).is_some()).map(|peer| peer.value);
     let addresses = address.map(|Addresses { items, span: _ }| items.into_iter().map(|cidr| cidr.value).collect());
     let mut checks = Vec::new();
-    for word in &on.items {
+    for word in &checker.once(on.items) {
         let Some((node, name)) = named_link(checker, word, expected) else { continue };
         if let Some(master) = master.as_ref().filter(|master| !master.is_empty()) {
             checker.interface(node, master, master.span);

@@ -38,6 +38,7 @@ fn resolve(
     value: Option<&Spanned<SysctlValue>>,
     forwarding: Option<Span>,
 ) -> Result<Option<Sysctl>, Option<Diagnostic>> {
+    let Some(value) = value else { return Ok(None) };
     let draft = &lab.nodes[node];
     let path = path(key)?;
     let interface =
@@ -58,7 +59,6 @@ fn resolve(
                 .related(first.span, "first here"),
         ));
     }
-    let Some(value) = value else { return Ok(None) };
     let text = value.value.0.trim().to_owned();
     if let (Some(forwarding), Some(was)) = (forwarding, forwarding_of(lab, node, &path))
         && was != (text != "0")

@@ -2,22 +2,14 @@
 
 use std::net::IpAddr;
 
+use super::aims::Aim;
 use super::checker::{Checker, Sender};
 use super::lab::is_link_local;
 use super::routes::not_an_address_of;
-use crate::case::decode::Scalar;
 use crate::diagnostic::Diagnostic;
 use crate::plan::{By, End, InterfaceId, NodeId, Target};
 use crate::source::{Span, Spanned};
-use crate::words::{Cidr, Family};
-
-/// What a target's word names.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Aim {
-    Address(IpAddr),
-    Node(NodeId),
-    Interface(End),
-}
+use crate::words::Family;
 
 /// A target as written, and what it names.
 #[derive(Clone)]
@@ -41,43 +33,6 @@ pub(super) struct Reach {
 const FAMILIES: [Family; 2] = [Family::Ipv4, Family::Ipv6];
 
 impl Checker<'_> {
-    /// What a word names: an address, a node or `NODE.INTERFACE`.
-    pub fn aim(&mut self, word: &Spanned<String>) -> Option<Aim> {
-        if let Ok(address) = word.parse::<IpAddr>() {
-            return self.check_address(address, word.span).then_some(Aim::Address(address));
-        }
-        if self.lab.find(word).is_some() {
-            let node = self.lab.machine(word, word.span);
-            return self.ok(node).map(Aim::Node);
-        }
-        if let Some(wrong) = not_a_name(word) {
-            self.say(wrong);
-            return None;
-        }
-        if word.contains('.') {
-            return self.end(word).map(Aim::Interface);
-        }
-        let node = self.lab.machine(word, word.span);
-        self.ok(node).map(Aim::Node)
-    }
-
-    fn check_address(&mut self, address: IpAddr, span: Span) -> bool {
-        let wrong =
-            |label: &str| Diagnostic::error(span, format!("{address} is not the address of one machine")).label(label);
-        let wrong = match address {
-            address if address.is_unspecified() => wrong("it means \"no address\""),
-            address if address.is_multicast() => wrong("it names a group"),
-            IpAddr::V4(address) if address.is_broadcast() => wrong("it means \"everybody\""),
-            IpAddr::V6(address) => match address.to_ipv4_mapped() {
-                Some(inner) => wrong(&format!("it is written `{inner}`")),
-                None => return true,
-            },
-            IpAddr::V4(_) => return true,
-        };
-        self.say(wrong);
-        false
-    }
-
     /// The targets of traffic from one node: one for each family that counts.
     pub fn targets(&mut self, from: Sender, goal: &Goal, reach: Reach) -> Vec<Target> {
         if reach.positive && !self.has_way(from, goal) {
@@ -213,16 +168,21 @@ impl Checker<'_> {
                 let ends = several
                     .iter()
                     .map(|(at, address)| format!("{address} ({}.{})", *target.name, *target.interfaces[*at].name));
-                let list = ends.collect::<Vec<_>>().join(", ");
+                let list = ends.take(6).collect::<Vec<_>>().join(", ");
                 let wrong = Diagnostic::error(
                     goal.span,
                     format!("`{name}` is ambiguous: it has {} {} addresses", several.len(), family.name()),
                 )
-                .note(format!("they are {list}"));
-                self.derive(match only {
-                    Some(_) => wrong.label("write the address that is meant"),
-                    None => wrong.label("write the address, or `NODE.INTERFACE`"),
-                });
+                .label(format!("one of {list}"));
+                let apart = several.iter().all(|(at, _)| several.iter().filter(|(other, _)| other == at).count() == 1);
+                if target.sound {
+                    let help = if apart {
+                        "write the address, or `NODE.INTERFACE`"
+                    } else {
+                        "write the address that is meant"
+                    };
+                    self.derive(wrong.help(help));
+                }
                 None
             }
         }
@@ -282,29 +242,5 @@ impl Checker<'_> {
             return None;
         }
         Some(By { words: word.value.clone(), addresses })
-    }
-}
-
-/// What a word is that is neither an address nor a name, though it looks like one.
-fn not_a_name(word: &Spanned<String>) -> Option<Diagnostic> {
-    let wrong = |message: String, label: String| Some(Diagnostic::error(word.span, message).label(label));
-    if let Ok(cidr) = Cidr::parse(word) {
-        return wrong(
-            format!("`{}` is a network, not one machine", **word),
-            format!("without the prefix: `{}`", cidr.address),
-        );
-    }
-    if word.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') && word.contains('.') {
-        return wrong(format!("`{}` is not an address", **word), "four numbers from 0 to 255".to_owned());
-    }
-    match word.rsplit_once(':') {
-        Some((host, port)) if port.parse::<u16>().is_ok() && !host.contains(':') => {
-            wrong(format!("a port has no place in `{}`", **word), format!("did you mean `{host}`?"))
-        }
-        Some(_) => wrong(format!("`{}` is not an address", **word), "such as \"fd00::1\"".to_owned()),
-        None if word.is_empty() => {
-            wrong("this target is empty".to_owned(), "an address, a node or `NODE.INTERFACE`".to_owned())
-        }
-        None => None,
     }
 }

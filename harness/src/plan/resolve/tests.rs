@@ -90,7 +90,8 @@ ping = { from = "netns0", to = "host" }
     assert_eq!(names, ["lo", "br0", "veth0", "veth1"]);
     assert_eq!(host.interfaces[2].master, Some(1));
     assert_eq!(host.interfaces[2].kind, InterfaceKind::Veth { peer: End { node: 1, interface: 1 } });
-    assert_eq!(End { node: 0, interface: 2 }.index(), 3);
+    assert_eq!(host.interfaces.iter().map(|interface| interface.index).collect::<Vec<_>>(), [1, 2, 3, 4]);
+    assert_eq!(plan.nodes[1].interfaces.iter().map(|interface| interface.index).collect::<Vec<_>>(), [1, 5]);
     assert_eq!(host.interfaces.iter().map(|interface| interface.ipv6).collect::<Vec<_>>(), [true, false, false, false]);
     assert_eq!(plan.needs, []);
 }
@@ -284,4 +285,61 @@ arp = { from = "host", to = ["x", "y"], mac = "y.eth0" }
         .collect();
     assert_eq!(on, ["host.a", "host.b"]);
     assert_eq!(names(&plan), ["arp host.a -> x", "arp host.b -> y"]);
+}
+
+#[test]
+fn a_bridge_with_two_namespaces_is_checked_in_every_way() {
+    let (plan, warnings) = plan_of(
+        r#"
+title = "Two namespaces on one bridge reach each other"
+
+[nodes.host.interfaces]
+br0 = { bridge = { ports = ["veth0", "veth1"] } }
+
+[nodes.netns0.interfaces]
+ceth0 = { veth = { peer = "host.veth0" }, address = "172.18.0.10/16" }
+
+[nodes.netns1.interfaces]
+ceth1 = { veth = { peer = "host.veth1" }, address = "172.18.0.20/16" }
+
+[[expect]]
+ping = { from = ["netns0", "netns1"], to = ["netns0", "netns1"] }
+
+[[expect]]
+ping = { from = "netns0", to = "8.8.8.8", outcome = "no-route" }
+
+[[expect]]
+arp = { from = "netns0", to = "172.18.0.20", mac = "netns1.ceth1" }
+
+[[expect]]
+neigh = { on = "netns0", to = "172.18.0.20", mac = "netns1.ceth1", state = ["reachable", "stale", "delay", "probe"] }
+
+[[expect]]
+route = { on = "netns0", to = "172.18.0.0/16", dev = "ceth0", src = "172.18.0.10", proto = "kernel", scope = "link" }
+"#,
+    );
+    assert_eq!(warnings, [""; 0]);
+    assert_eq!(
+        names(&plan),
+        [
+            "ping netns0 -> netns1",
+            "ping netns1 -> netns0",
+            "ping netns0 -> 8.8.8.8: no-route",
+            "arp netns0 -> 172.18.0.20",
+            "neigh netns0 -> 172.18.0.20",
+            "route netns0 -> 172.18.0.0/16",
+        ]
+    );
+    let Check::Arp(arp) = &plan.expectations[3].check else { panic!("an arp") };
+    let netns1 = &plan.nodes[2].interfaces[1];
+    assert_eq!(arp.macs, [(netns1.mac.expect("a cable has one"), "netns1.ceth1".to_owned())]);
+    assert_eq!(arp.to.owner, Some(End { node: 2, interface: 1 }));
+}
+
+#[test]
+fn a_refused_port_without_a_listener_is_no_doubt() {
+    let text = pair("[[expect]]\ntcp = { from = \"red\", to = \"blue:8081\", outcome = \"refused\" }");
+    assert_eq!(plan_of(&text).1, [""; 0]);
+    let text = pair("[[expect]]\ntcp = { from = \"red\", to = \"blue:8081\", outcome = \"closed\" }");
+    assert_eq!(plan_of(&text).1, ["nothing listens on 8081/tcp of `blue`"]);
 }

@@ -2,9 +2,10 @@
 
 use std::net::IpAddr;
 
+use super::aims::Aim;
 use super::checker::{Checker, Sender};
 use super::outcomes::{self, Protocol, Wanted};
-use super::targets::{Aim, Goal, Reach};
+use super::targets::{Goal, Reach};
 use super::{endpoint, http, ports};
 use crate::case::Many;
 use crate::case::expect;
@@ -37,7 +38,7 @@ struct WrittenWay {
 
 fn way(checker: &mut Checker<'_>, written: WrittenWay) -> Way {
     let WrittenWay { protocol, from, family, source, outcome, by } = written;
-    let from = checker.senders("from", &from.items, FROM);
+    let from = checker.senders("from", from.items, FROM);
     let narrow = checker.narrow(family, source);
     checker.check_source(&from, source);
     let wanted = outcomes::read(protocol, outcome, checker);
@@ -85,9 +86,8 @@ pub(super) fn ping(checker: &mut Checker<'_>, written: expect::Ping) -> Vec<Chec
             checker.derive(wrong("of one request none may be lost").help("send several: `count = 10`"));
         }
     }
-    checker.once(&to.items);
     let mut goals = Vec::new();
-    for word in to.items {
+    for word in checker.once(to.items) {
         let aim = checker.aim(&word);
         goals.extend(aim.map(|aim| Goal { words: word.value, span: word.span, aim }));
     }
@@ -115,9 +115,8 @@ pub(super) fn transfer(checker: &mut Checker<'_>, transport: Transport, written:
         Transport::Udp => Protocol::Udp,
     };
     let way = way(checker, WrittenWay { protocol, from, family, source, outcome, by });
-    checker.once(&to.items);
     let (mut goals, mut numbers) = (Vec::new(), Vec::new());
-    for word in to.items {
+    for word in checker.once(to.items) {
         let parsed = endpoint::parse(&word, &|host| ports::listening(checker.lab, checker.services, host, transport));
         let Some(parsed) = checker.ok(parsed) else { continue };
         let Some(aim) = checker.aim(&parsed.host) else { continue };

@@ -29,7 +29,7 @@ pub(super) fn look(lab: &Lab, gateways: &[Gateway], out: &mut Diagnostics) {
 fn warn_without_forwarding(lab: &Lab, gateway: &Gateway, out: &mut Diagnostics) {
     let Gateway { node, family, network, span } = gateway;
     let node = &lab.nodes[*node];
-    if node.sound && !node.forwards(*family) {
+    if node.whole && !node.forwards(*family) {
         let message = format!("gateway `{}` of network `{network}` does not forward {}", *node.name, family.name());
         out.push(
             Diagnostic::warning(*span, message)

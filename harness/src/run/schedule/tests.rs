@@ -86,7 +86,7 @@ fn a_red_file_or_argument_stops_nobody() {
             "run of 3".into(),
             "0 nowhere: BadInput: nowhere: there is no such file or folder".into(),
             "1 a starts".into(),
-            "1 a: BadInput: a.toml:1: unclosed array table, expected `]]`".into(),
+            "1 a: BadInput: a.toml:1: this header is not closed".into(),
             "2 b starts".into(),
             format!("2 b: Skip: {LACKING}"),
             "run ends with 2".into(),
@@ -108,7 +108,7 @@ fn fail_fast_reports_the_rest_as_skipped() {
     let (told, summary) = run_files("fail-fast", &files, |options| options.fail_fast = true);
     assert_eq!(
         told[5..7],
-        ["2 c: Skip: not run: --fail-fast after b", "3 d: BadInput: d.toml:1: unclosed array table, expected `]]`"]
+        ["2 c: Skip: not run: --fail-fast after b", "3 d: BadInput: d.toml:1: this header is not closed"]
     );
     assert_eq!((summary.bad_input, summary.skipped), (2, 4));
 }

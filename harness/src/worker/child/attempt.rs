@@ -49,7 +49,7 @@ impl<'a> Bench<'a> {
 
     /// How long the first match may take.
     pub(super) fn within(&self, expectation: &Expectation) -> Duration {
-        stretch(expectation.within, self.scale)
+        if expectation.promised { expectation.within } else { stretch(expectation.within, self.scale) }
     }
 
     /// How long one attempt listens: until silence is certain, and where silence would only be a failure not longer

@@ -43,7 +43,8 @@ pub(super) async fn decide(bench: &Bench<'_>, expectation: &Expectation) -> Verd
                 let wanted = expectation.holds_for.as_millis();
                 Some(Outcome::Fail(finding.note(format!("it held for {held} ms of {wanted} ms (`holds-for`)"))))
             }
-            (Judgement::Mismatch(finding), None) if started.elapsed() >= within => {
+            // Another attempt would begin too late to be in time.
+            (Judgement::Mismatch(finding), None) if began + interval(&observation) >= started + within => {
                 Some(Outcome::Fail(tried(finding, attempts, started.elapsed())))
             }
             (Judgement::Mismatch(_), None) => None,

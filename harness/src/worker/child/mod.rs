@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use super::message::{Broken, Message, Order, VERSION};
 use crate::lab::{self, LabError, NeighbourTable};
@@ -25,6 +26,9 @@ use services::Services;
 
 /// How many neighbour entries one lab may have at a time; the machine has 1024 for everybody.
 const NEIGHBOURS: usize = 400;
+
+/// How many expectations are probed at a time: each may hold a socket or two.
+const AT_ONCE: usize = 1000;
 
 /// The wire to the runner.
 #[derive(Clone, Copy, Debug)]
@@ -71,6 +75,7 @@ fn serve(wire: Wire) -> Result<(), Broken> {
         return Err(Broken::new(format!("the runner speaks version {} of the wire, not {VERSION}", order.version)));
     }
     wire.doing("entering namespaces of its own");
+    allow_descriptors();
     let programs = order.plan.runs_programs();
     let home = enter::enter(enter::Wanted { user: order.rootless || programs, pid: programs })?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -144,7 +149,7 @@ fn batches(plan: &Plan) -> Vec<Vec<usize>> {
         if last.as_ref() != Some(&pair) {
             entries += 2;
             last = Some(pair);
-            if entries > NEIGHBOURS {
+            if entries > NEIGHBOURS || batches.last().is_some_and(|batch| batch.len() >= AT_ONCE) {
                 entries = 2;
                 batches.push(Vec::new());
             }
@@ -154,6 +159,14 @@ fn batches(plan: &Plan) -> Vec<Vec<usize>> {
         }
     }
     batches
+}
+
+/// Raises the soft limit of open files to the hard one: a lab holds two for each node and one or two for each probe.
+/// Where that is refused, a lab that needs more says so itself.
+fn allow_descriptors() {
+    if let Ok((_, most)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, most, most);
+    }
 }
 
 fn broken_lab(error: LabError) -> Broken {

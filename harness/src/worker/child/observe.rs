@@ -150,9 +150,9 @@ pub(super) async fn quiet(bench: &Bench<'_>, from: NodeId, to: &Target, seen: Se
     }
     Ok(match lab::next_hop_state(node, to.address).await.map_err(unreadable)? {
         HopState::Asking => Quiet::Asking,
-        HopState::Resolved => Quiet::Settled(Seen::Silent),
+        HopState::Resolved | HopState::Unknown => Quiet::Settled(Seen::Silent),
         // A node whose `lo` is down never hears its own "host unreachable"; its neighbour table knows.
-        HopState::Unresolved(_) => Quiet::Settled(Seen::Local(LocalRefusal { errno: libc::EHOSTUNREACH })),
+        HopState::Failed => Quiet::Settled(Seen::Local(LocalRefusal { errno: libc::EHOSTUNREACH })),
     })
 }
 

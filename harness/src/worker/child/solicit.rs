@@ -18,8 +18,12 @@ pub(super) async fn ask(bench: &Bench<'_>, solicit: &Solicit, until: Instant) ->
     let began = Instant::now();
     let End { node, .. } = solicit.from;
     let interface = bench.plan.interface(solicit.from);
-    let asker = Asker { end: solicit.from, mac: interface.mac.unwrap_or(Mac([0; 6])), address: None };
-    let asker = Asker { address: source(interface, solicit), ..asker };
+    let asker = Asker {
+        end: solicit.from,
+        index: interface.index,
+        mac: interface.mac.unwrap_or(Mac([0; 6])),
+        address: source(interface, solicit),
+    };
     let mut question = bench.wires.start(&bench.node(node).namespace, asker, solicit.to.address)?;
     let only_several = solicit.outcome == [Answer::Several];
     let mut macs = question.wait(until, |macs| macs.len() > usize::from(only_several)).await?;

@@ -139,7 +139,7 @@ impl Receiver {
         // A node's packets to itself pass its `lo`, not the interface that has the address.
         let interface = if owner.node == transfer.from { 0 } else { owner.interface };
         let end = End { node: owner.node, interface };
-        Capture::start(&bench.node(owner.node).namespace, end.index()).map(Self::Program)
+        Capture::start(&bench.node(owner.node).namespace, bench.plan.index(end)).map(Self::Program)
     }
 }
 

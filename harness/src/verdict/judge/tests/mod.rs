@@ -38,6 +38,7 @@ fn mac(last: u8) -> Mac {
 
 fn interface(name: &str, last: u8, addresses: &[&str]) -> Interface {
     Interface {
+        index: 2,
         name: name.to_owned(),
         kind: InterfaceKind::Bridge,
         mac: Some(mac(last)),
@@ -152,6 +153,7 @@ fn judged(check: Check, observation: Observation) -> Judgement {
         name: "test".to_owned(),
         check,
         within: Duration::ZERO,
+        promised: false,
         holds_for: Duration::ZERO,
         span: Span::default(),
     };
