@@ -43,8 +43,13 @@ enum Command {
 }
 
 const AFTER: &str = "\
-A case is one TOML file: `netcase new` writes a first one. A folder stands for every *.toml file below it,
-but *.lab.toml and hidden ones.
+First steps:
+  netcase doctor                  can this machine run cases?
+  netcase new cases/first.toml    a case to begin with
+  netcase run cases               run every case below a folder
+
+A case is one TOML file. A folder stands for every *.toml file below it but *.lab.toml and hidden ones. \
+A case is called by its path from the working directory without .toml, whatever argument selected it.
 
 Exit codes:
   0  all expectations hold

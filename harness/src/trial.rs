@@ -234,11 +234,11 @@ impl Session {
 }
 
 fn reason(report: &CaseReport) -> String {
-    let reasons = report.tests.iter().filter_map(|test| match &test.status {
+    let mut reasons = report.tests.iter().filter_map(|test| match &test.status {
         Status::Skip(reason) => Some(reason.clone()),
         Status::Pass | Status::Fail(_) | Status::BadInput(_) | Status::Error(_) => None,
     });
-    reasons.last().unwrap_or_default()
+    reasons.next().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -8,14 +8,11 @@ use clap::ValueEnum;
 use crate::diagnostic::Style;
 use crate::run::exit;
 
-/// When to use colours.
+/// When to use colours. The variants have no text of their own, so that `--help` names them on one line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Color {
-    /// On a terminal, unless the environment says otherwise
     Auto,
-    /// Always
     Always,
-    /// Never
     Never,
 }
 

@@ -122,3 +122,64 @@ impl Budget {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::plan::{Expectation, Ping, Target};
+    use crate::source::Span;
+
+    /// A plan that pings so many targets from one node.
+    fn pinging(targets: u32) -> Plan {
+        let ping = |target: u32| Expectation {
+            name: String::new(),
+            check: Check::Ping(Ping {
+                from: 0,
+                to: Target { words: String::new(), address: IpAddr::V4(target.into()), owner: None },
+                source: None,
+                count: 1,
+                size: 56,
+                ttl: None,
+                lost: None,
+                outcome: Vec::new(),
+                by: None,
+            }),
+            within: Duration::ZERO,
+            holds_for: Duration::ZERO,
+            span: Span::default(),
+        };
+        Plan {
+            title: String::new(),
+            timeout: Duration::ZERO,
+            silence: Duration::ZERO,
+            nodes: Vec::new(),
+            operations: Vec::new(),
+            services: Vec::new(),
+            expectations: (0..targets).map(ping).collect(),
+            needs: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn running_cases_never_have_more_than_the_budget_and_all_get_their_turn() {
+        let (budget, taken) = (Budget::new(), AtomicUsize::new(0));
+        thread::scope(|scope| {
+            for targets in [10, 150, 3, 1000, 0, 200, 90, 5000, 1, 199, 60, 7] {
+                let (budget, taken) = (&budget, &taken);
+                scope.spawn(move || {
+                    let permits = budget.take(&pinging(targets));
+                    let all = taken.fetch_add(permits, Ordering::SeqCst) + permits;
+                    assert!(all <= NEIGHBOUR_BUDGET, "{all} entries at once");
+                    taken.fetch_sub(permits, Ordering::SeqCst);
+                    budget.give_back(permits);
+                });
+            }
+        });
+        assert_eq!(budget.state().free, NEIGHBOUR_BUDGET);
+    }
+}

@@ -1,11 +1,12 @@
 //! Cases in parallel: job threads run them, one thread tells the listeners.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::crew::Crew;
 use super::load::{CASE_TEST, Loaded, load, problem_report};
@@ -38,8 +39,17 @@ pub fn run(options: &RunOptions, listeners: &mut [&mut dyn Listener]) -> Summary
         stopped_by: OnceLock::new(),
         interrupt: options.interrupt.clone(),
     });
-    let threads = start(&shared, jobs, &send);
-    telling.listen(&shared, &receive);
+    let threads = match start(&shared, jobs, &send) {
+        Ok(threads) => {
+            telling.listen(&shared, &receive);
+            threads
+        }
+        Err(error) => {
+            let broken = Status::Error(Finding::new(format!("cannot start a thread: {error}")));
+            telling.end_all(&shared, &vec![None; shared.work.len()], &broken, &broken);
+            Vec::new()
+        }
+    };
     if !telling.summary.interrupted {
         shared.crew.dismiss();
         for thread in threads {
@@ -57,15 +67,6 @@ pub fn run(options: &RunOptions, listeners: &mut [&mut dyn Listener]) -> Summary
 enum Work {
     Case(CaseFile),
     Problem(Problem),
-}
-
-impl Work {
-    fn name(&self) -> &str {
-        match self {
-            Self::Case(file) => &file.name,
-            Self::Problem(problem) => &problem.argument,
-        }
-    }
 }
 
 fn work(options: &RunOptions) -> Vec<Work> {
@@ -103,7 +104,7 @@ enum Told {
     Interrupted(&'static str),
 }
 
-fn start(shared: &Arc<Shared>, jobs: usize, send: &Sender<Told>) -> Vec<JoinHandle<()>> {
+fn start(shared: &Arc<Shared>, jobs: usize, send: &Sender<Told>) -> io::Result<Vec<JoinHandle<()>>> {
     let mut threads = Vec::new();
     for job in 0..jobs {
         let (shared, send) = (Arc::clone(shared), send.clone());
@@ -111,10 +112,10 @@ fn start(shared: &Arc<Shared>, jobs: usize, send: &Sender<Told>) -> Vec<JoinHand
             Ok(thread) => threads.push(thread),
             // The machine is out of threads: fewer cases run at the same time.
             Err(_) if !threads.is_empty() => break,
-            Err(error) => panic!("cannot start a thread: {error}"),
+            Err(error) => return Err(error),
         }
     }
-    threads
+    Ok(threads)
 }
 
 impl Shared {
@@ -178,19 +179,23 @@ impl Telling<'_, '_> {
         self.tell(&Event::CaseFinished { index, report: Arc::new(report) });
     }
 
-    /// Ends what has not ended: what ran could not be found out, what did not run is skipped.
     fn interrupted(&mut self, signal: &str, shared: &Shared, running: &[Option<Arc<Loaded>>]) {
         self.summary.interrupted = true;
+        let ran = Status::Error(Finding::new(format!("interrupted by {signal} while it ran")));
+        let not_run = Status::Skip(format!("not run: interrupted by {signal}"));
+        self.end_all(shared, running, &ran, &not_run);
+    }
+
+    /// Ends what has not ended: what runs in one way, what has not begun in another.
+    fn end_all(&mut self, shared: &Shared, running: &[Option<Arc<Loaded>>], ran: &Status, not_run: &Status) {
         for (index, work) in shared.work.iter().enumerate() {
             if self.ended[index] {
                 continue;
             }
             let report = match (&running[index], work) {
-                (Some(loaded), _) => {
-                    loaded.all(&Status::Error(Finding::new(format!("interrupted by {signal} while it ran"))))
-                }
+                (Some(loaded), _) => loaded.all(ran),
                 (None, Work::Problem(problem)) => problem_report(problem),
-                (None, Work::Case(file)) => not_run(file, work.name(), signal),
+                (None, Work::Case(file)) => unread(file, not_run),
             };
             self.finish(index, report);
         }
@@ -203,17 +208,16 @@ impl Telling<'_, '_> {
     }
 }
 
-/// Reading every case that did not run would take longer than a user waits after Ctrl-C.
-fn not_run(file: &CaseFile, name: &str, signal: &str) -> CaseReport {
-    let skip = Status::Skip(format!("not run: interrupted by {signal}"));
+/// The report of a case that was not even read: after Ctrl-C that would take longer than a user waits.
+fn unread(file: &CaseFile, status: &Status) -> CaseReport {
     CaseReport {
-        name: name.to_owned(),
+        name: file.name.clone(),
         path: file.shown.clone(),
         title: None,
         source: None,
         diagnostics: Vec::new(),
-        tests: vec![TestReport::unprobed(CASE_TEST, None, skip)],
-        elapsed: std::time::Duration::ZERO,
+        tests: vec![TestReport::unprobed(CASE_TEST, None, status.clone())],
+        elapsed: Duration::ZERO,
     }
 }
 
