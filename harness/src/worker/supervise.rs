@@ -2,8 +2,9 @@
 //! error that says what happened last.
 
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
-use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, Stdio};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -23,6 +24,11 @@ const MOST_OUTPUT: usize = 512 * 1024 * 1024;
 
 /// How much of a worker's standard error is kept, from its end.
 const KEPT_STDERR: usize = 16 * 1024;
+
+/// How long after the end of its output a worker may take to die, and from one look for that to the next, in
+/// milliseconds.
+const LAST_MOMENT: Duration = Duration::from_secs(1);
+const LOOK_AGAIN: u8 = 2;
 
 /// How workers are started.
 #[derive(Clone, Copy, Debug)]
@@ -88,9 +94,15 @@ pub fn become_worker_if_asked() {
 ///
 /// The thread that calls this must outlive the [`Finished`] worker: the kernel kills it with the thread.
 pub fn supervise(plan: &Plan, options: Options) -> (Ending, Finished) {
-    let started = Instant::now();
     let mut command = Command::new("/proc/self/exe");
-    command.arg(ROLE).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.arg(ROLE);
+    supervise_with(command, plan, options)
+}
+
+/// As [`supervise`], with any program in the place of the worker.
+pub fn supervise_with(mut command: Command, plan: &Plan, options: Options) -> (Ending, Finished) {
+    let started = Instant::now();
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut ending =
         Ending { verdicts: plan.expectations.iter().map(|_| None).collect(), broken: None, elapsed: Duration::ZERO };
     let mut finished = Finished { child: None };
@@ -101,18 +113,34 @@ pub fn supervise(plan: &Plan, options: Options) -> (Ending, Finished) {
             if let (Some(stdin), Some(stdout), Some(stderr)) = pipes {
                 let scale = options.timeout_scale.max(1.0);
                 let deadline = started + plan.timeout.mul_f64(scale);
-                let mut conversation = Conversation::new(stdout, stderr, deadline);
-                ending.broken = conversation.hold(plan, options, stdin, &mut ending.verdicts, &mut finished);
+                let conversation = Conversation::new(stdin, stdout, stderr, deadline);
+                ending.broken = conversation.hold(plan, options, &mut ending.verdicts, &mut finished);
             }
         }
-        Err(error) => ending.broken = Some(Broken::new(format!("cannot start a worker: {error}"))),
+        Err(error) => ending.broken = Some(not_started(&error)),
     }
     ending.elapsed = started.elapsed();
     (ending, finished)
 }
 
+fn not_started(error: &io::Error) -> Broken {
+    let broken = Broken::new(format!("cannot start a worker: {error}"));
+    match error.raw_os_error() {
+        Some(libc::EMFILE | libc::ENFILE) => {
+            broken.help("raise the limit of open files (`ulimit -n 4096`), or lower `--jobs`")
+        }
+        Some(libc::EAGAIN | libc::ENOMEM) => {
+            broken.help("raise the limits of processes and memory (`ulimit -a`), or lower `--jobs`")
+        }
+        _ => broken,
+    }
+}
+
 /// What a worker has said so far.
 struct Conversation {
+    stdin: ChildStdin,
+    /// What of the order has not been taken by the worker yet.
+    order: Vec<u8>,
     stdout: ChildStdout,
     stderr: ChildStderr,
     deadline: Instant,
@@ -136,8 +164,10 @@ enum Next {
 }
 
 impl Conversation {
-    fn new(stdout: ChildStdout, stderr: ChildStderr, deadline: Instant) -> Self {
+    fn new(stdin: ChildStdin, stdout: ChildStdout, stderr: ChildStderr, deadline: Instant) -> Self {
         Self {
+            stdin,
+            order: Vec::new(),
             stdout,
             stderr,
             deadline,
@@ -149,13 +179,12 @@ impl Conversation {
         }
     }
 
-    /// Gives the order and listens until the worker is done, broken, dead or late. A worker that is done keeps its
-    /// standard input, and with it its lab.
+    /// Gives the order and listens until the worker is done, broken, dead or late. The worker keeps its standard input,
+    /// and with it its lab, until it is let go.
     fn hold(
-        &mut self,
+        mut self,
         plan: &Plan,
         options: Options,
-        mut stdin: ChildStdin,
         verdicts: &mut [Option<Verdict>],
         finished: &mut Finished,
     ) -> Option<Broken> {
@@ -165,34 +194,28 @@ impl Conversation {
             rootless: options.rootless,
             timeout_scale: options.timeout_scale,
         };
-        let said = serde_json::to_vec(&order).map_err(io::Error::from).and_then(|mut line| {
+        let outcome = serde_json::to_vec(&order).map_err(io::Error::from).and_then(|mut line| {
             line.push(b'\n');
-            stdin.write_all(&line)
+            self.order = line;
+            self.listen(verdicts)
         });
-        // A worker that died before it had read its order has said, or shown, why.
-        if let Err(error) = said.as_ref()
-            && error.kind() != io::ErrorKind::BrokenPipe
-        {
-            return Some(Broken::new(format!("cannot give the worker its order: {error}")));
-        }
-        let outcome = self.listen(verdicts);
-        match outcome {
-            Ok(Next::Done) if verdicts.iter().all(Option::is_some) => {
-                if let Some(child) = &mut finished.child {
-                    child.stdin = Some(stdin);
-                }
-                None
-            }
-            Ok(Next::Done) => Some(Broken::new("the worker was done without a verdict for every expectation")),
+        let broken = match outcome {
+            Ok(Next::Done) if verdicts.iter().all(Option::is_some) => None,
+            Ok(Next::Done) => Some(self.while_doing("the worker was done without a verdict for every expectation")),
             Ok(Next::Broken(broken)) => Some(broken),
             Ok(Next::End | Next::More) => Some(self.epitaph(finished)),
-            Err(error) => Some(Broken::new(format!("cannot hear the worker: {error}"))),
+            Err(error) => Some(self.while_doing(&format!("the runner cannot talk to the worker: {error}"))),
+        };
+        if let Some(child) = &mut finished.child {
+            child.stdin = Some(self.stdin);
         }
+        broken
     }
 
     fn listen(&mut self, verdicts: &mut [Option<Verdict>]) -> io::Result<Next> {
-        set_nonblocking(self.stdout.as_fd().try_clone_to_owned()?)?;
-        set_nonblocking(self.stderr.as_fd().try_clone_to_owned()?)?;
+        for pipe in [self.stdin.as_fd(), self.stdout.as_fd(), self.stderr.as_fd()] {
+            set_nonblocking(pipe)?;
+        }
         let mut stderr_open = true;
         loop {
             let left = self.deadline.saturating_duration_since(Instant::now());
@@ -204,11 +227,15 @@ impl Conversation {
             if stderr_open {
                 watched.push(PollFd::new(self.stderr.as_fd(), PollFlags::POLLIN));
             }
+            if !self.order.is_empty() {
+                watched.push(PollFd::new(self.stdin.as_fd(), PollFlags::POLLOUT));
+            }
             match poll(&mut watched, timeout) {
                 Err(nix::errno::Errno::EINTR) => continue,
                 other => other?,
             };
             drop(watched);
+            self.give_order()?;
             stderr_open = stderr_open && self.hear_complaints()?;
             match self.hear(verdicts)? {
                 Next::More => {}
@@ -218,6 +245,20 @@ impl Conversation {
                 }
             }
         }
+    }
+
+    /// Gives as much of the order as the worker takes now: one that does not read must not keep the deadline away.
+    fn give_order(&mut self) -> io::Result<()> {
+        while !self.order.is_empty() {
+            match self.stdin.write(&self.order) {
+                Ok(length) => drop(self.order.drain(..length)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                // A worker that died before it had read its order has said, or shows, why.
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => self.order.clear(),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     /// Takes in what the worker has said; at most one buffer, so that a flood cannot keep the deadline away.
@@ -257,7 +298,8 @@ impl Conversation {
                     *place = Some(*verdict);
                     Next::More
                 }
-                _ => Next::Broken(self.while_doing("the worker judged an expectation that it was not asked for")),
+                Some(_) => Next::Broken(self.while_doing("the worker judged an expectation twice")),
+                None => Next::Broken(self.while_doing("the worker judged an expectation that it was not asked for")),
             },
             Ok(Message::Broken(broken)) => Next::Broken(broken),
             Ok(Message::Done) => Next::Done,
@@ -289,14 +331,28 @@ impl Conversation {
             .help("a larger `timeout = \"60s\"` in the case, or `--timeout-scale 2` on a slow machine")
     }
 
-    /// Why a worker that has gone silent did so.
+    /// Why a worker has closed its output. One that dies does so a moment before the kernel tells how.
     fn epitaph(&mut self, finished: &mut Finished) -> Broken {
-        finished.kill();
-        let how = match finished.child.as_mut().map(Child::wait) {
-            Some(Ok(status)) => format!("the worker died ({status})"),
-            _ => "the worker died".to_owned(),
+        let until = Instant::now() + LAST_MOMENT;
+        let status = loop {
+            match finished.child.as_mut().map(Child::try_wait) {
+                Some(Ok(Some(status))) => break Some(status),
+                Some(Ok(None)) if Instant::now() < until => {}
+                _ => break None,
+            }
+            // Nothing tells of a child's end that could be waited for with a limit, so it is looked for.
+            let _ = poll(&mut [], PollTimeout::from(LOOK_AGAIN));
         };
-        self.while_doing(&how)
+        let Some(status) = status else {
+            return self.while_doing("the worker closed its output and went on");
+        };
+        let broken = self.while_doing(&format!("the worker died ({status})"));
+        match ExitStatus::signal(&status) {
+            Some(libc::SIGKILL) => {
+                broken.help("it was killed from outside; when memory runs out the kernel does so: see `dmesg`")
+            }
+            _ => broken,
+        }
     }
 
     fn while_doing(&self, what: &str) -> Broken {
@@ -310,8 +366,8 @@ impl Conversation {
     }
 }
 
-fn set_nonblocking(descriptor: OwnedFd) -> io::Result<()> {
-    let flags = OFlag::from_bits_truncate(fcntl(&descriptor, FcntlArg::F_GETFL)?);
-    fcntl(&descriptor, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
+fn set_nonblocking(descriptor: BorrowedFd<'_>) -> io::Result<()> {
+    let flags = OFlag::from_bits_truncate(fcntl(descriptor, FcntlArg::F_GETFL)?);
+    fcntl(descriptor, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
     Ok(())
 }

@@ -10,6 +10,7 @@ use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Gid, Uid, fork, getegid, geteuid, setgroups, setresgid, setresuid};
 
+use super::runner;
 use crate::namespace::Namespace;
 use crate::worker::message::Broken;
 
@@ -41,9 +42,12 @@ pub(super) fn enter(wanted: Wanted) -> Result<Namespace, Broken> {
         own_user()?;
         unshare(flags).map_err(|errno| refused("namespaces of its own", errno))?;
     }
-    // Changing user or user namespace clears it, so it stands behind those. The runner's death between its start of
-    // this process and here shows as the end of its messages.
+    // Changing user or user namespace clears it, so it stands behind those. A runner that ended before is looked for,
+    // since no signal comes for that one.
     prctl::set_pdeathsig(Signal::SIGKILL).map_err(|errno| refused("a signal at the runner's end", errno))?;
+    if runner::is_gone().map_err(|error| Broken::new(format!("cannot see whether the runner lives: {error}")))? {
+        std::process::exit(1);
+    }
     Namespace::home()
         .map_err(|error| refused("a network namespace", Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))))
 }
@@ -51,7 +55,7 @@ pub(super) fn enter(wanted: Wanted) -> Result<Namespace, Broken> {
 /// A user namespace in which the process is root.
 fn own_user() -> Result<(), Broken> {
     let (user, group) = (geteuid(), getegid());
-    if user.is_root() {
+    if user.is_root() && ["uid", "gid"].iter().all(|kind| has_range(kind)) {
         return mapped_range();
     }
     unshare(CloneFlags::CLONE_NEWUSER).map_err(no_user_namespace)?;
@@ -61,6 +65,17 @@ fn own_user() -> Result<(), Broken> {
     write("/proc/self/setgroups", "deny".to_owned())?;
     write("/proc/self/uid_map", format!("0 {user} 1"))?;
     write("/proc/self/gid_map", format!("0 {group} 1"))
+}
+
+/// Whether [`RANGE`] exists where the process is now: a root that is one only in a user namespace of its own, as in a
+/// rootless container, may have fewer ids, and then maps its own one as an ordinary user does.
+fn has_range(kind: &str) -> bool {
+    let map = fs::read_to_string(format!("/proc/self/{kind}_map")).unwrap_or_default();
+    let (first, count) = (u64::from(RANGE.0), u64::from(RANGE.1));
+    map.lines().any(|line| {
+        let numbers: Vec<u64> = line.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+        matches!(numbers[..], [inside, _, length] if inside <= first && first + count <= inside + length)
+    })
 }
 
 /// As root: a range of ids, which only a process outside the new namespace may write.

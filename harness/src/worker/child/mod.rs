@@ -8,6 +8,7 @@ mod decide;
 mod enter;
 mod observe;
 mod quiet;
+mod runner;
 mod services;
 mod solicit;
 mod transfer;
@@ -84,7 +85,12 @@ fn serve(wire: Wire) -> Result<(), Broken> {
         .build()
         .map_err(|error| Broken::new(format!("cannot start the worker's runtime: {error}")))?;
     let local = tokio::task::LocalSet::new();
-    let result = local.block_on(&runtime, case(wire, &order, &home));
+    let result = local.block_on(&runtime, async {
+        tokio::select! {
+            result = case(wire, &order, &home) => result,
+            Err(error) = runner::end_with_it() => Err(Broken::new(format!("cannot watch for the runner's end: {error}"))),
+        }
+    });
     // Closing packet sockets costs the kernel 14 ms each: that is left to the process's end.
     std::mem::forget(local);
     std::mem::forget(runtime);
