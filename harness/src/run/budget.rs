@@ -151,6 +151,7 @@ mod tests {
                 by: None,
             }),
             within: Duration::ZERO,
+            promised: false,
             holds_for: Duration::ZERO,
             span: Span::default(),
         };
