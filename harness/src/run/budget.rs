@@ -137,7 +137,6 @@ mod tests {
     /// A plan that pings so many targets from one node.
     fn pinging(targets: u32) -> Plan {
         let ping = |target: u32| Expectation {
-            promised: false,
             name: String::new(),
             check: Check::Ping(Ping {
                 from: 0,

@@ -3,6 +3,7 @@
 
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::process::CommandExt as _;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -103,6 +104,8 @@ pub fn supervise(plan: &Plan, options: Options) -> (Ending, Finished) {
 pub fn supervise_with(mut command: Command, plan: &Plan, options: Options) -> (Ending, Finished) {
     let started = Instant::now();
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    // Ctrl-C on a terminal goes to a whole process group: it is the runner's to answer.
+    command.process_group(0);
     let mut ending =
         Ending { verdicts: plan.expectations.iter().map(|_| None).collect(), broken: None, elapsed: Duration::ZERO };
     let mut finished = Finished { child: None };
