@@ -1,11 +1,13 @@
 //! Which ports are known to be listened on.
 
+use std::net::SocketAddr;
+
 use super::checker::Checker;
 use super::lab::Lab;
 use super::outcomes::Wanted;
 use super::services::listen;
 use crate::diagnostic::Diagnostic;
-use crate::plan::{NodeId, Ready, Service, ServiceKind, Target};
+use crate::plan::{NodeId, Service, ServiceKind, Target};
 use crate::source::Span;
 use crate::words::{Outcome, Transport};
 
@@ -16,11 +18,15 @@ pub(super) fn listening(lab: &Lab, services: &[Service], host: &str, transport: 
     (!ports.is_empty()).then(|| format!("`{}` listens on {}", *lab.nodes[node].name, ports.join(", ")))
 }
 
+/// Each port, with the addresses where it is listened on when those are not all.
 fn ports(services: &[Service], node: NodeId, transport: Transport) -> Vec<String> {
     let own = services.iter().filter(|service| service.node == node);
-    own.filter_map(|service| service.kind.port())
-        .filter(|port| port.transport == transport)
-        .map(|port| port.number.to_string())
+    own.filter_map(|service| Some((service.kind.port()?, listen(&service.kind))))
+        .filter(|(port, _)| port.transport == transport)
+        .flat_map(|(port, at)| match at {
+            [] => vec![port.number.to_string()],
+            some => some.iter().map(|address| SocketAddr::new(*address, port.number).to_string()).collect(),
+        })
         .collect()
 }
 
@@ -41,12 +47,12 @@ pub(super) fn warn(
     if !wanted.outcomes.iter().any(depends) {
         return;
     }
-    let own = checker.services.iter().filter(|service| service.node == owner.node);
-    let heard = own.clone().any(|service| {
+    let mut own = checker.services.iter().filter(|service| service.node == owner.node);
+    let heard = own.any(|service| {
         let here = service.kind.port().is_some_and(|known| known.number == port && known.transport == transport);
         let at = listen(&service.kind);
         // A program may listen on more than it says.
-        let unknown = matches!(service.kind, ServiceKind::Command { ready: Ready::Output(_), .. });
+        let unknown = matches!(service.kind, ServiceKind::Command { .. });
         unknown || (here && (at.is_empty() || at.contains(&to.address)))
     });
     let node = &checker.lab.nodes[owner.node];
@@ -54,7 +60,8 @@ pub(super) fn warn(
         return;
     }
     let elsewhere = ports(checker.services, owner.node, transport);
-    let warning = Diagnostic::warning(span, format!("nothing listens on {port}/{transport} of `{}`", *node.name));
+    let address = SocketAddr::new(to.address, port);
+    let warning = Diagnostic::warning(span, format!("nothing in `{}` listens on {address}/{transport}", *node.name));
     checker.derive(match &*elsewhere {
         [] => warning.label(format!("no service of `{}` does", *node.name)),
         ports => warning.label(format!("it listens on {}", ports.join(", "))),

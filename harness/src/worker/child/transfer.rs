@@ -34,9 +34,14 @@ async fn connect(bench: &Bench<'_>, transfer: &Transfer, until: Instant) -> Resu
         _ => (Departure::Said, Life::NotAsked),
     };
     let answered = u32::from(seen == Seen::Answered);
-    let flow = Some(connection.flow);
+    let flow = known(connection.flow);
     let traffic = Traffic { seen, flow, sent: 1, answered, elapsed: began.elapsed(), departure, life };
     Ok((traffic, connection))
+}
+
+/// The ends of a flow, where the kernel got as far as choosing the source address.
+fn known(flow: (SocketAddr, SocketAddr)) -> Option<(SocketAddr, SocketAddr)> {
+    (!flow.0.ip().is_unspecified()).then_some(flow)
 }
 
 /// A SYN carries no time stamp of its own; a datagram by the same way does.
@@ -83,7 +88,7 @@ pub(super) async fn udp(bench: &Bench<'_>, transfer: &Transfer, until: Instant) 
         _ => (Departure::Said, Life::NotAsked),
     };
     let answered = u32::from(seen == Seen::Answered);
-    let flow = Some(datagram.flow);
+    let flow = known(datagram.flow);
     Ok(Traffic { seen, flow, sent: 1, answered, elapsed: began.elapsed(), departure, life })
 }
 
