@@ -11,6 +11,7 @@ use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Gid, Uid, fork, getegid, geteuid, setgroups, setresgid, setresuid};
 
 use crate::namespace::Namespace;
+use crate::preflight::missing_capabilities;
 use crate::worker::message::Broken;
 
 /// The range of the machine's user ids that root's labs live in: one that no user has, so that nothing a lab runs is
@@ -36,7 +37,10 @@ pub(super) fn enter(wanted: Wanted) -> Result<Namespace, Broken> {
     if wanted.pid {
         flags |= CloneFlags::CLONE_NEWPID;
     }
-    let privileged = geteuid().is_root() && !wanted.user && unshare(flags).is_ok();
+    // Root in a container may have namespaces and yet not the right to make links in them; in a user namespace of its
+    // own it has every right.
+    let privileged =
+        geteuid().is_root() && !wanted.user && missing_capabilities().is_empty() && unshare(flags).is_ok();
     if !privileged {
         own_user()?;
         unshare(flags).map_err(|errno| refused("namespaces of its own", errno))?;
@@ -131,6 +135,6 @@ fn no_user_namespace(errno: Errno) -> Broken {
     }
     match errno {
         Errno::ENOSPC => broken.help("raise `sysctl user.max_user_namespaces`; 0 forbids them"),
-        _ => broken.help("run `netcase doctor`: it says what is missing and how to get it; as root none is needed"),
+        _ => broken.help("run `netcase doctor`: it says what is missing and how to get it"),
     }
 }
