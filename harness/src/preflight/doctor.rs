@@ -184,7 +184,7 @@ fn own_proc(scratch: &Scratch) -> Found {
         Some(error) => Found::new(
             "own /proc",
             State::Lacking,
-            format!("cannot be mounted: {error}; programs that a case starts see the processes of this machine"),
+            format!("cannot be mounted: {error}; cases that run programs cannot be built"),
             &["a container masks parts of /proc: --security-opt systempaths=unconfined, or procMount: Unmasked"],
         ),
     }

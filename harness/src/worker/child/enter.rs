@@ -55,7 +55,7 @@ pub(super) fn enter(wanted: Wanted) -> Result<Namespace, Broken> {
 /// A user namespace in which the process is root.
 fn own_user() -> Result<(), Broken> {
     let (user, group) = (geteuid(), getegid());
-    if user.is_root() {
+    if user.is_root() && !fs::read_to_string("/proc/self/uid_map").is_ok_and(|map| is_somebody_outside(&map)) {
         return mapped_range();
     }
     unshare(CloneFlags::CLONE_NEWUSER).map_err(no_user_namespace)?;
@@ -65,6 +65,23 @@ fn own_user() -> Result<(), Broken> {
     write("/proc/self/setgroups", "deny".to_owned())?;
     write("/proc/self/uid_map", format!("0 {user} 1"))?;
     write("/proc/self/gid_map", format!("0 {group} 1"))
+}
+
+/// Whether root here is an ordinary user of the machine, as in a rootless container, that has not got [`RANGE`]. Such a
+/// root may map itself: it can do nothing outside that this user could not.
+fn is_somebody_outside(map: &str) -> bool {
+    let (wanted, count) = RANGE;
+    let mut somebody = false;
+    for line in map.lines() {
+        let mut numbers = line.split_whitespace().map(|number| number.parse().unwrap_or(0_u32));
+        let (first, outside, length) =
+            (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+        if first <= wanted && wanted - first < length && length - (wanted - first) >= count {
+            return false;
+        }
+        somebody |= first == 0 && outside != 0;
+    }
+    somebody
 }
 
 /// As root: a range of ids, which only a process outside the new namespace may write.
@@ -136,5 +153,25 @@ fn no_user_namespace(errno: Errno) -> Broken {
     match errno {
         Errno::ENOSPC => broken.help("raise `sysctl user.max_user_namespaces`; 0 forbids them"),
         _ => broken.help("run `netcase doctor`: it says what is missing and how to get it"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn root_of_a_rootless_container_is_somebody_else_outside() {
+        for (map, expected) in [
+            // The machine itself; rootless podman; Docker with userns-remap; a container with many ids; root alone.
+            ("         0          0 4294967295\n", false),
+            ("         0       1001          1\n         1     100000      65536\n", true),
+            ("         0     100000      65536\n", true),
+            ("         0     100000     200000\n", false),
+            ("         0          0          1\n", false),
+            ("", false),
+        ] {
+            assert_eq!(is_somebody_outside(map), expected, "{map:?}");
+        }
     }
 }
