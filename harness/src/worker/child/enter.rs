@@ -39,8 +39,7 @@ pub(super) fn enter(wanted: Wanted) -> Result<Namespace, Broken> {
     }
     // Root in a container may have namespaces and yet not the right to make links in them; in a user namespace of its
     // own it has every right.
-    let privileged =
-        geteuid().is_root() && !wanted.user && missing_capabilities().is_empty() && unshare(flags).is_ok();
+    let privileged = geteuid().is_root() && !wanted.user && missing_capabilities().is_empty() && unshare(flags).is_ok();
     if !privileged {
         own_user()?;
         unshare(flags).map_err(|errno| refused("namespaces of its own", errno))?;
