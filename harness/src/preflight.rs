@@ -1,5 +1,6 @@
 //! What this machine can do.
 
+mod capabilities;
 pub mod doctor;
 mod links;
 pub mod scratch;
@@ -8,6 +9,7 @@ use std::path::Path;
 
 use crate::plan::Need;
 
+pub use capabilities::missing_capabilities;
 pub use links::knows_link;
 
 /// Where programs are looked for, whatever the environment says: a case means the same on every machine.

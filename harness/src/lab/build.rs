@@ -62,6 +62,11 @@ fn make_nodes(plan: &Plan, home: &Namespace) -> Result<Lab, LabError> {
 
 fn no_namespace(name: &str, error: &io::Error) -> LabError {
     let refusal = LabError::io(format!("cannot make a network namespace for {name}"), error);
+    if error.kind() == io::ErrorKind::ReadOnlyFilesystem {
+        return refusal.help(
+            "a container has /proc/sys read-only: `docker run --privileged`, or `--security-opt systempaths=unconfined`",
+        );
+    }
     match error.raw_os_error() {
         Some(libc::ENOSPC) => refusal
             .help("this machine allows no more of them: raise `sysctl user.max_net_namespaces`, or lower `--jobs`"),

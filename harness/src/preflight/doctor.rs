@@ -80,14 +80,18 @@ const LINKS: &[&str] =
 pub fn examine() -> Examination {
     let is_root = geteuid().is_root();
     let mut findings = Vec::new();
-    let mut scratch = try_namespaces(!is_root, &mut findings);
-    if is_root {
+    let scratch = if is_root {
+        let privileged = try_namespaces(false, &mut findings);
         let rootless = try_namespaces(true, &mut findings);
-        if scratch.is_none() {
-            scratch = rootless;
+        if privileged.is_some() || rootless.is_some() {
+            one_way_is_enough(&mut findings);
         }
-    }
+        privileged.or(rootless)
+    } else {
+        try_namespaces(true, &mut findings)
+    };
     if let Some(scratch) = &scratch {
+        findings.push(settings(scratch));
         findings.push(own_proc(scratch));
         findings.extend(links(scratch));
     }
@@ -106,9 +110,15 @@ pub fn examine() -> Examination {
     Examination { findings }
 }
 
-/// Tries the namespaces of a worker. As root, only the way that is taken by default is needed.
+/// As root one way in is enough: where the other is closed, the worker takes this one by itself.
+fn one_way_is_enough(findings: &mut [Found]) {
+    for found in findings {
+        found.state = found.state.min(State::Lacking);
+    }
+}
+
+/// Tries the namespaces of a worker.
 fn try_namespaces(own_user_namespace: bool, findings: &mut Vec<Found>) -> Option<Scratch> {
-    let is_root = geteuid().is_root();
     let what = if own_user_namespace { "namespaces as an ordinary user" } else { "namespaces as root" };
     let failed = match scratch::examine(own_user_namespace, LINKS) {
         Ok(Scratch { namespaces: Some(step), .. }) => step,
@@ -118,10 +128,12 @@ fn try_namespaces(own_user_namespace: bool, findings: &mut Vec<Found>) -> Option
         }
         Err(error) => error.to_string(),
     };
-    let state = if is_root && own_user_namespace { State::Lacking } else { State::Fatal };
-    let remedies = remedies(own_user_namespace, |path| fs::read_to_string(path).ok());
+    let mut remedies = remedies(own_user_namespace, |path| fs::read_to_string(path).ok());
+    if !geteuid().is_root() {
+        remedies.push("or run netcase as root".into());
+    }
     let remedies: Vec<&str> = remedies.iter().map(String::as_str).collect();
-    findings.push(Found::new(what, state, format!("cannot be entered: {failed}"), &remedies));
+    findings.push(Found::new(what, State::Fatal, format!("cannot be entered: {failed}"), &remedies));
     None
 }
 
@@ -151,10 +163,19 @@ pub(super) fn remedies(own_user_namespace: bool, read: impl Fn(&str) -> Option<S
                 .into(),
         );
     }
-    if own_user_namespace {
-        remedies.push("or run netcase as root".into());
-    }
     remedies
+}
+
+fn settings(scratch: &Scratch) -> Found {
+    match &scratch.settings {
+        None => Found::new("settings of a node", State::Good, "can be written", &[]),
+        Some(error) => Found::new(
+            "settings of a node",
+            State::Fatal,
+            format!("/proc/sys/net cannot be written: {error}"),
+            &["a container has it read-only: docker run --privileged, or --security-opt systempaths=unconfined"],
+        ),
+    }
 }
 
 fn own_proc(scratch: &Scratch) -> Found {
@@ -163,7 +184,7 @@ fn own_proc(scratch: &Scratch) -> Found {
         Some(error) => Found::new(
             "own /proc",
             State::Lacking,
-            format!("cannot be mounted: {error}; programs that a case starts see the processes of this machine"),
+            format!("cannot be mounted: {error}; cases that run programs cannot be built"),
             &["a container masks parts of /proc: --security-opt systempaths=unconfined, or procMount: Unmasked"],
         ),
     }
@@ -249,7 +270,6 @@ mod tests {
         ] {
             let remedies = remedies(true, |asked| (asked == path).then(|| value.to_owned()));
             assert!(remedies[0].contains(expected), "{path}: {remedies:?}");
-            assert_eq!(remedies.last().map(String::as_str), Some("or run netcase as root"), "{path}");
         }
     }
 

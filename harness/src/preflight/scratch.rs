@@ -16,6 +16,8 @@ use rtnetlink::LinkMessageBuilder;
 use rtnetlink::packet_route::link::InfoKind;
 use serde::{Deserialize, Serialize};
 
+use super::capabilities::missing_capabilities;
+
 /// Hidden first argument of the process.
 const ROLE: &str = "netcase-scratch";
 /// Hidden first argument of its child, the first process of the new PID namespace.
@@ -32,6 +34,8 @@ pub struct Scratch {
     pub namespaces: Option<String>,
     /// Why an own `/proc` cannot be mounted.
     pub own_proc: Option<String>,
+    /// Why the settings of a network namespace cannot be written.
+    pub settings: Option<String>,
     /// The kinds of link asked for that the kernel does not know.
     pub unknown_links: Vec<String>,
 }
@@ -80,12 +84,23 @@ fn answer(own_user_namespace: bool, links: impl Iterator<Item = String>) -> Scra
     if let Err(step) = enter(own_user_namespace) {
         return Scratch { namespaces: Some(step), ..Scratch::default() };
     }
-    Scratch { namespaces: None, unknown_links: unknown(links), own_proc: mount_proc().err() }
+    Scratch {
+        namespaces: None,
+        unknown_links: unknown(links),
+        own_proc: mount_proc().err(),
+        settings: write_setting().err().map(|error| words(&error)),
+    }
 }
 
 fn enter(own_user_namespace: bool) -> Result<(), String> {
     let failed = |step: &'static str| move |errno: Errno| format!("{step}: {}", errno.desc());
     let (uid, gid) = (geteuid(), getegid());
+    if !own_user_namespace {
+        let missing = missing_capabilities();
+        if !missing.is_empty() {
+            return Err(format!("without {}", missing.join(", ")));
+        }
+    }
     if own_user_namespace {
         unshare(CloneFlags::CLONE_NEWUSER).map_err(failed("a user namespace"))?;
         // Without this a process without privileges may not map its group: user_namespaces(7).
@@ -93,7 +108,7 @@ fn enter(own_user_namespace: bool) -> Result<(), String> {
             [("setgroups", "deny".to_owned()), ("uid_map", format!("0 {uid} 1")), ("gid_map", format!("0 {gid} 1"))];
         for (file, text) in writes {
             fs::write(format!("/proc/self/{file}"), text)
-                .map_err(|error| format!("a user namespace's {file}: {error}"))?;
+                .map_err(|error| format!("a user namespace's {file}: {}", words(&error)))?;
         }
     }
     for (flag, step) in [
@@ -107,6 +122,15 @@ fn enter(own_user_namespace: bool) -> Result<(), String> {
     }
     let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
     mount(None::<&str>, "/", None::<&str>, private, None::<&str>).map_err(failed("private mounts"))
+}
+
+/// Every lab sets its nodes' settings, and the first of them is this one. A container may have `/proc/sys` read-only.
+fn write_setting() -> io::Result<()> {
+    fs::write("/proc/sys/net/ipv4/ip_forward", "0")
+}
+
+fn words(error: &io::Error) -> String {
+    error.raw_os_error().map_or_else(|| error.to_string(), |errno| Errno::from_raw(errno).desc().to_owned())
 }
 
 /// Only a process of the new PID namespace may mount its `/proc`, and only children of this one are in it.

@@ -12,6 +12,7 @@ use nix::unistd::{ForkResult, Gid, Uid, fork, getegid, geteuid, setgroups, setre
 
 use super::runner;
 use crate::namespace::Namespace;
+use crate::preflight::missing_capabilities;
 use crate::worker::message::Broken;
 
 /// The range of the machine's user ids that root's labs live in: one that no user has, so that nothing a lab runs is
@@ -37,7 +38,9 @@ pub(super) fn enter(wanted: Wanted) -> Result<Namespace, Broken> {
     if wanted.pid {
         flags |= CloneFlags::CLONE_NEWPID;
     }
-    let privileged = geteuid().is_root() && !wanted.user && unshare(flags).is_ok();
+    // Root in a container may have namespaces and yet not the right to make links in them; in a user namespace of its
+    // own it has every right.
+    let privileged = geteuid().is_root() && !wanted.user && missing_capabilities().is_empty() && unshare(flags).is_ok();
     if !privileged {
         own_user()?;
         unshare(flags).map_err(|errno| refused("namespaces of its own", errno))?;
@@ -55,7 +58,7 @@ pub(super) fn enter(wanted: Wanted) -> Result<Namespace, Broken> {
 /// A user namespace in which the process is root.
 fn own_user() -> Result<(), Broken> {
     let (user, group) = (geteuid(), getegid());
-    if user.is_root() && ["uid", "gid"].iter().all(|kind| has_range(kind)) {
+    if user.is_root() && !fs::read_to_string("/proc/self/uid_map").is_ok_and(|map| is_somebody_outside(&map)) {
         return mapped_range();
     }
     unshare(CloneFlags::CLONE_NEWUSER).map_err(no_user_namespace)?;
@@ -67,15 +70,21 @@ fn own_user() -> Result<(), Broken> {
     write("/proc/self/gid_map", format!("0 {group} 1"))
 }
 
-/// Whether [`RANGE`] exists where the process is now: a root that is one only in a user namespace of its own, as in a
-/// rootless container, may have fewer ids, and then maps its own one as an ordinary user does.
-fn has_range(kind: &str) -> bool {
-    let map = fs::read_to_string(format!("/proc/self/{kind}_map")).unwrap_or_default();
-    let (first, count) = (u64::from(RANGE.0), u64::from(RANGE.1));
-    map.lines().any(|line| {
-        let numbers: Vec<u64> = line.split_whitespace().filter_map(|word| word.parse().ok()).collect();
-        matches!(numbers[..], [inside, _, length] if inside <= first && first + count <= inside + length)
-    })
+/// Whether root here is an ordinary user of the machine, as in a rootless container, that has not got [`RANGE`]. Such a
+/// root may map itself: it can do nothing outside that this user could not.
+fn is_somebody_outside(map: &str) -> bool {
+    let (wanted, count) = RANGE;
+    let mut somebody = false;
+    for line in map.lines() {
+        let mut numbers = line.split_whitespace().map(|number| number.parse().unwrap_or(0_u32));
+        let (first, outside, length) =
+            (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+        if first <= wanted && wanted - first < length && length - (wanted - first) >= count {
+            return false;
+        }
+        somebody |= first == 0 && outside != 0;
+    }
+    somebody
 }
 
 /// As root: a range of ids, which only a process outside the new namespace may write.
@@ -146,6 +155,26 @@ fn no_user_namespace(errno: Errno) -> Broken {
     }
     match errno {
         Errno::ENOSPC => broken.help("raise `sysctl user.max_user_namespaces`; 0 forbids them"),
-        _ => broken.help("run `netcase doctor`: it says what is missing and how to get it; as root none is needed"),
+        _ => broken.help("run `netcase doctor`: it says what is missing and how to get it"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn root_of_a_rootless_container_is_somebody_else_outside() {
+        for (map, expected) in [
+            // The machine itself; rootless podman; Docker with userns-remap; a container with many ids; root alone.
+            ("         0          0 4294967295\n", false),
+            ("         0       1001          1\n         1     100000      65536\n", true),
+            ("         0     100000      65536\n", true),
+            ("         0     100000     200000\n", false),
+            ("         0          0          1\n", false),
+            ("", false),
+        ] {
+            assert_eq!(is_somebody_outside(map), expected, "{map:?}");
+        }
     }
 }
