@@ -18,7 +18,7 @@ use output::{Color, Output};
 #[derive(Debug, Parser)]
 #[command(name = "netcase", version, max_term_width = 100, after_help = AFTER)]
 struct Cli {
-    /// Whether to use colours; `auto` asks the terminal, NO_COLOR and CLICOLOR
+    /// Whether to use colours; `auto` asks the terminal, `NO_COLOR` and `CLICOLOR`
     #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
     color: Color,
 

@@ -276,6 +276,7 @@ string_schema!(Cidr, "an address with its prefix, such as \"10.1.1.2/16\"");
 
 impl Cidr {
     /// The network that the address lies in.
+    #[must_use]
     pub fn network(self) -> Self {
         let address = match self.address {
             IpAddr::V4(address) => {

@@ -62,10 +62,10 @@ pub fn listeners(namespace: &Namespace) -> io::Result<Vec<Listener>> {
     Ok(found)
 }
 
-/// TCP_LISTEN and, for an unconnected UDP socket, TCP_CLOSE of net/tcp_states.h.
+/// `TCP_LISTEN` and, for an unconnected UDP socket, `TCP_CLOSE` of `net/tcp_states.h`.
 const LISTENING: [(Transport, &str); 2] = [(Transport::Tcp, "0A"), (Transport::Udp, "07")];
 
-/// A line of proc_net_tcp(5): index, local address and port in hexadecimal, remote ones, state.
+/// A line of `proc_net_tcp(5)`: index, local address and port in hexadecimal, remote ones, state.
 fn parse_line(transport: Transport, line: &str) -> Result<Option<Listener>, ()> {
     let mut words = line.split_whitespace().skip(1);
     let (local, _, state) = (words.next().ok_or(())?, words.next().ok_or(())?, words.next().ok_or(())?);

@@ -12,7 +12,7 @@ use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use super::ProbeError;
 use crate::namespace::Namespace;
 
-/// ETH_P_ALL of linux/if_ether.h.
+/// `ETH_P_ALL` of `linux/if_ether.h`.
 const EVERYTHING: u16 = 0x0003;
 
 /// The largest frame looked at.
@@ -32,7 +32,7 @@ fn link_address(interface: u32, ethertype: u16) -> io::Result<SockAddr> {
     let index = i32::try_from(interface).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
     // SAFETY: the storage is zeroed, large enough for sockaddr_ll and aligned for it, and the length set is its length.
     #[expect(unsafe_code, reason = "socket2 has no link-layer addresses")]
-    let (_, address) = unsafe {
+    let ((), address) = unsafe {
         SockAddr::try_init(|storage, length| {
             let link = storage.cast::<libc::sockaddr_ll>();
             (*link).sll_family = libc::sa_family_t::try_from(libc::AF_PACKET).unwrap_or_default();

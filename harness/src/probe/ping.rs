@@ -142,9 +142,8 @@ impl Pingers {
                 for redirect in 0..=REDIRECTS {
                     // A redirect answers nothing: the next request takes the better way that it has told.
                     let number = PingSequence(sequence.wrapping_mul(REDIRECTS + 1).wrapping_add(redirect));
-                    match read(pinger.ping(number, &payload).await)? {
-                        Some(seen) => return Ok(seen),
-                        None => {}
+                    if let Some(seen) = read(pinger.ping(number, &payload).await)? {
+                        return Ok(seen);
                     }
                 }
                 Err(ProbeError(format!("the echo request was redirected more than {REDIRECTS} times")))

@@ -83,7 +83,9 @@ pub(crate) fn broken() -> CaseReport {
         test("tcp blue -> lan:7", at(TCP), 0, 0, Status::Error(finding.clone())),
         test("ping blue -> lan", at(PING_BLUE), 0, 0, Status::Error(finding)),
     ];
-    tests.iter_mut().for_each(|test| test.blame = Some(at("title")));
+    for test in &mut tests {
+        test.blame = Some(at("title"));
+    }
     case("cases/broken", 40, tests)
 }
 

@@ -160,7 +160,9 @@ fn case_lines(report: &CaseReport, look: Look) -> String {
             reasons.push(reason);
         }
     }
-    reasons.iter().for_each(|reason| text.push_str(&format!("     {reason}\n")));
+    for reason in reasons {
+        text.push_str(&format!("     {reason}\n"));
+    }
     text
 }
 

@@ -3,11 +3,11 @@
 //! Source: linux/netlink.h, `struct nlmsgerr` and `enum nlmsgerr_attrs`: behind the error code stands the header of the
 //! request, then (unless `NLM_F_CAPPED`) its payload, then, with `NLM_F_ACK_TLVS`, attributes.
 
-/// NLM_F_CAPPED: the request's payload is left out.
+/// `NLM_F_CAPPED`: the request's payload is left out.
 const CAPPED: u16 = 0x100;
-/// NLM_F_ACK_TLVS: attributes follow.
+/// `NLM_F_ACK_TLVS`: attributes follow.
 const ACK_TLVS: u16 = 0x200;
-/// NLMSGERR_ATTR_MSG: the sentence.
+/// `NLMSGERR_ATTR_MSG`: the sentence.
 const ATTRIBUTE_MESSAGE: u16 = 1;
 /// Length of `struct nlmsghdr`.
 const HEADER: usize = 16;

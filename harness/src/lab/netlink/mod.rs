@@ -21,7 +21,7 @@ use crate::namespace::Namespace;
 
 pub(super) use verbs::VethEnd;
 
-/// NLM_F_DUMP_INTR of linux/netlink.h: the table changed while it was dumped.
+/// `NLM_F_DUMP_INTR` of linux/netlink.h: the table changed while it was dumped.
 const DUMP_INTERRUPTED: u16 = 0x10;
 
 /// How often an interrupted dump is asked for again before it is an error.

@@ -1,4 +1,4 @@
-//! What a lab asks of the kernel, one method per request, named verb_noun.
+//! What a lab asks of the kernel, one method per request, named `verb_noun`.
 
 use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd};

@@ -28,19 +28,19 @@ pub(super) struct Sender {
 
 impl Checker<'_> {
     /// Complains about a word that is wrong whatever stands beside it.
-    pub fn say(&mut self, diagnostic: Diagnostic) {
+    pub(super) fn say(&mut self, diagnostic: Diagnostic) {
         self.out.push(diagnostic);
     }
 
     /// Complains about what follows from the whole expectation; not where a part of it could not be read.
-    pub fn derive(&mut self, diagnostic: Diagnostic) {
+    pub(super) fn derive(&mut self, diagnostic: Diagnostic) {
         if self.sound {
             self.out.push(diagnostic);
         }
     }
 
     /// The value, or a complaint.
-    pub fn ok<T>(&mut self, result: Result<T, Diagnostic>) -> Option<T> {
+    pub(super) fn ok<T>(&mut self, result: Result<T, Diagnostic>) -> Option<T> {
         match result {
             Ok(value) => Some(value),
             Err(wrong) => {
@@ -50,8 +50,8 @@ impl Checker<'_> {
         }
     }
 
-    /// The words of a list, each once; refuses those that come again.
-    pub fn once(&mut self, mut words: Vec<Spanned<String>>) -> Vec<Spanned<String>> {
+    /// Refuses a word that stands twice in a list.
+    pub(super) fn once(&mut self, words: &[Spanned<String>]) {
         let mut seen = HashSet::new();
         words.retain(|word| {
             let new = seen.insert(word.value.clone());
@@ -67,8 +67,8 @@ impl Checker<'_> {
     }
 
     /// The nodes that `from` or `on` names.
-    pub fn senders(&mut self, key: &str, words: Vec<Spanned<String>>, instead: &str) -> Vec<Sender> {
-        let words = self.once(words);
+    pub(super) fn senders(&mut self, key: &str, words: &[Spanned<String>], instead: &str) -> Vec<Sender> {
+        self.once(words);
         let found = words.iter().filter_map(|word| self.sender(key, word, instead));
         found.collect()
     }
@@ -101,7 +101,7 @@ impl Checker<'_> {
     }
 
     /// The interface that a `NODE.INTERFACE` names.
-    pub fn end(&mut self, word: &Spanned<String>) -> Option<End> {
+    pub(super) fn end(&mut self, word: &Spanned<String>) -> Option<End> {
         let Some((name, interface)) = word.split_once('.') else {
             let found = self.lab.machine(word, word.span);
             let node = self.ok(found)?;
@@ -121,7 +121,7 @@ impl Checker<'_> {
     }
 
     /// The interface of a node that a word names.
-    pub fn interface(&mut self, node: NodeId, name: &str, span: Span) -> Option<End> {
+    pub(super) fn interface(&mut self, node: NodeId, name: &str, span: Span) -> Option<End> {
         let draft = &self.lab.nodes[node];
         match draft.interface(name) {
             Some(interface) => Some(End { node, interface }),
@@ -136,12 +136,12 @@ impl Checker<'_> {
     }
 
     /// The interfaces of a node without `lo`.
-    pub fn wires(&self, node: NodeId) -> impl Iterator<Item = End> + use<> {
+    pub(super) fn wires(&self, node: NodeId) -> impl Iterator<Item = End> + use<> {
         (1..self.lab.nodes[node].interfaces.len()).map(move |interface| End { node, interface })
     }
 
     /// A MAC address, written out or as `NODE.INTERFACE`, with its words.
-    pub fn mac(&mut self, word: &Spanned<String>) -> Option<(Mac, String)> {
+    pub(super) fn mac(&mut self, word: &Spanned<String>) -> Option<(Mac, String)> {
         if word.contains(':') {
             let mac = <Mac as crate::case::decode::Scalar>::parse(word).map_err(|wrong| wrong.at(word));
             return self.ok(mac).map(|mac| (mac, word.value.clone()));

@@ -52,7 +52,7 @@ pub(super) struct DraftInterface {
 
 impl DraftInterface {
     /// An interface about which nothing is said but its name.
-    pub fn new(name: Spanned<String>, kind: Option<InterfaceKind>) -> Self {
+    pub(super) fn new(name: Spanned<String>, kind: Option<InterfaceKind>) -> Self {
         let span = name.span;
         Self {
             name,
@@ -71,21 +71,21 @@ impl DraftInterface {
     }
 
     /// Whether the kernel makes IPv6 addresses of its own for it, or may be given some.
-    pub fn ipv6(&self) -> bool {
+    pub(super) fn ipv6(&self) -> bool {
         self.kind == Some(InterfaceKind::Loopback)
             || self.link_local
             || self.addresses.iter().any(|cidr| cidr.address.is_ipv6())
     }
 
     /// Whether an address lies in one of its networks.
-    pub fn reaches(&self, address: IpAddr) -> bool {
+    pub(super) fn reaches(&self, address: IpAddr) -> bool {
         (is_link_local(address) && self.ipv6()) || self.addresses.iter().any(|cidr| cidr.contains(address))
     }
 }
 
 impl Draft {
     /// A node with nothing but `lo`.
-    pub fn new(name: Spanned<String>) -> Self {
+    pub(super) fn new(name: Spanned<String>) -> Self {
         let lo = DraftInterface::new(Spanned::new("lo".to_owned(), name.span), Some(InterfaceKind::Loopback));
         Self {
             name,
@@ -115,46 +115,46 @@ impl Draft {
     }
 
     /// The interface of a name.
-    pub fn interface(&self, name: &str) -> Option<InterfaceId> {
-        self.by_name.get(name).copied()
+    pub(super) fn interface(&self, name: &str) -> Option<InterfaceId> {
+        self.interfaces.iter().position(|interface| *interface.name == name)
     }
 
     /// The names of all interfaces.
-    pub fn interface_names(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn interface_names(&self) -> impl Iterator<Item = &str> {
         self.interfaces.iter().map(|interface| interface.name.as_str())
     }
 
     /// That there is no interface of a name.
-    pub fn unknown_interface(&self, name: &str, span: Span) -> Diagnostic {
+    pub(super) fn unknown_interface(&self, name: &str, span: Span) -> Diagnostic {
         Diagnostic::error(span, format!("`{}` has no interface `{name}`", *self.name))
             .label(suggest(name, self.interface_names()))
     }
 
     /// Whether an address is one of its own, the loopback network included.
-    pub fn owns(&self, address: IpAddr) -> bool {
+    pub(super) fn owns(&self, address: IpAddr) -> bool {
         address.is_loopback() || self.addresses().any(|(_, own)| own.address == address)
     }
 
     /// All its addresses but the two of `lo` that every node has.
-    pub fn addresses(&self) -> impl Iterator<Item = (InterfaceId, Cidr)> {
+    pub(super) fn addresses(&self) -> impl Iterator<Item = (InterfaceId, Cidr)> {
         let interfaces = self.interfaces.iter().enumerate();
         interfaces.flat_map(|(at, interface)| interface.addresses.iter().map(move |cidr| (at, cidr.value)))
     }
 
     /// The addresses that others can use without saying an interface, in one family.
-    pub fn plain_addresses(&self, family: Family) -> impl Iterator<Item = (InterfaceId, IpAddr)> {
+    pub(super) fn plain_addresses(&self, family: Family) -> impl Iterator<Item = (InterfaceId, IpAddr)> {
         self.addresses()
             .map(|(at, cidr)| (at, cidr.address))
             .filter(move |(_, address)| Family::of(*address) == family && !is_link_local(*address))
     }
 
     /// Whether it can ever put a packet on a wire.
-    pub fn has_wire(&self) -> bool {
+    pub(super) fn has_wire(&self) -> bool {
         self.interfaces.len() > 1
     }
 
     /// Whether it forwards a family.
-    pub fn forwards(&self, family: Family) -> bool {
+    pub(super) fn forwards(&self, family: Family) -> bool {
         match family {
             Family::Ipv4 => self.forward_ipv4,
             Family::Ipv6 => self.forward_ipv6,
@@ -164,7 +164,7 @@ impl Draft {
 
 impl Lab {
     /// Adds a node, and gives its place. A second node of the same name is not found by it.
-    pub fn add(&mut self, node: Draft) -> NodeId {
+    pub(super) fn add(&mut self, node: Draft) -> NodeId {
         let id = self.nodes.len();
         self.by_name.entry(node.name.value.clone()).or_insert(id);
         self.nodes.push(node);
@@ -172,17 +172,17 @@ impl Lab {
     }
 
     /// Notes that some network could not be laid: which addresses a node has is not known then.
-    pub fn unsettle(&mut self) {
+    pub(super) fn unsettle(&mut self) {
         self.nodes.iter_mut().for_each(|node| node.sound = false);
     }
 
     /// The node or switch of a name.
-    pub fn find(&self, name: &str) -> Option<NodeId> {
+    pub(super) fn find(&self, name: &str) -> Option<NodeId> {
         self.by_name.get(name).copied()
     }
 
     /// The machine that a word names, or what is wrong with the word.
-    pub fn machine(&self, name: &str, span: Span) -> Result<NodeId, Diagnostic> {
+    pub(super) fn machine(&self, name: &str, span: Span) -> Result<NodeId, Diagnostic> {
         match self.find(name) {
             Some(node) if self.nodes[node].switch => {
                 Err(Diagnostic::error(span, format!("`{name}` is a network, not a node"))
@@ -201,28 +201,28 @@ impl Lab {
     }
 
     /// The interface at an end.
-    pub fn at(&self, end: End) -> &DraftInterface {
+    pub(super) fn at(&self, end: End) -> &DraftInterface {
         &self.nodes[end.node].interfaces[end.interface]
     }
 
     /// The interface at an end.
-    pub fn at_mut(&mut self, end: End) -> &mut DraftInterface {
+    pub(super) fn at_mut(&mut self, end: End) -> &mut DraftInterface {
         &mut self.nodes[end.node].interfaces[end.interface]
     }
 
     /// `NODE.INTERFACE`.
-    pub fn end_name(&self, end: End) -> String {
+    pub(super) fn end_name(&self, end: End) -> String {
         format!("{}.{}", *self.nodes[end.node].name, *self.at(end).name)
     }
 
     /// Every interface of every node.
-    pub fn ends(&self) -> impl Iterator<Item = End> {
+    pub(super) fn ends(&self) -> impl Iterator<Item = End> {
         let nodes = self.nodes.iter().enumerate();
         nodes.flat_map(|(node, draft)| (0..draft.interfaces.len()).map(move |interface| End { node, interface }))
     }
 
     /// Notes who holds which address, once all addresses are given out.
-    pub fn index_addresses(&mut self) {
+    pub(super) fn index_addresses(&mut self) {
         for (node, draft) in self.nodes.iter().enumerate() {
             for (interface, cidr) in draft.addresses() {
                 self.holders.entry(cidr.address).or_default().push(End { node, interface });
@@ -231,7 +231,7 @@ impl Lab {
     }
 
     /// The interface that holds an address, seen from a node: its own before that of another.
-    pub fn owner(&self, from: NodeId, address: IpAddr) -> Option<End> {
+    pub(super) fn owner(&self, from: NodeId, address: IpAddr) -> Option<End> {
         if address.is_loopback() {
             return Some(End { node: from, interface: 0 });
         }
@@ -240,7 +240,7 @@ impl Lab {
     }
 
     /// The nodes as they stand in the plan, each interface with its MAC address.
-    pub fn finish(&self) -> Vec<Node> {
+    pub(super) fn finish(&self) -> Vec<Node> {
         let macs = super::macs::assign(self);
         // `lo` has 1 in every node; the others share one row of numbers.
         let mut indices = 2..;
@@ -276,7 +276,7 @@ fn finish_node(draft: &Draft, macs: Vec<Option<Mac>>, indices: &mut std::ops::Ra
     }
 }
 
-/// Whether an address means something only together with an interface (fe80::/10, RFC 4291 section 2.5.6).
+/// Whether an address means something only together with an interface (`fe80::/10`, RFC 4291 section 2.5.6).
 pub(super) fn is_link_local(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(_) => false,

@@ -257,8 +257,8 @@ fn refuse_other_families(member: &Member, network: &Spanned<String>, subnets: &[
 /// Runs a cable from the switch to a member; gives the member's end.
 fn cable(lab: &mut Lab, switch: NodeId, member: &Member, mtu: Option<Spanned<u32>>) -> End {
     let node = &lab.nodes[member.node];
-    let name = (0..).map(|n| format!("eth{n}")).find(|name| node.interface(name).is_none());
-    let name = name.expect("a node has finitely many interfaces, and the numbers do not end");
+    let name = (0..=node.interfaces.len()).map(|n| format!("eth{n}")).find(|name| node.interface(name).is_none());
+    let name = name.expect("there are more numbers here than interfaces");
     let port = port_name(&lab.nodes[switch], &node.name);
     let near = End { node: member.node, interface: node.interfaces.len() };
     let far = End { node: switch, interface: lab.nodes[switch].interfaces.len() };
@@ -277,8 +277,9 @@ fn port_name(switch: &Draft, member: &str) -> String {
     if free(member) {
         return member.to_owned();
     }
-    (switch.interfaces.len()..)
+    let ports = switch.interfaces.len();
+    (ports..=2 * ports)
         .map(|n| format!("port{n}"))
         .find(|name| free(name))
-        .expect("a switch has finitely many ports, and the numbers do not end")
+        .expect("there are more numbers here than ports")
 }

@@ -28,7 +28,7 @@ pub(super) struct Wanted {
 
 impl Protocol {
     /// Its key.
-    pub fn word(self) -> &'static str {
+    pub(super) fn word(self) -> &'static str {
         match self {
             Self::Ping => "ping",
             Self::Tcp => "tcp",

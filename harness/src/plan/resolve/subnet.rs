@@ -44,7 +44,7 @@ pub(super) fn host_bits(cidr: Spanned<Cidr>) -> Option<Diagnostic> {
 
 impl Subnet {
     /// Its family.
-    pub fn family(&self) -> Family {
+    pub(super) fn family(&self) -> Family {
         Family::of(self.cidr.address)
     }
 
@@ -52,7 +52,7 @@ impl Subnet {
     ///
     /// Without the network's own address and, for IPv4, the broadcast address, where the prefix has room for both
     /// (RFC 3021 for /31, RFC 6164 for /127).
-    pub fn hosts(&self) -> impl Iterator<Item = IpAddr> {
+    pub(super) fn hosts(&self) -> impl Iterator<Item = IpAddr> {
         let Cidr { address, length } = self.cidr.value;
         let (base, width, broadcast) = match address {
             IpAddr::V4(base) => (u128::from(u32::from(base)), 32 - u32::from(length), 1),

@@ -33,8 +33,45 @@ pub(super) struct Reach {
 const FAMILIES: [Family; 2] = [Family::Ipv4, Family::Ipv6];
 
 impl Checker<'_> {
+    /// What a word names: an address, a node or `NODE.INTERFACE`.
+    pub(super) fn aim(&mut self, word: &Spanned<String>) -> Option<Aim> {
+        if let Ok(address) = word.parse::<IpAddr>() {
+            return self.check_address(address, word.span).then_some(Aim::Address(address));
+        }
+        if self.lab.find(word).is_some() {
+            let node = self.lab.machine(word, word.span);
+            return self.ok(node).map(Aim::Node);
+        }
+        if let Some(wrong) = not_a_name(word) {
+            self.say(wrong);
+            return None;
+        }
+        if word.contains('.') {
+            return self.end(word).map(Aim::Interface);
+        }
+        let node = self.lab.machine(word, word.span);
+        self.ok(node).map(Aim::Node)
+    }
+
+    fn check_address(&mut self, address: IpAddr, span: Span) -> bool {
+        let wrong =
+            |label: &str| Diagnostic::error(span, format!("{address} is not the address of one machine")).label(label);
+        let wrong = match address {
+            address if address.is_unspecified() => wrong("it means \"no address\""),
+            address if address.is_multicast() => wrong("it names a group"),
+            IpAddr::V4(address) if address.is_broadcast() => wrong("it means \"everybody\""),
+            IpAddr::V6(address) => match address.to_ipv4_mapped() {
+                Some(inner) => wrong(&format!("it is written `{inner}`")),
+                None => return true,
+            },
+            IpAddr::V4(_) => return true,
+        };
+        self.say(wrong);
+        false
+    }
+
     /// The targets of traffic from one node: one for each family that counts.
-    pub fn targets(&mut self, from: Sender, goal: &Goal, reach: Reach) -> Vec<Target> {
+    pub(super) fn targets(&mut self, from: Sender, goal: &Goal, reach: Reach) -> Vec<Target> {
         if reach.positive && !self.has_way(from, goal) {
             return Vec::new();
         }
@@ -61,7 +98,7 @@ impl Checker<'_> {
     }
 
     /// A target that is written as an address.
-    pub fn literal(
+    pub(super) fn literal(
         &mut self,
         from: NodeId,
         goal: &Goal,
@@ -133,7 +170,7 @@ impl Checker<'_> {
     }
 
     /// The only address of the target in a family.
-    pub fn in_family(
+    pub(super) fn in_family(
         &mut self,
         goal: &Goal,
         node: NodeId,
@@ -197,7 +234,7 @@ impl Checker<'_> {
     }
 
     /// The one family that `family` or `source` leaves.
-    pub fn narrow(
+    pub(super) fn narrow(
         &mut self,
         family: Option<Spanned<Family>>,
         source: Option<Spanned<IpAddr>>,
@@ -216,7 +253,7 @@ impl Checker<'_> {
     }
 
     /// Refuses a source address that the sender does not have.
-    pub fn check_source(&mut self, from: &[Sender], source: Option<Spanned<IpAddr>>) {
+    pub(super) fn check_source(&mut self, from: &[Sender], source: Option<Spanned<IpAddr>>) {
         let Some(source) = source else { return };
         for sender in from {
             let node = &self.lab.nodes[sender.node];
@@ -229,7 +266,7 @@ impl Checker<'_> {
     }
 
     /// Who must have refused: a node with all its addresses, or an address.
-    pub fn by(&mut self, word: &Spanned<String>) -> Option<By> {
+    pub(super) fn by(&mut self, word: &Spanned<String>) -> Option<By> {
         let addresses = match self.aim(word)? {
             Aim::Address(address) => vec![address],
             Aim::Node(node) => self.lab.nodes[node].addresses().map(|(_, cidr)| cidr.address).collect(),

@@ -15,7 +15,9 @@ const USUAL_MTU: u32 = 1500;
 
 /// Warns of doubtful things in the topology.
 pub(super) fn look(lab: &Lab, gateways: &[Gateway], out: &mut Diagnostics) {
-    gateways.iter().for_each(|gateway| warn_without_forwarding(lab, gateway, out));
+    for gateway in gateways {
+        warn_without_forwarding(lab, gateway, out);
+    }
     let addresses = lab
         .ends()
         .flat_map(|end| lab.at(end).addresses.iter().map(move |cidr| (end, Spanned::new(cidr.address, cidr.span))));

@@ -256,14 +256,14 @@ fn the_rules_are_seen_to_break() {
     for (rule, (text, least)) in RULES.iter().zip([
         (r#"<testsuites uuid="1"/>"#, 1),
         (r#"<testsuites time="0.1234"/>"#, 1),
-        (r#"<testsuites><testsuite><testcase><error/><failure/></testcase></testsuite></testsuites>"#, 1),
+        (r"<testsuites><testsuite><testcase><error/><failure/></testcase></testsuite></testsuites>", 1),
         (r#"<testsuites><testsuite><testcase classname="a" name="b"/><testcase classname="a" name="b"/></testsuite></testsuites>"#, 1),
         (r#"<testsuites><testsuite name="a"><testcase classname="b"/></testsuite></testsuites>"#, 1),
         (r#"<testsuites><testsuite><testcase><error message="a" type="b">b</error></testcase></testsuite></testsuites>"#, 1),
         ("<testsuites name=\"a\nb\"/>", 1),
         (r#"<testsuites tests="1" failures="0" errors="0" skipped="0"/>"#, 1),
         (r#"<testsuites><testsuite><testcase file="a" line="0"/></testsuite></testsuites>"#, 1),
-        (r#"<testsuites><testsuite><testsuite><testcase/></testsuite></testsuite></testsuites>"#, 1),
+        (r"<testsuites><testsuite><testsuite><testcase/></testsuite></testsuite></testsuites>", 1),
     ]) {
         assert!(rule.1(&parse(text)).len() >= least, "{} does not object to {text}", rule.0);
     }

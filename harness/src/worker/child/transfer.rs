@@ -47,9 +47,10 @@ fn known(flow: (SocketAddr, SocketAddr)) -> Option<(SocketAddr, SocketAddr)> {
 /// A SYN carries no time stamp of its own; a datagram by the same way does.
 async fn twin_left(bench: &Bench<'_>, transfer: &Transfer, target: SocketAddr) -> Result<Departure, ProbeError> {
     let namespace = &bench.node(transfer.from).namespace;
-    Ok(match probe::left(namespace, &bench.ports, transfer.source, target).await? {
-        true => Departure::Stamped,
-        false => Departure::Unproven("a control datagram by the same way did not leave the node".to_owned()),
+    Ok(if probe::left(namespace, &bench.ports, transfer.source, target).await? {
+        Departure::Stamped
+    } else {
+        Departure::Unproven("a control datagram by the same way did not leave the node".to_owned())
     })
 }
 

@@ -68,7 +68,7 @@ fn address_difference(expected: &[Cidr], found: &[Cidr]) -> Option<String> {
     (!same).then(|| differs("address", shown(&found), shown(expected)))
 }
 
-/// RFC 4291 section 2.5.6: fe80::/10.
+/// RFC 4291 section 2.5.6: `fe80::/10`.
 fn is_link_local(cidr: Cidr) -> bool {
     match cidr.address {
         std::net::IpAddr::V4(_) => false,

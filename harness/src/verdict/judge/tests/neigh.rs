@@ -17,8 +17,8 @@ fn entry(dev: &str, last: Option<u8>, state: NeighState) -> Neighbour {
     Neighbour { dev: dev.to_owned(), address: ip("10.0.0.1"), mac: last.map(mac), state }
 }
 
-fn fw(last: u8) -> Option<(Mac, String)> {
-    Some((mac(last), "fw.eth0".to_owned()))
+fn fw(last: u8) -> (Mac, String) {
+    (mac(last), "fw.eth0".to_owned())
 }
 
 #[test]
@@ -33,13 +33,17 @@ fn every_attribute_both_ways() {
         (neigh(), vec![Neighbour { address: ip("10.0.0.9"), ..entry("eth0", Some(2), Reachable) }], false),
         (Neigh { dev: eth1.clone(), ..neigh() }, vec![entry("eth0", Some(2), Reachable)], false),
         (Neigh { dev: eth1, ..neigh() }, vec![entry("eth1", Some(2), Reachable)], true),
-        (Neigh { mac: fw(2), ..neigh() }, vec![entry("eth0", Some(2), Reachable)], true),
-        (Neigh { mac: fw(2), ..neigh() }, vec![entry("eth0", Some(3), Reachable)], false),
+        (Neigh { mac: Some(fw(2)), ..neigh() }, vec![entry("eth0", Some(2), Reachable)], true),
+        (Neigh { mac: Some(fw(2)), ..neigh() }, vec![entry("eth0", Some(3), Reachable)], false),
         (Neigh { state: vec![Reachable, Stale], ..neigh() }, vec![entry("eth0", Some(2), Stale)], true),
         (Neigh { state: vec![Reachable], ..neigh() }, vec![entry("eth0", Some(2), Stale)], false),
         (Neigh { state: vec![Failed], ..neigh() }, vec![entry("eth0", None, Failed)], true),
         (Neigh { state: vec![Failed], ..neigh() }, vec![entry("eth0", None, Incomplete)], false),
-        (Neigh { mac: fw(2), ..neigh() }, vec![entry("eth0", Some(3), Stale), entry("eth1", Some(2), Stale)], true),
+        (
+            Neigh { mac: Some(fw(2)), ..neigh() },
+            vec![entry("eth0", Some(3), Stale), entry("eth1", Some(2), Stale)],
+            true,
+        ),
     ] {
         let row = format!("{check:?} x {entries:?}");
         let none = Neigh { present: false, ..check.clone() };
@@ -51,7 +55,7 @@ fn every_attribute_both_ways() {
 #[test]
 fn messages() {
     use NeighState::{Failed, Reachable, Stale};
-    let wanted = Neigh { mac: fw(2), state: vec![Reachable], ..neigh() };
+    let wanted = Neigh { mac: Some(fw(2)), state: vec![Reachable], ..neigh() };
     for (check, entries, message, note) in [
         (neigh(), vec![], "blue has no neighbour entry for 10.0.0.1", Some("the table has nothing about this address")),
         (

@@ -36,7 +36,7 @@ fn sights() -> Vec<(&'static str, Seen)> {
     ]
 }
 
-/// The same over IPv6, from fd00::2 to fd01::3.
+/// The same over IPv6, from `fd00::2` to `fd01::3`.
 fn sights6() -> Vec<(&'static str, Seen)> {
     vec![
         ("1/0 fw", icmp(1, 0, "fd00::1")),
