@@ -238,7 +238,7 @@ fn reason(report: &CaseReport) -> String {
         Status::Skip(reason) => Some(reason.clone()),
         Status::Pass | Status::Fail(_) | Status::BadInput(_) | Status::Error(_) => None,
     });
-    reasons.next_back().unwrap_or_default()
+    reasons.next().unwrap_or_default()
 }
 
 #[cfg(test)]

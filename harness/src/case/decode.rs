@@ -192,6 +192,7 @@ macro_rules! read_words {
                 <$name>::from_word(text).ok_or_else(|| Wrong {
                     message: format!("unknown {} `{text}`", <$name>::WHAT),
                     label: $crate::diagnostic::suggest(text, <$name>::WORDS.iter().copied()),
+                    part: None,
                 })
             }
         }
@@ -212,14 +213,23 @@ pub(crate) trait Scalar: Sized {
 pub(crate) struct Wrong {
     pub(crate) message: String,
     pub(crate) label: String,
+    /// The part of the text that is wrong; without it, the whole.
+    pub(crate) part: Option<std::ops::Range<usize>>,
 }
 
 impl Wrong {
     pub(crate) fn new(message: impl Into<String>, label: impl Into<String>) -> Self {
-        Self { message: message.into(), label: label.into() }
+        Self { message: message.into(), label: label.into(), part: None }
     }
 
-    pub(crate) fn at(self, span: Span) -> Diagnostic {
+    pub(crate) fn part(mut self, part: std::ops::Range<usize>) -> Self {
+        self.part = Some(part);
+        self
+    }
+
+    /// The complaint at the text that was read.
+    pub(crate) fn at(self, text: &Spanned<String>) -> Diagnostic {
+        let span = self.part.map_or(text.span, |part| text.part(part));
         Diagnostic::error(span, self.message).label(self.label)
     }
 }

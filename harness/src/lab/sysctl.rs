@@ -115,9 +115,10 @@ pub(super) const BASELINE: &[(&str, &str)] = &[
     ("bridge/bridge-nf-call-arptables", "0"),
 ];
 
-/// Milliseconds between two requests for a neighbour. Three go out, so a dead neighbour is known after 0.6 s, inside
-/// the usual window for silence; the kernel's own 1000 would tell it after 3 s.
-pub(super) const NEIGHBOUR_RETRANSMISSION: u64 = 200;
+/// Milliseconds between two requests for a neighbour, and until one in doubt is asked for at all. Three requests go out,
+/// so a dead neighbour is known after 0.6 to 0.8 s, inside the usual window for silence; the kernel's own values (1000
+/// and 5000) would tell it after 3 to 8 s, and until then a dead neighbour looks like silence.
+pub(super) const NEIGHBOUR_TIMING: u64 = 200;
 
 /// What has to be written so that a new namespace has the baseline.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -19,7 +19,7 @@ pub(super) enum Aim {
 
 impl Checker<'_> {
     /// What a word names: an address, a node or `NODE.INTERFACE`.
-    pub fn aim(&mut self, word: &Spanned<String>) -> Option<Aim> {
+    pub(super) fn aim(&mut self, word: &Spanned<String>) -> Option<Aim> {
         if let Ok(address) = word.parse::<IpAddr>() {
             return self.check_address(address, word.span).then_some(Aim::Address(address));
         }

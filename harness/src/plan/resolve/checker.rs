@@ -50,8 +50,8 @@ impl Checker<'_> {
         }
     }
 
-    /// Refuses a word that stands twice in a list.
-    pub(super) fn once(&mut self, words: &[Spanned<String>]) {
+    /// The words of a list, each once; refuses those that come again.
+    pub(super) fn once(&mut self, mut words: Vec<Spanned<String>>) -> Vec<Spanned<String>> {
         let mut seen = HashSet::new();
         words.retain(|word| {
             let new = seen.insert(word.value.clone());
@@ -67,8 +67,8 @@ impl Checker<'_> {
     }
 
     /// The nodes that `from` or `on` names.
-    pub(super) fn senders(&mut self, key: &str, words: &[Spanned<String>], instead: &str) -> Vec<Sender> {
-        self.once(words);
+    pub(super) fn senders(&mut self, key: &str, words: Vec<Spanned<String>>, instead: &str) -> Vec<Sender> {
+        let words = self.once(words);
         let found = words.iter().filter_map(|word| self.sender(key, word, instead));
         found.collect()
     }

@@ -102,12 +102,12 @@ impl Draft {
     }
 
     /// The switch of a network.
-    pub fn switch(name: Spanned<String>) -> Self {
+    pub(super) fn switch(name: Spanned<String>) -> Self {
         Self { switch: true, ..Self::new(name) }
     }
 
     /// Adds an interface whose name is new to the node, and gives its place.
-    pub fn add(&mut self, interface: DraftInterface) -> InterfaceId {
+    pub(super) fn add(&mut self, interface: DraftInterface) -> InterfaceId {
         let id = self.interfaces.len();
         self.by_name.insert(interface.name.value.clone(), id);
         self.interfaces.push(interface);
@@ -116,7 +116,7 @@ impl Draft {
 
     /// The interface of a name.
     pub(super) fn interface(&self, name: &str) -> Option<InterfaceId> {
-        self.interfaces.iter().position(|interface| *interface.name == name)
+        self.by_name.get(name).copied()
     }
 
     /// The names of all interfaces.

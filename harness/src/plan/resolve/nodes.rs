@@ -39,7 +39,10 @@ pub(super) fn declare(lab: &mut Lab, nodes: CaseMap<Node>, out: &mut Diagnostics
     for (name, node) in nodes.entries {
         let wrong = names::check_node("node", &name);
         let mut draft = Draft::new(name);
-        draft.sound = wrong.is_none() && node.as_ref().is_some_and(|node| node.sound);
+        draft.whole = node.as_ref().is_some_and(|node| node.sound);
+        // Each interface tells for itself; without any the word `interfaces` may be misspelt.
+        let interfaces = node.as_ref().is_some_and(|node| node.interfaces.is_some());
+        draft.sound = draft.whole || interfaces;
         out.extend(wrong);
         let Some(Node { interfaces, routes, forwarding, sysctls, services, span: _, sound: _ }) = node else {
             lab.add(draft);

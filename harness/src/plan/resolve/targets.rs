@@ -33,43 +33,6 @@ pub(super) struct Reach {
 const FAMILIES: [Family; 2] = [Family::Ipv4, Family::Ipv6];
 
 impl Checker<'_> {
-    /// What a word names: an address, a node or `NODE.INTERFACE`.
-    pub(super) fn aim(&mut self, word: &Spanned<String>) -> Option<Aim> {
-        if let Ok(address) = word.parse::<IpAddr>() {
-            return self.check_address(address, word.span).then_some(Aim::Address(address));
-        }
-        if self.lab.find(word).is_some() {
-            let node = self.lab.machine(word, word.span);
-            return self.ok(node).map(Aim::Node);
-        }
-        if let Some(wrong) = not_a_name(word) {
-            self.say(wrong);
-            return None;
-        }
-        if word.contains('.') {
-            return self.end(word).map(Aim::Interface);
-        }
-        let node = self.lab.machine(word, word.span);
-        self.ok(node).map(Aim::Node)
-    }
-
-    fn check_address(&mut self, address: IpAddr, span: Span) -> bool {
-        let wrong =
-            |label: &str| Diagnostic::error(span, format!("{address} is not the address of one machine")).label(label);
-        let wrong = match address {
-            address if address.is_unspecified() => wrong("it means \"no address\""),
-            address if address.is_multicast() => wrong("it names a group"),
-            IpAddr::V4(address) if address.is_broadcast() => wrong("it means \"everybody\""),
-            IpAddr::V6(address) => match address.to_ipv4_mapped() {
-                Some(inner) => wrong(&format!("it is written `{inner}`")),
-                None => return true,
-            },
-            IpAddr::V4(_) => return true,
-        };
-        self.say(wrong);
-        false
-    }
-
     /// The targets of traffic from one node: one for each family that counts.
     pub(super) fn targets(&mut self, from: Sender, goal: &Goal, reach: Reach) -> Vec<Target> {
         if reach.positive && !self.has_way(from, goal) {

@@ -33,6 +33,7 @@ fn plan() -> Plan {
     loaded().plan.expect("the case is right")
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a verdict as a worker gives it: it may be missing")]
 fn verdict(outcome: Outcome) -> Option<Verdict> {
     Some(Verdict { outcome, attempts: 3, elapsed: Duration::from_millis(7), observation: None })
 }
