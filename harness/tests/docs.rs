@@ -219,7 +219,7 @@ fn the_reference_has_every_setting_of_the_baseline() {
     let table = reference.split("| below `net.` |").nth(1).unwrap_or_default();
     let table = table.split("\n\n").next().unwrap_or_default();
     let code = read("harness/src/lab/sysctl.rs");
-    let code = code.split("pub const BASELINE").nth(1).unwrap_or_default().split("];").next().unwrap_or_default();
+    let code = code.split("const BASELINE").nth(1).unwrap_or_default().split("];").next().unwrap_or_default();
     let keys: Vec<&str> = code
         .lines()
         .filter_map(|line| line.trim().strip_prefix("(\""))

@@ -1,6 +1,7 @@
 //! Kernel objects: namespaces, links, addresses, routes, settings. Builds what the plan says, and reads it back.
 
 mod build;
+mod groups;
 mod kernel_error;
 pub mod neighbours;
 mod netlink;

@@ -6,7 +6,7 @@ use rtnetlink::packet_route::link::{InfoKind, LinkAttribute, LinkFlags, LinkInfo
 
 use super::build::is_made;
 use super::state::{cidr_of, mac_of, name_of, route_of, settled_link, table};
-use super::{KernelError, Lab, LabError, LabNode, sysctl};
+use super::{KernelError, Lab, LabError, LabNode, groups, sysctl};
 use crate::plan::{InterfaceKind, Node, Plan, Route};
 use crate::words::{Cidr, Family, RouteKind, RouteType};
 
@@ -36,6 +36,12 @@ pub async fn read_back(plan: &Plan, lab: &Lab) -> Result<(), LabError> {
 
 async fn compare_node(node: &Node, made: &LabNode, out: &mut Vec<String>) -> Result<(), KernelError> {
     let links = settled_links(node, made).await?;
+    let connected: Vec<u32> = links
+        .iter()
+        .filter(|link| link.header.flags.contains(LinkFlags::Up | LinkFlags::LowerUp))
+        .map(|link| link.header.index)
+        .collect();
+    groups::join(node, made, &connected).await?;
     compare_links(node, &links, out);
     if node.interfaces.iter().any(|interface| !interface.addresses.is_empty()) {
         compare_addresses(node, made, out).await?;
