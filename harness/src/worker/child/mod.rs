@@ -22,6 +22,7 @@ use super::message::{Broken, Message, Order, VERSION};
 use crate::lab::{self, LabError, NeighbourTable};
 use crate::plan::Plan;
 use attempt::Bench;
+use runner::Runner;
 use services::Services;
 
 /// How many neighbour entries one lab may have at a time; the machine has 1024 for everybody.
@@ -53,7 +54,7 @@ impl Wire {
 /// The worker's whole life.
 pub(super) fn main() -> ! {
     let wire = Wire;
-    match serve(wire) {
+    match serve(wire, Runner::now()) {
         Ok(()) => wire.say(&Message::Done),
         Err(broken) => wire.say(&Message::Broken(broken)),
     }
@@ -62,7 +63,7 @@ pub(super) fn main() -> ! {
     std::process::exit(0)
 }
 
-fn serve(wire: Wire) -> Result<(), Broken> {
+fn serve(wire: Wire, runner: Runner) -> Result<(), Broken> {
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line).map_err(|error| Broken::new(format!("cannot read the order: {error}")))?;
     let order: Order =
@@ -73,7 +74,7 @@ fn serve(wire: Wire) -> Result<(), Broken> {
     }
     wire.doing("entering namespaces of its own");
     let programs = order.plan.runs_programs();
-    let home = enter::enter(enter::Wanted { user: order.rootless || programs, pid: programs })?;
+    let home = enter::enter(enter::Wanted { user: order.rootless || programs, pid: programs }, runner)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
