@@ -149,6 +149,8 @@ impl Difference {
                 Ok(()) => {}
                 // Some kernels show a key inside a namespace and let only the machine itself write it.
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+                // That says nothing about the key, and its number names the remedy.
+                Err(error) if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)) => return Err(error),
                 Err(error) => return Err(io::Error::new(error.kind(), format!("net/{path} = {wanted}: {error}"))),
             }
         }

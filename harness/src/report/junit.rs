@@ -7,11 +7,15 @@
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::io::{self, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::Arc;
 use std::time::Duration;
 
+use nix::fcntl::{AT_FDCWD, AtFlags};
+use nix::unistd::linkat;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use crate::diagnostic::Style;
@@ -79,7 +83,7 @@ pub fn xml<'a>(cases: impl Iterator<Item = &'a CaseReport>, elapsed: Duration) -
     report.to_string().map_err(io::Error::other)
 }
 
-/// Writes beside the file first, so that no reader sees half of it, whenever this process ends.
+/// Writes a file that no reader sees half of, whenever this process ends, and that leaves nothing else behind.
 ///
 /// # Errors
 /// When a folder or the file cannot be made, with the operating system's reason.
@@ -87,6 +91,15 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
     let mut name = path.file_name().ok_or_else(|| io::Error::other("this names no file"))?.to_owned();
+    // A file without a name is gone with the process that is killed while it writes.
+    if let Ok(mut file) = fs::OpenOptions::new().write(true).mode(0o666).custom_flags(libc::O_TMPFILE).open(folder) {
+        file.write_all(bytes)?;
+        let unnamed = format!("/proc/self/fd/{}", file.as_raw_fd());
+        if linkat(AT_FDCWD, &*unnamed, AT_FDCWD, path, AtFlags::AT_SYMLINK_FOLLOW).is_ok() {
+            return Ok(());
+        }
+    }
+    // Not every file system has such files, and none lets one take the place of another file.
     name.push(format!(".{}.tmp", process::id()));
     let beside = folder.join(name);
     let written =

@@ -10,7 +10,7 @@ use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Gid, Uid, fork, getegid, geteuid, setgroups, setresgid, setresuid};
 
-use super::runner;
+use super::runner::Runner;
 use crate::namespace::Namespace;
 use crate::preflight::missing_capabilities;
 use crate::worker::message::Broken;
@@ -33,7 +33,7 @@ pub(super) struct Wanted {
 /// # Errors
 ///
 /// What this machine does not allow, with the remedy.
-pub(super) fn enter(wanted: Wanted) -> Result<Namespace, Broken> {
+pub(super) fn enter(wanted: Wanted, runner: Runner) -> Result<Namespace, Broken> {
     let mut flags = CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWIPC | CloneFlags::CLONE_NEWUTS;
     if wanted.pid {
         flags |= CloneFlags::CLONE_NEWPID;
@@ -48,7 +48,7 @@ pub(super) fn enter(wanted: Wanted) -> Result<Namespace, Broken> {
     // Changing user or user namespace clears it, so it stands behind those. A runner that ended before is looked for,
     // since no signal comes for that one.
     prctl::set_pdeathsig(Signal::SIGKILL).map_err(|errno| refused("a signal at the runner's end", errno))?;
-    if runner::is_gone().map_err(|error| Broken::new(format!("cannot see whether the runner lives: {error}")))? {
+    if runner.is_gone().map_err(|error| Broken::new(format!("cannot see whether the runner lives: {error}")))? {
         std::process::exit(1);
     }
     Namespace::home()

@@ -24,6 +24,7 @@ use super::message::{Broken, Message, Order, VERSION};
 use crate::lab::{self, LabError, NeighbourTable};
 use crate::plan::Plan;
 use attempt::Bench;
+use runner::Runner;
 use services::Services;
 
 /// How many neighbour entries one lab may have at a time; the machine has 1024 for everybody.
@@ -58,7 +59,7 @@ impl Wire {
 /// The worker's whole life.
 pub(super) fn main() -> ! {
     let wire = Wire;
-    match serve(wire) {
+    match serve(wire, Runner::now()) {
         Ok(()) => wire.say(&Message::Done),
         Err(broken) => wire.say(&Message::Broken(broken)),
     }
@@ -67,7 +68,7 @@ pub(super) fn main() -> ! {
     std::process::exit(0)
 }
 
-fn serve(wire: Wire) -> Result<(), Broken> {
+fn serve(wire: Wire, runner: Runner) -> Result<(), Broken> {
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line).map_err(|error| Broken::new(format!("cannot read the order: {error}")))?;
     let order: Order =
@@ -79,7 +80,7 @@ fn serve(wire: Wire) -> Result<(), Broken> {
     wire.doing("entering namespaces of its own");
     allow_descriptors();
     let programs = order.plan.runs_programs();
-    let home = enter::enter(enter::Wanted { user: order.rootless || programs, pid: programs })?;
+    let home = enter::enter(enter::Wanted { user: order.rootless || programs, pid: programs }, runner)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

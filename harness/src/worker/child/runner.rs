@@ -8,14 +8,27 @@ use std::io;
 use std::os::fd::AsFd;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::unistd::{Pid, getppid};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-/// Whether the runner is gone. It says nothing after its order, so whatever there is to read is the end.
-pub(super) fn is_gone() -> io::Result<bool> {
-    let input = io::stdin();
-    let mut watched = [PollFd::new(input.as_fd(), PollFlags::POLLIN)];
-    Ok(poll(&mut watched, PollTimeout::ZERO)? > 0)
+/// The process that has started this one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Runner(Pid);
+
+impl Runner {
+    /// The present parent; asked as early as can be.
+    pub(super) fn now() -> Self {
+        Self(getppid())
+    }
+
+    /// Whether it is gone: this process has another parent, or its input has ended. The runner says nothing after its
+    /// order, so whatever there is to read is the end.
+    pub(super) fn is_gone(self) -> io::Result<bool> {
+        let input = io::stdin();
+        let mut watched = [PollFd::new(input.as_fd(), PollFlags::POLLIN)];
+        Ok(getppid() != self.0 || poll(&mut watched, PollTimeout::ZERO)? > 0)
+    }
 }
 
 /// Ends this process when the runner is gone, and never returns otherwise but with an error.

@@ -1,0 +1,287 @@
+//! A worker that hangs, floods, dies or talks nonsense becomes an error that says what happened last, and a machine
+//! that lacks what a worker needs is told with its remedy: nothing of all this is ever a pass.
+
+#[path = "support/program.rs"]
+mod program;
+#[path = "support/scratch.rs"]
+mod scratch;
+
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use netcase::verdict::{Outcome, Verdict};
+use netcase::worker::message::{Broken, Message};
+use netcase::worker::supervise::{Finished, Options, supervise_with};
+use nix::sys::resource::{Resource, setrlimit};
+
+use program::{Folder, plan, program, told};
+use scratch::{User, can_make, is_inside, run_inside};
+
+const CASE: &str = r#"
+title = "Two nodes"
+timeout = "1s"
+silence = "200ms"
+[nodes.a]
+interfaces.eth0 = { veth = { peer = "b.eth0" }, address = "10.0.0.1/24" }
+[nodes.b]
+interfaces.eth0 = { address = "10.0.0.2/24" }
+[[expect]]
+ping = { from = "a", to = "b" }
+[[expect]]
+ping = { from = "b", to = "a" }
+"#;
+
+const OPTIONS: Options = Options { rootless: false, timeout_scale: 1.0 };
+
+fn line(message: &Message) -> String {
+    serde_json::to_string(message).expect("a message can be written")
+}
+
+fn doing(what: &str) -> String {
+    line(&Message::Doing { what: what.to_owned(), span: None })
+}
+
+fn pass(expectation: usize) -> String {
+    let outcome = Outcome::Pass { unproven: None };
+    let verdict = Verdict { outcome, attempts: 1, elapsed: Duration::ZERO, observation: None };
+    line(&Message::Verdict { expectation, verdict: Box::new(verdict) })
+}
+
+/// What became of a shell script in the place of a worker, called with lines that it may print.
+fn supervised(script: &str, lines: &[String]) -> (Vec<bool>, Option<Broken>) {
+    let mut command = Command::new("/bin/sh");
+    command.arg("-c").arg(script).arg("worker").args(lines);
+    let (ending, finished) = supervise_with(command, &plan(CASE), OPTIONS);
+    Finished::release(vec![finished]);
+    (ending.verdicts.iter().map(Option::is_some).collect(), ending.broken)
+}
+
+#[test]
+fn whatever_a_worker_does_its_verdicts_stand_and_the_rest_is_an_error() {
+    let say = "for said in \"$@\"; do printf '%s\\n' \"$said\"; done";
+    let probing = || doing("probing");
+    // What it does, what it says, which verdicts stand, what the error says.
+    let scripts = [
+        (
+            "hangs at once",
+            "cat >&2; exec tail -f /dev/null".to_owned(),
+            vec![],
+            [false; 2],
+            "longer than its `timeout`, while starting",
+        ),
+        ("never reads", "exec tail -f /dev/null".to_owned(), vec![], [false; 2], "while starting"),
+        (
+            "hangs later",
+            format!("{say}; exec tail -f /dev/null"),
+            vec![probing(), pass(1)],
+            [false, true],
+            "longer than its `timeout`, while probing",
+        ),
+        ("floods without a line", "exec cat /dev/zero".to_owned(), vec![], [false; 2], "floods the runner with output"),
+        ("floods with messages", format!("{say}; yes \"$1\""), vec![probing()], [false; 2], ", while probing"),
+        (
+            "floods its standard error",
+            format!("{say}; yes complaint >&2"),
+            vec![pass(0), probing()],
+            [true, false],
+            "longer than its `timeout`, while probing",
+        ),
+        (
+            "is killed",
+            format!("{say}; kill -KILL $$"),
+            vec![doing("building the lab")],
+            [false; 2],
+            "the worker died (signal: 9 (SIGKILL)), while building the lab",
+        ),
+        (
+            "aborts",
+            format!("{say}; echo 'what a pity' >&2; kill -ABRT $$"),
+            vec![probing(), pass(0)],
+            [true, false],
+            "the worker died (signal: 6 (SIGABRT)",
+        ),
+        ("ends early", format!("{say}; exit 7"), vec![probing()], [false; 2], "(exit status: 7), while probing"),
+        ("ends without a word", "exit 0".to_owned(), vec![], [false; 2], "(exit status: 0), while starting"),
+        (
+            "closes its output",
+            "exec 1>/dev/null; exec tail -f /dev/null".to_owned(),
+            vec![],
+            [false; 2],
+            "closed its output and went on, while starting",
+        ),
+        (
+            "talks nonsense",
+            say.to_owned(),
+            vec![pass(0), probing(), "{\"Hello\":1}".to_owned(), pass(1)],
+            [true, false],
+            "no message: \"{\\\"Hello\\\":1}\", while probing",
+        ),
+        ("talks binary", "printf '\\377\\0\\n'".to_owned(), vec![], [false; 2], "no message: "),
+        (
+            "ends in the middle of a line",
+            "printf '%s' '{\"Done\"'".to_owned(),
+            vec![],
+            [false; 2],
+            "the worker died (exit status: 0), while starting",
+        ),
+        (
+            "judges twice",
+            say.to_owned(),
+            vec![pass(0), probing(), pass(0), pass(1)],
+            [true, false],
+            "judged an expectation twice, while probing",
+        ),
+        (
+            "judges what there is not",
+            say.to_owned(),
+            vec![pass(1), pass(2)],
+            [false, true],
+            "judged an expectation that it was not asked for",
+        ),
+        (
+            "is done too early",
+            say.to_owned(),
+            vec![pass(0), line(&Message::Done)],
+            [true, false],
+            "done without a verdict for every expectation",
+        ),
+        (
+            "says why it cannot go on",
+            say.to_owned(),
+            vec![pass(0), line(&Message::Broken(Broken::new("out of luck")))],
+            [true, false],
+            "out of luck",
+        ),
+    ];
+    let mut faults = Vec::new();
+    std::thread::scope(|scope| {
+        let running: Vec<_> = scripts
+            .iter()
+            .map(|(name, script, lines, stand, error)| {
+                (name, stand, error, scope.spawn(move || supervised(script, lines)))
+            })
+            .collect();
+        for (name, stand, error, thread) in running {
+            let (found, broken) = thread.join().expect("the runner's side does not panic");
+            let message = broken.map(|broken| broken.message).unwrap_or_default();
+            if found != stand || !message.contains(error) {
+                faults.push(format!("{name}: verdicts {found:?}, expected {stand:?}; {message:?}, expected {error:?}"));
+            }
+        }
+    });
+    assert!(faults.is_empty(), "\n{}\n", faults.join("\n"));
+}
+
+#[test]
+fn what_a_dying_worker_printed_is_told() {
+    let (_, broken) = supervised("echo 'what a pity' >&2; exit 3", &[]);
+    let broken = broken.expect("it died");
+    assert!(broken.notes.iter().any(|note| note.contains("what a pity")), "{broken:?}");
+}
+
+#[test]
+fn an_order_larger_than_a_pipe_does_not_keep_the_deadline_away() {
+    let many: String = (0..2000)
+        .map(|n| format!("[[expect]]\nping = {{ from = \"a\", to = \"10.9.{}.{}\" }}\n", n / 250, n % 250))
+        .collect();
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", "exec tail -f /dev/null"]);
+    let (ending, _finished) = supervise_with(command, &plan(&format!("{CASE}{many}")), OPTIONS);
+    let message = ending.broken.expect("it never answers").message;
+    assert!(message.contains("longer than its `timeout`, while starting"), "{message}");
+}
+
+#[test]
+fn a_program_that_is_not_there_is_an_error() {
+    let (ending, _finished) = supervise_with(Command::new("/nonexistent"), &plan(CASE), OPTIONS);
+    let message = ending.broken.expect("it was not started").message;
+    assert!(message.starts_with("cannot start a worker: "), "{message}");
+}
+
+/// Runs the two nodes, and holds the end against exit code 3 and words that name the remedy.
+fn assert_error(arguments: &[&str], words: &[&str]) {
+    let folder = Folder::new("lacking");
+    folder.case("two-nodes", CASE);
+    let output = folder.run(arguments).arg("two-nodes.toml").output().expect("netcase can be started");
+    let text = told(&output);
+    assert_eq!(output.status.code(), Some(3), "{text}");
+    for word in words {
+        assert!(text.contains(word), "{word:?} is missing:\n{text}");
+    }
+    assert!(text.contains("0 passed, 0 failed, 2 errors"), "{text}");
+}
+
+#[test]
+fn without_user_namespaces_an_ordinary_user_gets_the_remedy() {
+    if !is_inside() {
+        return run_inside(
+            "without_user_namespaces_an_ordinary_user_gets_the_remedy",
+            User::Ordinary,
+            &[("max_user_namespaces", 0)],
+        );
+    }
+    assert_error(&[], &["refuses the worker a user namespace", "raise `sysctl user.max_user_namespaces`"]);
+}
+
+#[test]
+fn without_user_namespaces_a_rootless_run_as_root_gets_the_remedy() {
+    if !is_inside() {
+        return run_inside(
+            "without_user_namespaces_a_rootless_run_as_root_gets_the_remedy",
+            User::Root,
+            &[("max_user_namespaces", 0)],
+        );
+    }
+    let words = ["refuses the worker a user namespace", "raise `sysctl user.max_user_namespaces`"];
+    assert_error(&["--rootless"], &words);
+}
+
+#[test]
+fn too_few_network_namespaces_are_told() {
+    for user in [User::Root, User::Ordinary] {
+        if !is_inside() {
+            run_inside("too_few_network_namespaces_are_told", user, &[("max_net_namespaces", 3)]);
+        }
+    }
+    if is_inside() {
+        assert_error(&[], &["cannot make a network namespace", "raise `sysctl user.max_net_namespaces`"]);
+        can_make(2, Duration::from_secs(10)).expect("nothing of the failed run is left");
+    }
+}
+
+#[test]
+fn too_few_open_files_are_told() {
+    let folder = Folder::new("files");
+    let nodes: String = (0..30)
+        .map(|n| {
+            format!(
+                "[nodes.a{n}]\ninterfaces.eth0 = {{ veth = {{ peer = \"b{n}.eth0\" }}, address = \"10.0.{n}.1/24\" }}\n\
+                 [nodes.b{n}]\ninterfaces.eth0 = {{ address = \"10.0.{n}.2/24\" }}\n\
+                 [[expect]]\nping = {{ from = \"a{n}\", to = \"b{n}\" }}\n"
+            )
+        })
+        .collect();
+    folder.case("sixty-nodes", &format!("title = \"Sixty nodes\"\n{nodes}"));
+    let mut command = Command::new(program());
+    command.args(["run", "--color", "never", "sixty-nodes.toml"]).current_dir(folder.path());
+    // SAFETY: setrlimit(2) is one system call.
+    #[expect(unsafe_code, reason = "a limit of the child's own is set between fork and exec")]
+    unsafe {
+        use std::os::unix::process::CommandExt;
+        command.pre_exec(|| Ok(setrlimit(Resource::RLIMIT_NOFILE, 40, 40)?));
+    }
+    let output = command.output().expect("netcase can be started");
+    let text = told(&output);
+    assert_eq!(output.status.code(), Some(3), "{text}");
+    assert!(text.contains("open files") && text.contains("ulimit -n"), "{text}");
+}
+
+#[test]
+fn a_closed_standard_output_changes_no_verdict() {
+    let folder = Folder::new("closed");
+    folder.case("two-nodes", CASE);
+    let (reader, writer) = std::io::pipe().expect("a pipe can be made");
+    drop(reader);
+    let status = folder.run(&["two-nodes.toml"]).stdout(writer).stderr(Stdio::null()).status();
+    assert_eq!(status.expect("netcase can be started").code(), Some(0));
+}
