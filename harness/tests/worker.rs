@@ -57,6 +57,7 @@ fn supervised(script: &str, lines: &[String]) -> (Vec<bool>, Option<Broken>) {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of everything that a worker may do wrong")]
 fn whatever_a_worker_does_its_verdicts_stand_and_the_rest_is_an_error() {
     let say = "for said in \"$@\"; do printf '%s\\n' \"$said\"; done";
     let probing = || doing("probing");
