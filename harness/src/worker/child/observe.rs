@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::attempt::{Bench, allows_silence};
+use super::clock::{Moment, Window};
 use super::{solicit, transfer};
 use crate::lab::{self, HopState, KernelError, NeighbourTable};
 use crate::observation::{Departure, Life, LocalRefusal, Observation, Seen, Traffic};
@@ -21,15 +22,15 @@ const PATIENCE: u32 = 50;
 pub(super) async fn observe(
     bench: &Bench<'_>,
     expectation: &Expectation,
-    started: Instant,
+    started: Moment,
 ) -> Result<Observation, ProbeError> {
-    let until = bench.deadline(expectation, started);
+    let window = bench.window(expectation, started);
     match &expectation.check {
-        Check::Ping(ping) => echo(bench, expectation, ping, until).await.map(Observation::Traffic),
-        Check::Tcp(tcp) => transfer::tcp(bench, tcp, until).await.map(Observation::Traffic),
-        Check::Udp(udp) => transfer::udp(bench, udp, until).await.map(Observation::Traffic),
-        Check::Http(http) => transfer::http(bench, http, until).await,
-        Check::Arp(asked) | Check::Ndp(asked) => solicit::ask(bench, asked, until).await.map(Observation::Answers),
+        Check::Ping(ping) => echo(bench, expectation, ping, window).await.map(Observation::Traffic),
+        Check::Tcp(tcp) => transfer::tcp(bench, tcp, window).await.map(Observation::Traffic),
+        Check::Udp(udp) => transfer::udp(bench, udp, window).await.map(Observation::Traffic),
+        Check::Http(http) => transfer::http(bench, http, window).await,
+        Check::Arp(asked) | Check::Ndp(asked) => solicit::ask(bench, asked, &window).await.map(Observation::Answers),
         Check::Neigh(neigh) => lab::neighbours_of(bench.node(neigh.on), neigh.to.address)
             .await
             .map(Observation::Neighbours)
@@ -71,20 +72,22 @@ async fn echo(
     bench: &Bench<'_>,
     expectation: &Expectation,
     ping: &Ping,
-    until: Instant,
+    mut window: Window,
 ) -> Result<Traffic, ProbeError> {
     let began = Instant::now();
     let proof = if allows_silence(&expectation.check) { Proof::Needed } else { Proof::NotNeeded };
     let node = bench.node(ping.from);
     let mut echo = bench.pingers.start(&node.namespace, &bench.ports, ping, proof).await?;
-    let mut until = until;
     let mut patience = PATIENCE;
     let seen = loop {
-        let seen = echo.wait(until).await?;
+        let seen = echo.wait(window.until()).await?;
+        if seen == Seen::Silent && !window.is_over() {
+            continue;
+        }
         match quiet(bench, ping.from, &ping.to, seen).await? {
             Quiet::Asking if patience > 0 => {
                 patience -= 1;
-                until = Instant::now() + ASKING;
+                window.reopen(ASKING);
             }
             Quiet::Asking => return Err(still_asking(&ping.to)),
             Quiet::Settled(seen) => break seen,
