@@ -6,7 +6,7 @@ use super::attempt::{Bench, allows_silence};
 use super::clock::{Moment, Window};
 use super::{solicit, transfer};
 use crate::lab::{self, HopState, KernelError, NeighbourTable};
-use crate::observation::{Departure, Life, LocalRefusal, Observation, Seen, Traffic};
+use crate::observation::{Departure, IcmpError, Life, LocalRefusal, Observation, Seen, Traffic};
 use crate::plan::{Check, End, Expectation, NodeId, Ping, RouteCheck, RouteQuery, Target};
 use crate::probe::ProbeError;
 use crate::probe::ping::Proof;
@@ -24,6 +24,18 @@ pub(super) async fn observe(
     expectation: &Expectation,
     started: Moment,
 ) -> Result<Observation, ProbeError> {
+    let observed = attempt(bench, expectation, started).await;
+    if !observed.as_ref().map_or(true, rests_on_neighbours) {
+        return observed;
+    }
+    match (overflow(bench).await?, observed) {
+        (None, observed) => observed,
+        (Some(overflow), Ok(_)) => Err(ProbeError(format!("{overflow}: what is missing proves nothing"))),
+        (Some(overflow), Err(error)) => Err(ProbeError(format!("{overflow}: {error}"))),
+    }
+}
+
+async fn attempt(bench: &Bench<'_>, expectation: &Expectation, started: Moment) -> Result<Observation, ProbeError> {
     let window = bench.window(expectation, started);
     match &expectation.check {
         Check::Ping(ping) => echo(bench, expectation, ping, window).await.map(Observation::Traffic),
@@ -40,6 +52,39 @@ pub(super) async fn observe(
             lab::link_state(bench.plan, bench.lab, link.on, &link.name).await.map(Observation::Link).map_err(unreadable)
         }
     }
+}
+
+/// Whether an observation would be another one if the machine's neighbour table had room: an answer is one, whatever
+/// the table does, but a node that cannot make an entry neither asks nor answers.
+fn rests_on_neighbours(observation: &Observation) -> bool {
+    match observation {
+        Observation::Traffic(traffic) => match traffic.seen {
+            Seen::Silent | Seen::Delivered => true,
+            Seen::Answered => traffic.answered < traffic.sent,
+            // Host unreachable, or address unreachable: nobody answered the one who asked for the neighbour.
+            Seen::Icmp {
+                error: IcmpError { v6: false, kind: 3, code: 1 } | IcmpError { v6: true, kind: 1, code: 3 },
+                ..
+            } => true,
+            Seen::Icmp { .. } | Seen::Reset => false,
+            Seen::Local(refusal) => refusal.errno == libc::EHOSTUNREACH,
+        },
+        Observation::Answers(_) | Observation::Neighbours(_) => true,
+        Observation::Http(_) | Observation::Routes(_) | Observation::Lookup(_) | Observation::Link(_) => false,
+    }
+}
+
+/// Says so when the machine's neighbour table has overflowed since the first probe.
+async fn overflow(bench: &Bench<'_>) -> Result<Option<String>, ProbeError> {
+    let Some(node) = bench.lab.nodes.first() else { return Ok(None) };
+    let table = NeighbourTable::read(node).await.map_err(unreadable)?;
+    Ok((table.overflows > bench.table.overflows).then(|| {
+        format!(
+            "the machine's neighbour table overflowed meanwhile ({} entries, at most {}; \
+             raise `sysctl net.ipv4.neigh.default.gc_thresh3` and the one of ipv6)",
+            table.entries, table.limit
+        )
+    }))
 }
 
 /// Undoes what an attempt leaves behind that would change the next one: after "too big" the kernel remembers the size,
@@ -122,36 +167,17 @@ pub(super) enum Quiet {
     Settled(Seen),
 }
 
-/// Completes what a probe saw by what the probing node knows: whether an ICMP error is its own, whether the next hop
-/// lives, and whether the machine's neighbour table is to blame.
+/// Completes what a probe saw by what the probing node knows: whether an ICMP error is its own, and whether the next hop
+/// lives.
 pub(super) async fn quiet(bench: &Bench<'_>, from: NodeId, to: &Target, seen: Seen) -> Result<Quiet, ProbeError> {
     let seen = match seen {
         Seen::Icmp { error, by, .. } => Seen::Icmp { error, by, own: bench.is_own(from, by) },
         other => other,
     };
-    let suspicious = match seen {
-        Seen::Silent => true,
-        // "Host unreachable" from the node itself: a neighbour did not answer.
-        Seen::Icmp { own, .. } => own,
-        Seen::Local(refusal) => refusal.errno == libc::EHOSTUNREACH,
-        Seen::Answered | Seen::Delivered | Seen::Reset => false,
-    };
-    if !suspicious {
-        return Ok(Quiet::Settled(seen));
-    }
-    let node = bench.node(from);
-    let table = NeighbourTable::read(node).await.map_err(unreadable)?;
-    if table.overflows > bench.table.overflows {
-        return Err(ProbeError(format!(
-            "the machine's neighbour table overflowed meanwhile ({} entries, at most {}): silence proves nothing; \
-             raise `sysctl net.ipv4.neigh.default.gc_thresh3` and the one of ipv6",
-            table.entries, table.limit
-        )));
-    }
     if seen != Seen::Silent || to.address.is_multicast() {
         return Ok(Quiet::Settled(seen));
     }
-    Ok(match lab::next_hop_state(node, to.address).await.map_err(unreadable)? {
+    Ok(match lab::next_hop_state(bench.node(from), to.address).await.map_err(unreadable)? {
         HopState::Asking => Quiet::Asking,
         HopState::Resolved => Quiet::Settled(Seen::Silent),
         // A node whose `lo` is down never hears its own "host unreachable"; its neighbour table knows.

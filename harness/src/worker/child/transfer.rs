@@ -223,7 +223,7 @@ pub(super) async fn http(bench: &Bench<'_>, http: &Http, mut window: Window) -> 
             Exchange::Answer(answer) => answer,
             // The connection stands and no HTTP came: an open port that is no answer.
             Exchange::Silent | Exchange::Broken(_) => {
-                traffic.elapsed = began.elapsed();
+                (traffic.answered, traffic.elapsed) = (0, began.elapsed());
                 return Ok(Observation::Traffic(traffic));
             }
         };
