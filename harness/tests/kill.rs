@@ -224,13 +224,13 @@ fn killed_at_any_time(test: &str, user: User) {
                     if kill >= KILLS {
                         break;
                     }
-                    let victim = if kill % 2 == 0 { Victim::Runner } else { Victim::Worker };
+                    let victim = if kill.is_multiple_of(2) { Victim::Runner } else { Victim::Worker };
                     let share = u32::try_from(kill).expect("it is small");
                     let time = length * share / u32::try_from(KILLS).expect("it is small");
                     match kill_after(folder, victim, time) {
                         Ok(hit) => drop(hits.fetch_add(usize::from(hit), Ordering::Relaxed)),
                         Err(fault) => {
-                            faults.lock().expect("no thread panics with it").push(format!("{victim:?}: {fault}"))
+                            faults.lock().expect("no thread panics with it").push(format!("{victim:?}: {fault}"));
                         }
                     }
                 }

@@ -1,7 +1,6 @@
 //! HTTP/1.1 by hyper, over a connection of our own.
 
 use std::io;
-use std::time::Instant;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -44,12 +43,16 @@ pub enum Exchange {
     Broken(String),
 }
 
-/// Sends a request over an open connection and reads the answer.
+/// Sends a request over an open connection and reads the answer, until `end` is ready.
 ///
 /// # Errors
 ///
 /// When the request could not be made.
-pub async fn exchange(connection: Connection, asked: Asked<'_>, until: Instant) -> Result<Exchange, ProbeError> {
+pub async fn exchange(
+    connection: Connection,
+    asked: Asked<'_>,
+    end: impl Future<Output = ()>,
+) -> Result<Exchange, ProbeError> {
     let flow = connection.flow;
     let failed = |error: io::Error| ProbeError::io("cannot use a TCP socket", &error);
     let stream = connection.into_stream().map_err(failed)?;
@@ -78,10 +81,13 @@ pub async fn exchange(connection: Connection, asked: Asked<'_>, until: Instant) 
         let body = String::from_utf8_lossy(&body).into_owned();
         Ok::<_, hyper::Error>(HttpAnswer { status, headers, body, cut, url: asked.url.to_owned(), flow: Some(flow) })
     };
-    match tokio::time::timeout_at(until.into(), talk).await {
-        Ok(Ok(answer)) => Ok(Exchange::Answer(answer)),
-        Ok(Err(error)) => Ok(Exchange::Broken(error.to_string())),
-        Err(_) => Ok(Exchange::Silent),
+    tokio::select! {
+        biased;
+        answer = talk => match answer {
+            Ok(answer) => Ok(Exchange::Answer(answer)),
+            Err(error) => Ok(Exchange::Broken(error.to_string())),
+        },
+        () = end => Ok(Exchange::Silent),
     }
 }
 

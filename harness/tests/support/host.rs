@@ -74,9 +74,9 @@ fn rules() -> String {
     })
 }
 
-/// The number that nf_tables raises with every change of its rules; the kernel's refusal where it tells only root.
+/// The number that `nf_tables` raises with every change of its rules; the kernel's refusal where it tells only root.
 ///
-/// Source: linux/netfilter/nfnetlink.h and nf_tables.h: NFT_MSG_GETGEN (16) of subsystem 10, and `struct nfgenmsg`.
+/// Source: linux/netfilter/nfnetlink.h and `nf_tables.h`: `NFT_MSG_GETGEN` (16) of subsystem 10, and `struct nfgenmsg`.
 fn generation() -> String {
     let Ok(socket) =
         socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkNetFilter)

@@ -5,9 +5,8 @@ use std::env;
 use std::fs;
 use std::io::{self, Read, Write};
 use std::os::fd::IntoRawFd;
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -19,7 +18,7 @@ use nix::sys::prctl;
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Gid, Uid, fork, getegid, geteuid, setgroups, setresgid, setresuid};
 
-use crate::program::{Folder, PROGRAM, program};
+use crate::program::{Folder, PROGRAM, program, reachable};
 
 /// Set for a test that runs inside.
 const INSIDE: &str = "NETCASE_TEST_INSIDE";
@@ -53,18 +52,6 @@ pub(crate) fn run_inside(test: &str, user: User, limits: &[(&'static str, u32)])
     }
     let status = command.status().expect("a test can be run again in namespaces of its own");
     assert!(status.success(), "{test} failed inside, as {user:?}: {status}");
-}
-
-/// The program itself where everybody may go, else a copy of it.
-fn reachable(program: &Path, place: &Folder) -> PathBuf {
-    let open = |path: &Path| path.metadata().is_ok_and(|metadata| metadata.permissions().mode() & 0o1 != 0);
-    if program.ancestors().all(open) {
-        return program.to_owned();
-    }
-    let copy = place.path().join(program.file_name().expect("a program has a name"));
-    fs::copy(program, &copy).expect("a program can be copied");
-    fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).expect("the copy is the test's own");
-    copy
 }
 
 fn enter(user: User, limits: &[(&str, u32)]) -> io::Result<()> {

@@ -1,8 +1,9 @@
 //! What every attempt needs: the lab, the sockets that attempts share, the clock.
 
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use super::clock::{Clock, Moment, Window};
 use super::services::Services;
 use super::stretch;
 use crate::lab::{Lab, LabNode, NeighbourTable};
@@ -25,11 +26,20 @@ pub(super) struct Bench<'a> {
     pub(super) table: NeighbourTable,
     /// How long nothing must be heard before it counts as silence.
     pub(super) silence: Duration,
+    /// Time in which the worker could listen.
+    pub(super) clock: Clock,
     scale: f64,
 }
 
 impl<'a> Bench<'a> {
-    pub(super) fn new(plan: &'a Plan, lab: &'a Lab, services: Services, table: NeighbourTable, scale: f64) -> Self {
+    pub(super) fn new(
+        plan: &'a Plan,
+        lab: &'a Lab,
+        services: Services,
+        table: NeighbourTable,
+        clock: Clock,
+        scale: f64,
+    ) -> Self {
         Self {
             plan,
             lab,
@@ -39,6 +49,7 @@ impl<'a> Bench<'a> {
             wires: Wires::default(),
             table,
             silence: stretch(plan.silence, scale),
+            clock,
             scale,
         }
     }
@@ -54,14 +65,14 @@ impl<'a> Bench<'a> {
 
     /// How long one attempt listens: until silence is certain, and where silence would only be a failure not longer
     /// than the first match may take.
-    pub(super) fn deadline(&self, expectation: &Expectation, started: Instant) -> Instant {
-        let silence = Instant::now() + self.silence;
+    pub(super) fn window(&self, expectation: &Expectation, started: Moment) -> Window {
         let within = self.within(expectation);
         if allows_silence(&expectation.check) || within.is_zero() {
-            return silence;
+            return self.clock.window(self.silence);
         }
         // A later attempt has at least a moment, or it could hear nothing at all.
-        silence.min((started + within).max(Instant::now() + SHORTEST))
+        let left = within.saturating_sub(self.clock.since(started)).max(SHORTEST);
+        self.clock.window(self.silence.min(left))
     }
 
     /// Whether an address is one of a node's own.

@@ -18,6 +18,7 @@ const LIMITED_INTERVAL: Duration = Duration::from_millis(1100);
 /// Probes until the expectation is decided.
 pub(super) async fn decide(bench: &Bench<'_>, expectation: &Expectation) -> Verdict {
     let started = Instant::now();
+    let moment = bench.clock.now();
     let within = bench.within(expectation);
     let mut attempts = 0;
     let mut matched: Option<Instant> = None;
@@ -25,7 +26,7 @@ pub(super) async fn decide(bench: &Bench<'_>, expectation: &Expectation) -> Verd
     loop {
         attempts += 1;
         let began = Instant::now();
-        let observation = match observe::observe(bench, expectation, started).await {
+        let observation = match observe::observe(bench, expectation, moment).await {
             Ok(observation) => observation,
             Err(error) => {
                 let outcome = Outcome::Error(Finding::new(format!("the probe could not be made: {error}")));
@@ -45,7 +46,7 @@ pub(super) async fn decide(bench: &Bench<'_>, expectation: &Expectation) -> Verd
             }
             // Another attempt would begin too late to be in time.
             (Judgement::Mismatch(finding), None)
-                if Instant::now().max(began + interval(&observation)) >= started + within =>
+                if bench.clock.since(moment) + interval(&observation).saturating_sub(began.elapsed()) >= within =>
             {
                 Some(Outcome::Fail(tried(finding, attempts, started.elapsed())))
             }

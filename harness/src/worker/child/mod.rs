@@ -4,6 +4,7 @@
 //! namespace, and only so is a thread never in the wrong network namespace.
 
 mod attempt;
+mod clock;
 mod decide;
 mod enter;
 mod observe;
@@ -24,6 +25,7 @@ use super::message::{Broken, Message, Order, VERSION};
 use crate::lab::{self, LabError, NeighbourTable};
 use crate::plan::Plan;
 use attempt::Bench;
+use clock::Clock;
 use runner::Runner;
 use services::Services;
 
@@ -102,6 +104,7 @@ async fn case(wire: Wire, order: &Order, home: &crate::namespace::Namespace) -> 
     let plan = &order.plan;
     wire.doing("building the lab");
     let lab = lab::make(plan, home).await.map_err(broken_lab)?;
+    let clock = Clock::start();
     wire.doing("starting the services");
     let services = Services::start(plan, &lab, order.timeout_scale).await?;
     wire.doing("probing");
@@ -109,7 +112,7 @@ async fn case(wire: Wire, order: &Order, home: &crate::namespace::Namespace) -> 
         Some(node) => NeighbourTable::read(node).await.map_err(|error| Broken::new(error.to_string()))?,
         None => NeighbourTable::default(),
     };
-    let bench = Bench::new(plan, &lab, services, table, order.timeout_scale);
+    let bench = Bench::new(plan, &lab, services, table, clock, order.timeout_scale);
     let batches = batches(plan);
     for (number, batch) in batches.iter().enumerate() {
         if number > 0 {

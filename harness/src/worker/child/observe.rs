@@ -3,10 +3,11 @@
 use std::time::Instant;
 
 use super::attempt::{Bench, allows_silence};
+use super::clock::{Moment, Window};
 use super::quiet::settled;
 use super::{solicit, transfer};
-use crate::lab::{self, KernelError};
-use crate::observation::{Departure, Life, Observation, Seen, Traffic};
+use crate::lab::{self, KernelError, NeighbourTable};
+use crate::observation::{Departure, IcmpError, Life, Observation, Seen, Traffic};
 use crate::plan::{Check, End, Expectation, Ping, RouteCheck, RouteQuery, Target};
 use crate::probe::ProbeError;
 use crate::probe::ping::Proof;
@@ -15,15 +16,27 @@ use crate::probe::ping::Proof;
 pub(super) async fn observe(
     bench: &Bench<'_>,
     expectation: &Expectation,
-    started: Instant,
+    started: Moment,
 ) -> Result<Observation, ProbeError> {
-    let until = bench.deadline(expectation, started);
+    let observed = attempt(bench, expectation, started).await;
+    if !observed.as_ref().map_or(true, rests_on_neighbours) {
+        return observed;
+    }
+    match (overflow(bench).await?, observed) {
+        (None, observed) => observed,
+        (Some(overflow), Ok(_)) => Err(ProbeError(format!("{overflow}: what is missing proves nothing"))),
+        (Some(overflow), Err(error)) => Err(ProbeError(format!("{overflow}: {error}"))),
+    }
+}
+
+async fn attempt(bench: &Bench<'_>, expectation: &Expectation, started: Moment) -> Result<Observation, ProbeError> {
+    let window = bench.window(expectation, started);
     match &expectation.check {
-        Check::Ping(ping) => echo(bench, expectation, ping, until).await.map(Observation::Traffic),
-        Check::Tcp(tcp) => transfer::tcp(bench, tcp, until).await.map(Observation::Traffic),
-        Check::Udp(udp) => transfer::udp(bench, udp, until).await.map(Observation::Traffic),
-        Check::Http(http) => transfer::http(bench, http, until).await,
-        Check::Arp(asked) | Check::Ndp(asked) => solicit::ask(bench, asked, until).await.map(Observation::Answers),
+        Check::Ping(ping) => echo(bench, expectation, ping, window).await.map(Observation::Traffic),
+        Check::Tcp(tcp) => transfer::tcp(bench, tcp, window).await.map(Observation::Traffic),
+        Check::Udp(udp) => transfer::udp(bench, udp, window).await.map(Observation::Traffic),
+        Check::Http(http) => transfer::http(bench, http, window).await,
+        Check::Arp(asked) | Check::Ndp(asked) => solicit::ask(bench, asked, &window).await.map(Observation::Answers),
         Check::Neigh(neigh) => lab::neighbours_of(bench.node(neigh.on), neigh.to.address)
             .await
             .map(Observation::Neighbours)
@@ -33,6 +46,40 @@ pub(super) async fn observe(
             lab::link_state(bench.plan, bench.lab, link.on, &link.name).await.map(Observation::Link).map_err(unreadable)
         }
     }
+}
+
+/// Whether an observation would be another one if the machine's neighbour table had room: an answer is one, whatever
+/// the table does, but a node that cannot make an entry neither asks nor answers.
+fn rests_on_neighbours(observation: &Observation) -> bool {
+    match observation {
+        Observation::Traffic(traffic) => match traffic.seen {
+            // An ICMP error of host or address unreachable: nobody answered the one who asked for the neighbour.
+            Seen::Silent
+            | Seen::Delivered
+            | Seen::Icmp {
+                error: IcmpError { v6: false, kind: 3, code: 1 } | IcmpError { v6: true, kind: 1, code: 3 },
+                ..
+            } => true,
+            Seen::Answered => traffic.answered < traffic.sent,
+            Seen::Icmp { .. } | Seen::Reset => false,
+            Seen::Local(refusal) => refusal.errno == libc::EHOSTUNREACH,
+        },
+        Observation::Answers(_) | Observation::Neighbours(_) => true,
+        Observation::Http(_) | Observation::Routes(_) | Observation::Lookup(_) | Observation::Link(_) => false,
+    }
+}
+
+/// Says so when the machine's neighbour table has overflowed since the first probe.
+async fn overflow(bench: &Bench<'_>) -> Result<Option<String>, ProbeError> {
+    let Some(node) = bench.lab.nodes.first() else { return Ok(None) };
+    let table = NeighbourTable::read(node).await.map_err(unreadable)?;
+    Ok((table.overflows > bench.table.overflows).then(|| {
+        format!(
+            "the machine's neighbour table overflowed meanwhile ({} entries, at most {}; \
+             raise `sysctl net.ipv4.neigh.default.gc_thresh3` and the one of ipv6)",
+            table.entries, table.limit
+        )
+    }))
 }
 
 /// Undoes what an attempt leaves behind that would change the next one: after "too big" the kernel remembers the size,
@@ -65,13 +112,13 @@ async fn echo(
     bench: &Bench<'_>,
     expectation: &Expectation,
     ping: &Ping,
-    until: Instant,
+    mut window: Window,
 ) -> Result<Traffic, ProbeError> {
     let began = Instant::now();
     let proof = if allows_silence(&expectation.check) { Proof::Needed } else { Proof::NotNeeded };
     let node = bench.node(ping.from);
     let mut echo = bench.pingers.start(&node.namespace, &bench.ports, ping, proof).await?;
-    let seen = settled(bench, ping.from, &ping.to, until, async |until| echo.wait(until).await).await?;
+    let seen = settled(bench, ping.from, &ping.to, &mut window, async |window| echo.wait(window.until()).await).await?;
     let departure = match seen {
         Seen::Silent if echo.left() => Departure::Stamped,
         Seen::Silent => Departure::Unproven("no transmit time stamp says that the echo request left".to_owned()),

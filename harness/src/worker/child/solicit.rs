@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::attempt::Bench;
+use super::clock::Window;
 use crate::observation::{Answers, Departure};
 use crate::plan::{End, Interface, Solicit};
 use crate::probe::ProbeError;
@@ -14,7 +15,7 @@ use crate::words::{Answer, Mac};
 const SECOND_ANSWER: Duration = Duration::from_millis(20);
 
 /// One question.
-pub(super) async fn ask(bench: &Bench<'_>, solicit: &Solicit, until: Instant) -> Result<Answers, ProbeError> {
+pub(super) async fn ask(bench: &Bench<'_>, solicit: &Solicit, window: &Window) -> Result<Answers, ProbeError> {
     let began = Instant::now();
     let End { node, .. } = solicit.from;
     let interface = bench.plan.interface(solicit.from);
@@ -26,9 +27,16 @@ pub(super) async fn ask(bench: &Bench<'_>, solicit: &Solicit, until: Instant) ->
     };
     let mut question = bench.wires.start(&bench.node(node).namespace, asker, solicit.to.address)?;
     let only_several = solicit.outcome == [Answer::Several];
-    let mut macs = question.wait(until, |macs| macs.len() > usize::from(only_several)).await?;
+    let is_enough = |macs: &[Mac]| macs.len() > usize::from(only_several);
+    let mut macs = question.wait(window.until(), is_enough).await?;
+    while !is_enough(&macs) && !window.is_over() {
+        macs = question.wait(window.until(), is_enough).await?;
+    }
     if macs.len() == 1 && !only_several {
-        macs = question.wait(Instant::now() + SECOND_ANSWER, |macs| macs.len() > 1).await?;
+        let second = bench.clock.window(SECOND_ANSWER);
+        while macs.len() == 1 && !second.is_over() {
+            macs = question.wait(second.until(), |macs| macs.len() > 1).await?;
+        }
     }
     let departure = match macs.is_empty() {
         false => Departure::Said,

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use super::attempt::Bench;
+use super::clock::Window;
 use super::quiet::settled;
 use super::services;
 use crate::observation::{Departure, Life, Observation, Seen, Traffic};
@@ -19,16 +20,22 @@ use crate::words::{Outcome, Transport};
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// One TCP connection.
-pub(super) async fn tcp(bench: &Bench<'_>, transfer: &Transfer, until: Instant) -> Result<Traffic, ProbeError> {
-    connect(bench, transfer, until).await.map(|(traffic, _)| traffic)
+pub(super) async fn tcp(bench: &Bench<'_>, transfer: &Transfer, mut window: Window) -> Result<Traffic, ProbeError> {
+    connect(bench, transfer, &mut window).await.map(|(traffic, _)| traffic)
 }
 
-async fn connect(bench: &Bench<'_>, transfer: &Transfer, until: Instant) -> Result<(Traffic, Connection), ProbeError> {
+async fn connect(
+    bench: &Bench<'_>,
+    transfer: &Transfer,
+    window: &mut Window,
+) -> Result<(Traffic, Connection), ProbeError> {
     let began = Instant::now();
     let target = SocketAddr::new(transfer.to.address, transfer.port);
     let node = bench.node(transfer.from);
     let mut connection = Connection::start(&node.namespace, &bench.ports, transfer.source, target)?;
-    let seen = settled(bench, transfer.from, &transfer.to, until, async |until| connection.wait(until).await).await?;
+    let seen =
+        settled(bench, transfer.from, &transfer.to, window, async |window| connection.wait(window.until()).await)
+            .await?;
     let (departure, life) = match seen {
         Seen::Silent => (twin_left(bench, transfer, target).await?, listener_lives(bench, transfer, Transport::Tcp)?),
         _ => (Departure::Said, Life::NotAsked),
@@ -69,15 +76,15 @@ fn listener_lives(bench: &Bench<'_>, transfer: &Transfer, transport: Transport) 
 }
 
 /// One UDP datagram.
-pub(super) async fn udp(bench: &Bench<'_>, transfer: &Transfer, until: Instant) -> Result<Traffic, ProbeError> {
+pub(super) async fn udp(bench: &Bench<'_>, transfer: &Transfer, mut window: Window) -> Result<Traffic, ProbeError> {
     let began = Instant::now();
     let target = SocketAddr::new(transfer.to.address, transfer.port);
     let receiver = Receiver::of(bench, transfer)?;
     let nonce = nonce(bench, transfer);
     let node = bench.node(transfer.from);
     let mut datagram = Datagram::start(&node.namespace, &bench.ports, transfer.source, target, nonce)?;
-    let seen = settled(bench, transfer.from, &transfer.to, until, async |until| {
-        listen(bench, transfer, &mut datagram, &receiver, until).await
+    let seen = settled(bench, transfer.from, &transfer.to, &mut window, async |window| {
+        listen(bench, transfer, &mut datagram, &receiver, window).await
     })
     .await?;
     let (departure, life) = match seen {
@@ -128,7 +135,7 @@ async fn listen(
     transfer: &Transfer,
     datagram: &mut Datagram,
     receiver: &Receiver,
-    until: Instant,
+    window: &Window,
 ) -> Result<Seen, ProbeError> {
     let arrival_is_enough = match receiver {
         Receiver::Ours => transfer.outcome.contains(&Outcome::Delivered),
@@ -136,12 +143,13 @@ async fn listen(
         Receiver::Stranger => false,
     };
     loop {
+        let until = window.until();
         let slice = if arrival_is_enough { until.min(Instant::now() + LOOK_AGAIN) } else { until };
         let seen = datagram.wait(slice).await?;
         if seen != Seen::Silent {
             return Ok(seen);
         }
-        let last = Instant::now() >= until;
+        let last = window.is_over();
         match receiver {
             Receiver::Ours if (arrival_is_enough || last) && bench.services.arrivals.contains(datagram.nonce()) => {
                 return Ok(Seen::Delivered);
@@ -170,7 +178,7 @@ fn nonce(bench: &Bench<'_>, transfer: &Transfer) -> Vec<u8> {
 }
 
 /// One HTTP request, and those that its redirects ask for.
-pub(super) async fn http(bench: &Bench<'_>, http: &Http, until: Instant) -> Result<Observation, ProbeError> {
+pub(super) async fn http(bench: &Bench<'_>, http: &Http, mut window: Window) -> Result<Observation, ProbeError> {
     let began = Instant::now();
     let mut step = Step {
         transfer: http.connection.clone(),
@@ -179,7 +187,7 @@ pub(super) async fn http(bench: &Bench<'_>, http: &Http, until: Instant) -> Resu
         path: http.path.clone(),
     };
     for redirect in 0..=http.redirects {
-        let (mut traffic, connection) = connect(bench, &step.transfer, until).await?;
+        let (mut traffic, connection) = connect(bench, &step.transfer, &mut window).await?;
         if traffic.seen != Seen::Answered {
             return Ok(Observation::Traffic(traffic));
         }
@@ -191,11 +199,11 @@ pub(super) async fn http(bench: &Bench<'_>, http: &Http, until: Instant) -> Resu
             headers: &http.headers,
             body: &http.body,
         };
-        let answer = match exchange(connection, asked, until).await? {
+        let answer = match exchange(connection, asked, window.end()).await? {
             Exchange::Answer(answer) => answer,
             // The connection stands and no HTTP came: an open port that is no answer.
             Exchange::Silent | Exchange::Broken(_) => {
-                traffic.elapsed = began.elapsed();
+                (traffic.answered, traffic.elapsed) = (0, began.elapsed());
                 return Ok(Observation::Traffic(traffic));
             }
         };

@@ -1,0 +1,262 @@
+//! Each trap of the kernel that turns a right verdict into a wrong one: a case that falls into it without the handling.
+
+#[path = "traps/parts.rs"]
+mod parts;
+#[path = "support/program.rs"]
+mod program;
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use netcase::worker::message::{Message, Order, VERSION};
+use netcase::worker::supervise::ROLE;
+use nix::poll::{PollTimeout, poll};
+
+use parts::service;
+use program::{Folder, plan, program, told};
+
+/// `netcase run`: all passed; one failed; one could not be found out.
+const PASSED: i32 = 0;
+const FAILED: i32 = 1;
+const ERROR: i32 = 3;
+
+/// Two nodes with a cable.
+const PAIR: &str = r#"
+title = "A trap"
+[nodes.client]
+interfaces.eth0 = { veth = { peer = "server.eth0" }, address = ["10.0.0.1/24", "fd00::1/64"] }
+[nodes.server]
+interfaces.eth0 = { address = ["10.0.0.2/24", "fd00::2/64"] }
+"#;
+
+fn run(text: &str) -> Output {
+    let folder = Folder::new(&format!("trap-{:x}", text.len() ^ text.as_ptr() as usize));
+    folder.case("trap", text);
+    folder.run(&["trap.toml"]).output().expect("netcase can be started")
+}
+
+/// Runs a case, and holds its exit code and words that must be told.
+fn assert_ends(text: &str, code: i32, words: &[&str]) {
+    let output = run(text);
+    let all = told(&output);
+    assert_eq!(output.status.code(), Some(code), "{all}");
+    for word in words {
+        assert!(all.contains(word), "{word:?} is missing:\n{all}");
+    }
+}
+
+fn closed_ports(count: u16) -> String {
+    let ports: Vec<String> = (1..=count).map(|port| format!("\"server:{}\"", 1000 + port)).collect();
+    let ports = ports.join(", ");
+    format!("{PAIR}[[expect]]\nudp = {{ from = \"client\", to = [{ports}], outcome = \"refused\", by = \"server\" }}\n")
+}
+
+#[test]
+fn the_limit_of_errors_for_each_target_is_lifted() {
+    assert_ends(&closed_ports(20), PASSED, &["40 passed, 0 failed, 0 errors, 0 skipped, 0 unproven"]);
+}
+
+#[test]
+fn the_limit_of_errors_over_all_targets_is_lifted() {
+    assert_ends(&closed_ports(200), PASSED, &["400 passed, 0 failed, 0 errors, 0 skipped, 0 unproven"]);
+}
+
+#[test]
+fn a_routers_own_refusals_are_spaced_as_the_kernel_gives_them() {
+    let text = r#"
+        title = "A router without a route"
+        [networks.lan]
+        subnet = ["10.0.0.0/24", "fd00::/64"]
+        members = ["a", "b"]
+        gateway = "r"
+        [nodes]
+        a = {}
+        b = {}
+        r = { forwarding = true }
+        [[expect]]
+        ping = { from = "a", to = ["10.9.0.1", "fd09::1"], outcome = "net-unreachable", by = "r" }
+        holds-for = "3s"
+        [[expect]]
+        udp = { from = "b", to = ["10.9.0.1:53", "[fd09::1]:53"], outcome = "net-unreachable", by = "r" }
+        holds-for = "3s"
+    "#;
+    assert_ends(text, PASSED, &["4 passed, 0 failed, 0 errors"]);
+}
+
+#[test]
+fn a_matrix_larger_than_the_neighbour_table_is_answered_whole() {
+    let names: Vec<String> = (0..100).map(|number| format!("\"n{number}\"")).collect();
+    let names = names.join(", ");
+    let nodes: String = (0..100).map(|number| format!("n{number} = {{}}\n")).collect();
+    let text = format!(
+        "title = \"Everybody reaches everybody\"\ntimeout = \"120s\"\n\
+         [networks.lan]\nsubnet = \"10.0.0.0/24\"\nmembers = [{names}]\n[nodes]\n{nodes}\
+         [[expect]]\nping = {{ from = [{names}], to = [{names}] }}\n"
+    );
+    assert_ends(&text, PASSED, &["9900 passed, 0 failed, 0 errors"]);
+}
+
+#[test]
+fn a_dead_neighbour_is_not_silence() {
+    for lo in ["", "lo = { up = false }\n"] {
+        let text = format!(
+            "title = \"Nobody has the address\"\n[nodes.a.interfaces]\n{lo}\
+             eth0 = {{ veth = {{ peer = \"b.eth0\" }}, address = [\"10.0.0.1/24\", \"fd00::1/64\"] }}\n\
+             [nodes.b]\ninterfaces.eth0 = {{ address = [\"10.0.0.2/24\", \"fd00::2/64\"] }}\n\
+             [[expect]]\nping = {{ from = \"a\", to = [\"10.0.0.77\", \"fd00::77\"], outcome = \"silent\" }}\n\
+             [[expect]]\ntcp = {{ from = \"a\", to = \"10.0.0.77:80\", outcome = \"silent\" }}\n\
+             [[expect]]\nudp = {{ from = \"a\", to = \"10.0.0.77:80\", outcome = \"silent\" }}\n"
+        );
+        assert_ends(&text, FAILED, &["0 passed, 4 failed, 0 errors"]);
+    }
+}
+
+#[test]
+fn a_connection_refused_by_a_router_is_not_refused_by_the_target() {
+    let text = r#"
+        title = "A router prohibits"
+        [networks.lan]
+        subnet = ["10.0.0.0/24", "fd00::/64"]
+        members = ["a", "b"]
+        gateway = "r"
+        [nodes]
+        a = {}
+        b = {}
+        [nodes.r]
+        forwarding = true
+        routes = [{ to = "10.3.0.0/16", type = "prohibit" }, { to = "fd03::/64", type = "prohibit" }]
+        [[expect]]
+        tcp = { from = "a", to = ["10.3.0.1:80", "[fd03::1]:80"], outcome = "prohibited", by = "r" }
+        [[expect]]
+        tcp = { from = "b", to = ["10.3.0.1:80", "[fd03::1]:80"], outcome = "refused" }
+        within = "0s"
+    "#;
+    assert_ends(text, FAILED, &["2 passed, 2 failed, 0 errors", "rejected by r"]);
+}
+
+#[test]
+fn every_attempt_has_a_port_of_its_own() {
+    let text = format!(
+        "{PAIR}{}[[expect]]\nudp = {{ from = \"client\", to = \"10.0.0.2:5000\" }}\nholds-for = \"1s\"\n\
+         [[expect]]\nudp = {{ from = \"client\", to = \"10.0.0.2:5000\" }}\nname = \"another\"\nholds-for = \"1s\"\n",
+        service("new-senders-only", r#"port = "5000/udp""#)
+    );
+    assert_ends(&text, PASSED, &["2 passed"]);
+}
+
+#[test]
+fn a_server_for_one_connection_still_serves_the_probe() {
+    let text = format!(
+        "{PAIR}{}[[expect]]\nhttp = {{ from = \"client\", url = \"http://10.0.0.2:8000/\", status = 204 }}\n",
+        service("one-connection", r#"port = "8000/tcp""#)
+    );
+    assert_ends(&text, PASSED, &["1 passed"]);
+}
+
+#[test]
+fn a_silence_whose_packets_never_left_is_no_pass() {
+    // The server is known to its sender when the sender's own queue begins to swallow everything without a word.
+    let text = format!(
+        "{}{}\
+         [[expect]]\nping = {{ from = \"server\", to = \"10.0.0.1\", outcome = \"silent\" }}\n\
+         [[expect]]\ntcp = {{ from = \"server\", to = \"10.0.0.1:7\", outcome = \"silent\" }}\n\
+         [[expect]]\nudp = {{ from = \"server\", to = \"10.0.0.1:7\", outcome = \"silent\" }}\n",
+        PAIR.replace(
+            "[nodes.server]",
+            "services.echo = { tcp = { port = 7 } }\nservices.uecho = { udp = { port = 7 } }\n[nodes.server]"
+        ),
+        service("swallow", r#"output = "part begun""#)
+    );
+    assert_ends(&text, ERROR, &["0 passed, 0 failed, 3 errors, 0 skipped, 3 unproven", "left server"]);
+}
+
+/// A lab that stands until this is dropped.
+struct Standing(Child);
+
+impl Standing {
+    fn build(text: &str) -> Self {
+        let order = Order { version: VERSION, plan: plan(text), rootless: false, timeout_scale: 1.0 };
+        let mut line = serde_json::to_vec(&order).expect("an order can be written");
+        line.push(b'\n');
+        let mut command = Command::new(program());
+        command.arg(ROLE).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut worker = command.spawn().expect("a worker can be started");
+        worker.stdin.as_mut().expect("it is a pipe").write_all(&line).expect("the worker takes its order");
+        let stdout = worker.stdout.take().expect("it is a pipe");
+        let standing = Self(worker);
+        for line in BufReader::new(stdout).lines() {
+            match serde_json::from_str(&line.expect("it can be read")).expect("a worker speaks in messages") {
+                Message::Done => return standing,
+                Message::Broken(broken) => panic!("the lab cannot be built: {broken:?}"),
+                Message::Doing { .. } | Message::Verdict { .. } => {}
+            }
+        }
+        panic!("the worker ended");
+    }
+}
+
+impl Drop for Standing {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// How many entries the machine's IPv4 neighbour table has: the first column, in hexadecimal.
+fn neighbours() -> u64 {
+    let text = fs::read_to_string("/proc/net/stat/arp_cache").expect("the kernel counts its neighbours");
+    let word = text.lines().nth(1).and_then(|line| line.split_whitespace().next());
+    word.and_then(|word| u64::from_str_radix(word, 16).ok()).expect("the first column is a number")
+}
+
+/// A node that fills the machine's neighbour table.
+fn filler() -> String {
+    let pair = PAIR.replace("\"10.0.0.2/24\"", "\"10.200.0.1/16\"");
+    format!(
+        "{pair}{}[[expect]]\nlink = {{ on = \"server.eth0\", admin = \"up\" }}\n",
+        service("fill-neighbours", r#"output = "part begun""#)
+    )
+}
+
+#[test]
+#[ignore = "fills the neighbour table, which all tests on a machine share"]
+fn a_full_neighbour_table_is_never_a_wrong_verdict() {
+    let cases = concat!(env!("CARGO_MANIFEST_DIR"), "/../cases");
+    let folder = Folder::new("full-table");
+    let standing = Standing::build(&filler());
+    let until = Instant::now() + Duration::from_secs(30);
+    while neighbours() < 1000 {
+        // The lab has just forgotten the entries that it had at its end.
+        assert!(Instant::now() < until, "the table has only {} entries, so this proves nothing", neighbours());
+        let _ = poll(&mut [], PollTimeout::from(5_u8));
+    }
+    let mut faults = Vec::new();
+    for number in 0..5 {
+        let output = folder.run(&[cases]).output().expect("netcase can be started");
+        let all = told(&output);
+        let blamed = all.matches("error: the probe could not be made").count();
+        let named = all.matches("error: the probe could not be made: the machine's neighbour table overflowed").count();
+        match output.status.code() {
+            Some(PASSED) => {}
+            Some(ERROR) if all.contains(" 0 failed, ") && blamed == named => {}
+            _ => faults.push(format!("run {number}:\n{all}")),
+        }
+        eprintln!(
+            "run {number}: {} entries, {}",
+            neighbours(),
+            all.lines().rfind(|l| l.contains(" passed, ")).unwrap_or("")
+        );
+    }
+    drop(standing);
+    let until = Instant::now() + Duration::from_secs(30);
+    while neighbours() > 500 && Instant::now() < until {
+        let _ = poll(&mut [], PollTimeout::from(50_u8));
+    }
+    let output = folder.run(&[cases]).output().expect("netcase can be started");
+    if output.status.code() != Some(PASSED) {
+        faults.push(format!("with an empty table again:\n{}", told(&output)));
+    }
+    assert!(faults.is_empty(), "\n{}\n", faults.join("\n"));
+}

@@ -1,0 +1,133 @@
+//! Programs that a case runs in its nodes: this test binary itself, so that no other program is needed.
+
+use std::collections::HashSet;
+use std::env;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::os::fd::AsRawFd;
+use std::path::Path;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use nix::poll::{PollTimeout, poll};
+use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, socket};
+
+use crate::program::{Folder, reachable};
+
+/// Says which part this process plays.
+const PART: &str = "NETCASE_TEST_PART";
+
+/// The service of the last node of a case that plays a part.
+pub(crate) fn service(part: &str, ready: &str) -> String {
+    static PLACE: LazyLock<(Folder, String)> = LazyLock::new(|| {
+        let place = Folder::new("parts");
+        let own = env::current_exe().expect("the test knows its own path");
+        let program = reachable(Path::new(&own), &place).display().to_string();
+        (place, program)
+    });
+    let program = &PLACE.1;
+    format!(
+        "services.part = {{ command = {{ run = [\"{program}\", \"parts::play\", \"--exact\", \"--nocapture\"], \
+         env = {{ {PART} = \"{part}\" }}, ready = {{ {ready} }} }} }}\n"
+    )
+}
+
+/// Not a test but a program, when it is told its part.
+#[test]
+fn play() {
+    match env::var(PART).as_deref() {
+        Ok("one-connection") => one_connection(),
+        Ok("new-senders-only") => new_senders_only(),
+        Ok("swallow") => swallow(),
+        Ok("fill-neighbours") => fill_neighbours(),
+        Ok(part) => panic!("there is no part {part}"),
+        Err(_) => {}
+    }
+}
+
+fn rest() -> ! {
+    loop {
+        let _ = poll(&mut [], PollTimeout::NONE);
+    }
+}
+
+/// Serves one connection, whoever makes it, and listens no longer.
+fn one_connection() -> ! {
+    let listener = TcpListener::bind("0.0.0.0:8000").expect("the port is free");
+    let (mut stream, _) = listener.accept().expect("a connection comes");
+    drop(listener);
+    let _ = stream.read(&mut [0; 4096]);
+    let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n");
+    drop(stream);
+    rest()
+}
+
+/// Answers a datagram from a sender that it has not seen before, and no other.
+fn new_senders_only() -> ! {
+    let socket = UdpSocket::bind("0.0.0.0:5000").expect("the port is free");
+    let mut seen = HashSet::new();
+    let mut buffer = [0; 4096];
+    loop {
+        let (length, from) = socket.recv_from(&mut buffer).expect("a datagram can be received");
+        if seen.insert(from) {
+            let _ = socket.send_to(&buffer[..length], from);
+        }
+    }
+}
+
+/// Learns its neighbour, and then lets the queue of its interface swallow every packet as if it was sent.
+///
+/// Source: linux/rtnetlink.h: `RTM_NEWQDISC` (36), `struct tcmsg`, `TCA_KIND` (1), `TC_H_ROOT`; `sch_blackhole` of the kernel.
+fn swallow() -> ! {
+    let probe = UdpSocket::bind("10.0.0.2:0").expect("the address is there");
+    probe.send_to(b"hello", "10.0.0.1:7").expect("a datagram can be sent");
+    probe.recv_from(&mut [0; 64]).expect("the echo service answers");
+    let kind = b"blackhole\0\0\0";
+    let mut request = Vec::new();
+    request.extend(52_u32.to_ne_bytes());
+    request.extend(36_u16.to_ne_bytes());
+    // NLM_F_REQUEST, NLM_F_ACK, NLM_F_REPLACE, NLM_F_CREATE.
+    request.extend(0x0505_u16.to_ne_bytes());
+    request.extend([0; 8]);
+    // Family and padding; eth0 is the second interface; handle 1:0; below the root; nothing more.
+    request.extend([0; 4]);
+    request.extend(2_i32.to_ne_bytes());
+    request.extend(0x0001_0000_u32.to_ne_bytes());
+    request.extend(0xffff_ffff_u32.to_ne_bytes());
+    request.extend([0; 4]);
+    request.extend(14_u16.to_ne_bytes());
+    request.extend(1_u16.to_ne_bytes());
+    request.extend(kind);
+    let routing = socket(AddressFamily::Netlink, SockType::Raw, SockFlag::empty(), SockProtocol::NetlinkRoute)
+        .expect("a routing socket can be opened");
+    send(routing.as_raw_fd(), &request, MsgFlags::empty()).expect("the request can be sent");
+    let mut answer = [0; 256];
+    recv(routing.as_raw_fd(), &mut answer, MsgFlags::empty()).expect("the kernel answers");
+    let error = i32::from_ne_bytes([answer[16], answer[17], answer[18], answer[19]]);
+    assert_eq!(error, 0, "the kernel refuses the queue");
+    println!("part begun");
+    rest()
+}
+
+/// Keeps asking for two thousand neighbours that nobody is.
+fn fill_neighbours() -> ! {
+    // What waits for a neighbour counts against its socket: a few for each.
+    let sockets: Vec<UdpSocket> = (0..40).map(|_| UdpSocket::bind("0.0.0.0:0").expect("a socket")).collect();
+    for socket in &sockets {
+        socket.set_nonblocking(true).expect("a socket can be made so");
+    }
+    for round in 0_u32.. {
+        for number in 0..2000_u16 {
+            let [high, low] = number.to_be_bytes();
+            let target = (Ipv4Addr::new(10, 200, 100 + high, low), 9);
+            // That the table is full is what this is for.
+            let _ = sockets[usize::from(number) % sockets.len()].send_to(b"x", target);
+        }
+        if round == 0 {
+            println!("part begun");
+        }
+        let pause = Duration::from_millis(20);
+        let _ = poll(&mut [], PollTimeout::try_from(pause).unwrap_or(PollTimeout::MAX));
+    }
+    rest()
+}
