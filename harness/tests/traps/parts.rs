@@ -89,9 +89,10 @@ fn swallow() -> ! {
     // NLM_F_REQUEST, NLM_F_ACK, NLM_F_REPLACE, NLM_F_CREATE.
     request.extend(0x0505_u16.to_ne_bytes());
     request.extend([0; 8]);
-    // Family and padding; eth0 is the second interface; handle 1:0; below the root; nothing more.
+    // Family and padding; the interface; handle 1:0; below the root; nothing more.
+    let interface = nix::net::if_::if_nametoindex("eth0").expect("the interface is there");
     request.extend([0; 4]);
-    request.extend(2_i32.to_ne_bytes());
+    request.extend(interface.to_ne_bytes());
     request.extend(0x0001_0000_u32.to_ne_bytes());
     request.extend(0xffff_ffff_u32.to_ne_bytes());
     request.extend([0; 4]);
