@@ -233,7 +233,7 @@ fn a_full_neighbour_table_is_never_a_wrong_verdict() {
         let _ = poll(&mut [], PollTimeout::from(5_u8));
     }
     let mut faults = Vec::new();
-    for number in 0..5 {
+    for number in 0..20 {
         let output = folder.run(&[cases]).output().expect("netcase can be started");
         let all = told(&output);
         let blamed = all.matches("error: the probe could not be made").count();
