@@ -1,10 +1,14 @@
 //! However runner and worker are killed, nothing of theirs is left: no namespace, process, mount, link or file, and the
 //! machine's own settings are as before.
 
+#[path = "support/cases.rs"]
+mod cases;
 #[path = "support/host.rs"]
 mod host;
 #[path = "support/program.rs"]
 mod program;
+#[path = "support/reachable.rs"]
+mod reachable;
 #[path = "support/scratch.rs"]
 mod scratch;
 
@@ -25,8 +29,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, geteuid};
 
+use cases::plan;
 use host::Host;
-use program::{Folder, plan, program, told};
+use program::{Folder, program, told};
 use scratch::{User, can_make, is_inside, run_inside};
 
 /// How many network namespaces there may be inside beside the one that is the machine: far fewer than all runs make.
@@ -137,7 +142,7 @@ fn no_process_is_left() -> Result<(), String> {
 /// What may be in the folder of a run: the case, and a report that is whole.
 fn no_file_is_left(folder: &Folder) -> Result<(), String> {
     let mut names = Vec::new();
-    for place in [folder.path().to_owned(), folder.path().join("reports")] {
+    for place in [folder.0.clone(), folder.0.join("reports")] {
         for entry in fs::read_dir(place).into_iter().flatten().flatten() {
             names.push(entry.file_name().to_string_lossy().into_owned());
         }
@@ -206,7 +211,7 @@ fn killed_at_any_time(test: &str, user: User) {
     let watch = Watch::begin();
     let folders: Vec<Folder> = (0..LANES).map(|lane| Folder::new(&format!("{test}-{lane}"))).collect();
     for folder in &folders {
-        folder.case("case", &case());
+        cases::write(folder, "case", &case());
     }
     let begin = Instant::now();
     let whole = folders[0].run(&["case.toml"]).output().expect("netcase can be started");
@@ -270,7 +275,7 @@ fn the_machine_of_root_is_as_before() {
         return;
     }
     let folder = Folder::new("machine");
-    folder.case("case", &case());
+    cases::write(&folder, "case", &case());
     let host = Host::look();
     let mut faults = Vec::new();
     for time in (0..20).map(|share| Duration::from_millis(20 * share)) {

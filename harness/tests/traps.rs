@@ -1,9 +1,13 @@
 //! Each trap of the kernel that turns a right verdict into a wrong one: a case that falls into it without the handling.
 
+#[path = "support/cases.rs"]
+mod cases;
 #[path = "traps/parts.rs"]
 mod parts;
 #[path = "support/program.rs"]
 mod program;
+#[path = "support/reachable.rs"]
+mod reachable;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -14,8 +18,9 @@ use netcase::worker::message::{Message, Order, VERSION};
 use netcase::worker::supervise::ROLE;
 use nix::poll::{PollTimeout, poll};
 
+use cases::plan;
 use parts::service;
-use program::{Folder, plan, program, told};
+use program::{Folder, program, told};
 
 /// `netcase run`: all passed; one failed; one could not be found out.
 const PASSED: i32 = 0;
@@ -33,7 +38,7 @@ interfaces.eth0 = { address = ["10.0.0.2/24", "fd00::2/64"] }
 
 fn run(text: &str) -> Output {
     let folder = Folder::new(&format!("trap-{:x}", text.len() ^ text.as_ptr() as usize));
-    folder.case("trap", text);
+    cases::write(&folder, "trap", text);
     folder.run(&["trap.toml"]).output().expect("netcase can be started")
 }
 
@@ -233,7 +238,7 @@ fn a_full_neighbour_table_is_never_a_wrong_verdict() {
         let _ = poll(&mut [], PollTimeout::from(5_u8));
     }
     let mut faults = Vec::new();
-    for number in 0..5 {
+    for number in 0..20 {
         let output = folder.run(&[cases]).output().expect("netcase can be started");
         let all = told(&output);
         let blamed = all.matches("error: the probe could not be made").count();

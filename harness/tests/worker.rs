@@ -1,8 +1,12 @@
 //! A worker that hangs, floods, dies or talks nonsense becomes an error that says what happened last, and a machine
 //! that lacks what a worker needs is told with its remedy: nothing of all this is ever a pass.
 
+#[path = "support/cases.rs"]
+mod cases;
 #[path = "support/program.rs"]
 mod program;
+#[path = "support/reachable.rs"]
+mod reachable;
 #[path = "support/scratch.rs"]
 mod scratch;
 
@@ -14,7 +18,8 @@ use netcase::worker::message::{Broken, Message};
 use netcase::worker::supervise::{Finished, Options, supervise_with};
 use nix::sys::resource::{Resource, setrlimit};
 
-use program::{Folder, plan, program, told};
+use cases::plan;
+use program::{Folder, program, told};
 use scratch::{User, can_make, is_inside, run_inside};
 
 const CASE: &str = r#"
@@ -202,7 +207,7 @@ fn a_program_that_is_not_there_is_an_error() {
 /// Runs the two nodes, and holds the end against exit code 3 and words that name the remedy.
 fn assert_error(arguments: &[&str], words: &[&str]) {
     let folder = Folder::new("lacking");
-    folder.case("two-nodes", CASE);
+    cases::write(&folder, "two-nodes", CASE);
     let output = folder.run(arguments).arg("two-nodes.toml").output().expect("netcase can be started");
     let text = told(&output);
     assert_eq!(output.status.code(), Some(3), "{text}");
@@ -262,9 +267,9 @@ fn too_few_open_files_are_told() {
             )
         })
         .collect();
-    folder.case("sixty-nodes", &format!("title = \"Sixty nodes\"\n{nodes}"));
+    cases::write(&folder, "sixty-nodes", &format!("title = \"Sixty nodes\"\n{nodes}"));
     let mut command = Command::new(program());
-    command.args(["run", "--color", "never", "sixty-nodes.toml"]).current_dir(folder.path());
+    command.args(["run", "--color", "never", "sixty-nodes.toml"]).current_dir(&folder.0);
     // SAFETY: setrlimit(2) is one system call.
     #[expect(unsafe_code, reason = "a limit of the child's own is set between fork and exec")]
     unsafe {
@@ -280,7 +285,7 @@ fn too_few_open_files_are_told() {
 #[test]
 fn a_closed_standard_output_changes_no_verdict() {
     let folder = Folder::new("closed");
-    folder.case("two-nodes", CASE);
+    cases::write(&folder, "two-nodes", CASE);
     let (reader, writer) = std::io::pipe().expect("a pipe can be made");
     drop(reader);
     let status = folder.run(&["two-nodes.toml"]).stdout(writer).stderr(Stdio::null()).status();

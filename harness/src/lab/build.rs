@@ -3,7 +3,7 @@
 use std::io;
 
 use super::netlink::VethEnd;
-use super::sysctl::{self, Difference, NEIGHBOUR_TIMING};
+use super::sysctl::{self, Difference};
 use super::{KernelError, Lab, LabError, LabNode, Netlink};
 use crate::namespace::Namespace;
 use crate::plan::{Action, End, InterfaceKind, Operation, Plan};
@@ -83,10 +83,10 @@ async fn prepare_interfaces(plan: &Plan, lab: &Lab) -> Result<(), LabError> {
             let index = interface.index;
             let failed = |error: KernelError| refused(&node.name, &error).at(interface.span);
             if interface.addresses.iter().any(|cidr| cidr.address.is_ipv4()) {
-                made.netlink.set_neighbour_timing(Family::Ipv4, index, NEIGHBOUR_TIMING).await.map_err(failed)?;
+                made.netlink.set_neighbour_parameters(Family::Ipv4, index).await.map_err(failed)?;
             }
             if interface.ipv6 {
-                made.netlink.set_neighbour_timing(Family::Ipv6, index, NEIGHBOUR_TIMING).await.map_err(failed)?;
+                made.netlink.set_neighbour_parameters(Family::Ipv6, index).await.map_err(failed)?;
             }
         }
         sysctl::apply(node, made, true)?;

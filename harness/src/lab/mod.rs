@@ -23,7 +23,7 @@ pub use netlink::Netlink;
 pub use read_back::read_back;
 pub use sockets::{Listener, listeners};
 pub use state::{HopState, link_state, lookup_route, neighbours_of, next_hop_state, routes_to};
-pub use sysctl::flush_route_cache;
+pub use sysctl::{BASELINE, NEIGHBOUR_BASELINE, flush_route_cache};
 
 /// The nodes of a case as kernel objects.
 #[derive(Debug)]

@@ -15,7 +15,7 @@ use crate::plan::Node;
 /// What every node has, by path below `/proc/sys/net`, with the reason where it is not the kernel's own default.
 ///
 /// Source: Documentation/networking/ip-sysctl.rst of Linux 6.18. A key that a kernel does not have is left out.
-pub(super) const BASELINE: &[(&str, &str)] = &[
+pub const BASELINE: &[(&str, &str)] = &[
     // The kernel's defaults, which a host may have changed and a namespace takes over. Forwarding stands first:
     // writing it resets `accept_redirects` and others.
     ("ipv4/ip_forward", "0"),
@@ -51,6 +51,18 @@ pub(super) const BASELINE: &[(&str, &str)] = &[
     ("ipv4/conf/default/drop_unicast_in_l2_multicast", "0"),
     ("ipv4/conf/all/ignore_routes_with_linkdown", "0"),
     ("ipv4/conf/default/ignore_routes_with_linkdown", "0"),
+    ("ipv4/conf/all/bootp_relay", "0"),
+    ("ipv4/conf/default/bootp_relay", "0"),
+    ("ipv4/conf/all/force_igmp_version", "0"),
+    ("ipv4/conf/default/force_igmp_version", "0"),
+    ("ipv4/conf/all/igmpv2_unsolicited_report_interval", "10000"),
+    ("ipv4/conf/default/igmpv2_unsolicited_report_interval", "10000"),
+    ("ipv4/conf/all/igmpv3_unsolicited_report_interval", "1000"),
+    ("ipv4/conf/default/igmpv3_unsolicited_report_interval", "1000"),
+    ("ipv4/conf/all/log_martians", "0"),
+    ("ipv4/conf/default/log_martians", "0"),
+    ("ipv4/conf/all/medium_id", "0"),
+    ("ipv4/conf/default/medium_id", "0"),
     ("ipv4/conf/all/promote_secondaries", "0"),
     ("ipv4/conf/default/promote_secondaries", "0"),
     ("ipv4/conf/all/proxy_arp", "0"),
@@ -115,10 +127,28 @@ pub(super) const BASELINE: &[(&str, &str)] = &[
     ("bridge/bridge-nf-call-arptables", "0"),
 ];
 
-/// Milliseconds between two requests for a neighbour, and until one in doubt is asked for at all. Three requests go out,
-/// so a dead neighbour is known after 0.6 to 0.8 s, inside the usual window for silence; the kernel's own values (1000
-/// and 5000) would tell it after 3 to 8 s, and until then a dead neighbour looks like silence.
-pub(super) const NEIGHBOUR_TIMING: u64 = 200;
+/// What every interface has for its neighbours, by the names below `/proc/sys/net/ipv4/neigh`, for ARP and for IPv6: times
+/// in milliseconds. A new interface takes them over from the machine itself, in whichever namespace it is.
+///
+/// All are the kernel's defaults (net/ipv4/arp.c, net/ipv6/ndisc.c) but two: three requests 200 ms apart, the first at
+/// most 200 ms after an entry in doubt is used, tell a dead neighbour inside the usual window for silence. The kernel's
+/// own 1000 and 5000 would tell it after 3 to 8 s, and until then a dead neighbour looks like silence.
+pub const NEIGHBOUR_BASELINE: &[(&str, u64, u64)] = &[
+    ("retrans_time_ms", 200, 200),
+    ("base_reachable_time_ms", 30_000, 30_000),
+    ("gc_stale_time", 60_000, 60_000),
+    ("delay_first_probe_time", 200, 200),
+    ("app_solicit", 0, 0),
+    ("ucast_solicit", 3, 3),
+    ("mcast_solicit", 3, 3),
+    ("mcast_resolicit", 0, 0),
+    ("anycast_delay", 1000, 1000),
+    ("proxy_delay", 800, 800),
+    ("proxy_qlen", 64, 64),
+    ("locktime", 1000, 0),
+    ("unres_qlen_bytes", 212_992, 212_992),
+    ("interval_probe_time_ms", 5000, 5000),
+];
 
 /// What has to be written so that a new namespace has the baseline.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -18,7 +18,8 @@ use nix::sys::prctl;
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Gid, Uid, fork, getegid, geteuid, setgroups, setresgid, setresuid};
 
-use crate::program::{Folder, PROGRAM, program, reachable};
+use crate::program::{Folder, PROGRAM, program};
+use crate::reachable::reachable;
 
 /// Set for a test that runs inside.
 const INSIDE: &str = "NETCASE_TEST_INSIDE";

@@ -12,7 +12,8 @@ use std::time::Duration;
 use nix::poll::{PollTimeout, poll};
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, socket};
 
-use crate::program::{Folder, reachable};
+use crate::program::Folder;
+use crate::reachable::reachable;
 
 /// Says which part this process plays.
 const PART: &str = "NETCASE_TEST_PART";

@@ -9,9 +9,9 @@ mod undecodable;
 mod verbs;
 
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use futures_util::StreamExt;
+use futures_util::{Stream, StreamExt};
 use rtnetlink::packet_core::{NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload};
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::sys::AsyncSocket;
@@ -27,8 +27,11 @@ const DUMP_INTERRUPTED: u16 = 0x10;
 /// How often an interrupted dump is asked for again before it is an error.
 const DUMP_TRIES: u32 = 10;
 
-/// How long the kernel may take to answer. It answers at once or, when its answer could not be decoded, never.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long the kernel may take to answer. It answers at once, but for a kind of link whose module it loads first.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long it has taken before it is looked whether its answer could not be decoded.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// A routing socket of one node.
 #[derive(Clone, Debug)]
@@ -91,58 +94,85 @@ impl Netlink {
         message: RouteNetlinkMessage,
         operation: &str,
     ) -> Result<Vec<RouteNetlinkMessage>, KernelError> {
-        for _ in 0..DUMP_TRIES {
-            let answers = self
-                .answers(message.clone(), NLM_F_REQUEST | NLM_F_DUMP)
-                .await
-                .map_err(|refusal| refusal.named(operation.to_owned()))?;
-            if !answers.done {
-                return Err(KernelError::broken(operation, "the kernel's answer has no end"));
-            }
-            if !answers.interrupted {
-                return Ok(answers.messages);
-            }
-        }
-        Err(KernelError::broken(operation, format!("the table changed during each of {DUMP_TRIES} dumps")))
+        whole(operation, async || self.answers(message.clone(), NLM_F_REQUEST | NLM_F_DUMP).await).await
     }
 
     async fn answers(&self, message: RouteNetlinkMessage, flags: u16) -> Result<Answers, Refusal> {
         let mut request = NetlinkMessage::from(message);
         request.header.flags = flags;
-        let broken = |text: &str| Refusal { errno: 0, text: Some(text.to_owned()) };
         let undecodable = undecodable::count();
-        let mut stream = self.handle.clone().request(request).map_err(|_| broken("the routing socket is closed"))?;
-        let mut answers = Answers::default();
-        loop {
-            let Ok(next) = tokio::time::timeout(PATIENCE, stream.next()).await else {
-                return Err(broken("the kernel gave no answer that could be understood"));
-            };
-            let Some(answer) = next else { break };
-            answers.interrupted |= answer.header.flags & DUMP_INTERRUPTED != 0;
-            match answer.payload {
-                NetlinkPayload::InnerMessage(message) => answers.messages.push(message),
-                NetlinkPayload::Done(done) if done.code < 0 => {
-                    return Err(Refusal { errno: -done.code, text: None });
-                }
-                NetlinkPayload::Done(_) => answers.done = true,
-                NetlinkPayload::Error(error) => {
-                    let Some(code) = error.code else { continue };
-                    let text = extended_ack::text(answer.header.flags, &error.header);
-                    return Err(Refusal { errno: -code.get(), text });
-                }
-                NetlinkPayload::Noop => {}
-                NetlinkPayload::Overrun(_) => return Err(broken("an answer of the kernel was lost")),
-                _ => return Err(broken("the kernel gave an answer of an unknown kind")),
-            }
+        let stream =
+            self.handle.clone().request(request).map_err(|_| Refusal::broken("the routing socket is closed"))?;
+        collect(stream, undecodable).await
+    }
+}
+
+/// Asks for a table until it is whole.
+async fn whole(
+    operation: &str,
+    mut ask: impl AsyncFnMut() -> Result<Answers, Refusal>,
+) -> Result<Vec<RouteNetlinkMessage>, KernelError> {
+    for _ in 0..DUMP_TRIES {
+        let answers = ask().await.map_err(|refusal| refusal.named(operation.to_owned()))?;
+        if !answers.done {
+            return Err(KernelError::broken(operation, "the kernel's answer has no end"));
         }
-        match undecodable::since(undecodable) {
-            Some(message) => Err(broken(&format!("the kernel's answer could not be decoded: {message}"))),
-            None => Ok(answers),
+        if !answers.interrupted {
+            return Ok(answers.messages);
+        }
+    }
+    Err(KernelError::broken(operation, format!("the table changed during each of {DUMP_TRIES} dumps")))
+}
+
+/// Takes in every answer to one request; `undecodable` is how many could not be decoded before it.
+async fn collect(
+    mut stream: impl Stream<Item = NetlinkMessage<RouteNetlinkMessage>> + Unpin,
+    undecodable: usize,
+) -> Result<Answers, Refusal> {
+    let mut answers = Answers::default();
+    while let Some(answer) = next(&mut stream, undecodable).await? {
+        answers.interrupted |= answer.header.flags & DUMP_INTERRUPTED != 0;
+        match answer.payload {
+            NetlinkPayload::InnerMessage(message) => answers.messages.push(message),
+            NetlinkPayload::Done(done) if done.code < 0 => {
+                return Err(Refusal { errno: -done.code, text: None });
+            }
+            NetlinkPayload::Done(_) => answers.done = true,
+            NetlinkPayload::Error(error) => {
+                let Some(code) = error.code else { continue };
+                let text = extended_ack::text(answer.header.flags, &error.header);
+                return Err(Refusal { errno: -code.get(), text });
+            }
+            NetlinkPayload::Noop => {}
+            NetlinkPayload::Overrun(_) => return Err(Refusal::broken("an answer of the kernel was lost")),
+            _ => return Err(Refusal::broken("the kernel gave an answer of an unknown kind")),
+        }
+    }
+    match undecodable::since(undecodable) {
+        Some(message) => Err(Refusal::undecodable(&message)),
+        None => Ok(answers),
+    }
+}
+
+/// The next answer. One that cannot be decoded never comes, so it is looked for meanwhile.
+async fn next<T>(stream: &mut (impl Stream<Item = T> + Unpin), undecodable: usize) -> Result<Option<T>, Refusal> {
+    let asked = Instant::now();
+    loop {
+        match tokio::time::timeout(LOOK_AGAIN, stream.next()).await {
+            Ok(next) => return Ok(next),
+            Err(_) => {
+                if let Some(message) = undecodable::since(undecodable) {
+                    return Err(Refusal::undecodable(&message));
+                }
+                if asked.elapsed() > PATIENCE {
+                    return Err(Refusal::broken("the kernel gave no answer"));
+                }
+            }
         }
     }
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Answers {
     messages: Vec<RouteNetlinkMessage>,
     done: bool,
@@ -150,13 +180,25 @@ struct Answers {
 }
 
 /// A refusal without the name of what was asked: that is put together only when it is needed.
+#[derive(Debug)]
 struct Refusal {
     errno: i32,
     text: Option<String>,
 }
 
 impl Refusal {
+    fn broken(text: &str) -> Self {
+        Self { errno: 0, text: Some(text.to_owned()) }
+    }
+
+    fn undecodable(message: &str) -> Self {
+        Self::broken(&format!("the kernel's answer could not be decoded: {message}"))
+    }
+
     fn named(self, operation: String) -> KernelError {
         KernelError { operation, errno: self.errno, text: self.text }
     }
 }
+
+#[cfg(test)]
+mod tests;

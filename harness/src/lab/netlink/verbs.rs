@@ -17,6 +17,7 @@ use rtnetlink::{LinkBridge, LinkMessageBuilder, LinkUnspec, LinkVeth, RouteMessa
 
 use super::Netlink;
 use crate::lab::KernelError;
+use crate::lab::sysctl::NEIGHBOUR_BASELINE;
 use crate::namespace::Namespace;
 use crate::plan::{Interface, Route};
 use crate::words::{Cidr, Family, Mac, RouteType};
@@ -139,32 +140,22 @@ impl Netlink {
         .await
     }
 
-    /// Sets how long the kernel waits for an answer before it asks for a neighbour again, and how long it uses an entry
-    /// in doubt before it asks at all (`delay_first_probe_time`), both in milliseconds.
-    pub(in crate::lab) async fn set_neighbour_timing(
-        &self,
-        table: Family,
-        index: u32,
-        milliseconds: u64,
-    ) -> Result<(), KernelError> {
+    /// Sets all of an interface's [`NEIGHBOUR_BASELINE`].
+    pub(in crate::lab) async fn set_neighbour_parameters(&self, table: Family, index: u32) -> Result<(), KernelError> {
         let (family, name) = match table {
             Family::Ipv4 => (AddressFamily::Inet, "arp_cache"),
             Family::Ipv6 => (AddressFamily::Inet6, "ndisc_cache"),
         };
+        let mut parameters = vec![NeighbourTableParameter::Ifindex(index)];
+        parameters.extend(NEIGHBOUR_BASELINE.iter().filter_map(|(setting, ipv4, ipv6)| {
+            let value = if table == Family::Ipv4 { *ipv4 } else { *ipv6 };
+            neighbour_parameter(setting, value)
+        }));
         let mut message = NeighbourTableMessage::default();
         message.header.family = family;
-        message.attributes = vec![
-            NeighbourTableAttribute::Name(name.to_owned()),
-            NeighbourTableAttribute::Parms(vec![
-                NeighbourTableParameter::Ifindex(index),
-                NeighbourTableParameter::RetransTime(milliseconds),
-                NeighbourTableParameter::DelayProbeTime(milliseconds),
-            ]),
-        ];
-        self.ask(RouteNetlinkMessage::SetNeighbourTable(message), 0, || {
-            format!("ip ntable change name {name} retrans {milliseconds} delay_probe {milliseconds}")
-        })
-        .await
+        message.attributes =
+            vec![NeighbourTableAttribute::Name(name.to_owned()), NeighbourTableAttribute::Parms(parameters)];
+        self.ask(RouteNetlinkMessage::SetNeighbourTable(message), 0, || format!("ip ntable change name {name}")).await
     }
 
     /// Every interface.
@@ -284,6 +275,28 @@ impl Netlink {
     }
 }
 
+/// A setting of [`NEIGHBOUR_BASELINE`] as the kernel is told it.
+fn neighbour_parameter(setting: &str, value: u64) -> Option<NeighbourTableParameter> {
+    let count = u32::try_from(value).ok()?;
+    Some(match setting {
+        "retrans_time_ms" => NeighbourTableParameter::RetransTime(value),
+        "base_reachable_time_ms" => NeighbourTableParameter::BaseReachableTime(value),
+        "gc_stale_time" => NeighbourTableParameter::GcStaletime(value),
+        "delay_first_probe_time" => NeighbourTableParameter::DelayProbeTime(value),
+        "app_solicit" => NeighbourTableParameter::AppProbes(count),
+        "ucast_solicit" => NeighbourTableParameter::UcastProbes(count),
+        "mcast_solicit" => NeighbourTableParameter::McastProbes(count),
+        "mcast_resolicit" => NeighbourTableParameter::McastReprobes(count),
+        "anycast_delay" => NeighbourTableParameter::AnycastDelay(value),
+        "proxy_delay" => NeighbourTableParameter::ProxyDelay(value),
+        "proxy_qlen" => NeighbourTableParameter::ProxyQlen(count),
+        "locktime" => NeighbourTableParameter::Locktime(value),
+        "unres_qlen_bytes" => NeighbourTableParameter::QueueLenbytes(count),
+        "interval_probe_time_ms" => NeighbourTableParameter::IntervalProbeTimeMs(value),
+        _ => return None,
+    })
+}
+
 /// The attributes that every kind of interface has.
 fn describe_link<T>(builder: LinkMessageBuilder<T>, interface: &Interface, index: u32) -> LinkMessageBuilder<T> {
     let mut builder = builder.name(interface.name.clone()).index(index);
@@ -298,4 +311,16 @@ fn describe_link<T>(builder: LinkMessageBuilder<T>, interface: &Interface, index
 
 fn family(address: IpAddr) -> AddressFamily {
     if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_setting_for_neighbours_is_known_to_the_kernel_by_a_number() {
+        let unknown: Vec<_> =
+            NEIGHBOUR_BASELINE.iter().filter(|(setting, ..)| neighbour_parameter(setting, 1).is_none()).collect();
+        assert!(unknown.is_empty(), "{unknown:?}");
+    }
 }

@@ -1,0 +1,25 @@
+//! Cases that a test brings as text.
+
+use std::fs;
+use std::path::PathBuf;
+
+use netcase::diagnostic::Diagnostics;
+use netcase::plan::Plan;
+use netcase::source::Source;
+
+use crate::program::Folder;
+
+/// Writes a case into a folder, and gives its path.
+pub(crate) fn write(folder: &Folder, name: &str, text: &str) -> PathBuf {
+    let path = folder.0.join(format!("{name}.toml"));
+    fs::write(&path, text).expect("a case can be written");
+    path
+}
+
+/// The plan of a case.
+pub(crate) fn plan(text: &str) -> Plan {
+    let mut out = Diagnostics::default();
+    let source = Source::new("case.toml", text);
+    let plan = netcase::case::parse(&source, &mut out).and_then(|case| netcase::plan::resolve(case, &mut out));
+    plan.unwrap_or_else(|| panic!("the case of this test is wrong: {:?}", out.into_sorted()))
+}
