@@ -4,6 +4,7 @@ pub(crate) mod decode;
 pub mod expect;
 mod file;
 pub mod matcher;
+mod places;
 pub mod scalar;
 pub mod service;
 mod syntax;
@@ -18,6 +19,7 @@ use crate::diagnostic::Diagnostics;
 use crate::source::{Source, Spanned};
 
 pub use file::{Unreadable, read};
+pub use places::Places;
 
 pub use decode::{List as CaseList, Many, Map as CaseMap, Number as CaseNumber};
 

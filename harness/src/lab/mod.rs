@@ -4,6 +4,7 @@ mod build;
 mod kernel_error;
 pub mod neighbours;
 mod netlink;
+mod paths;
 mod read_back;
 mod sockets;
 mod state;
@@ -19,10 +20,10 @@ pub use build::build;
 pub use kernel_error::KernelError;
 pub use neighbours::NeighbourTable;
 pub use netlink::Netlink;
+pub use paths::forget_path;
 pub use read_back::read_back;
 pub use sockets::{Listener, listeners};
-pub use state::{HopState, link_state, lookup_route, neighbours_of, next_hop_state, routes_to};
-pub use sysctl::flush_route_cache;
+pub use state::{HopState, link_state, lookup_route, main_routes, neighbours_of, next_hop_state};
 
 /// The nodes of a case as kernel objects.
 #[derive(Debug)]

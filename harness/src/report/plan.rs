@@ -67,17 +67,19 @@ fn operation_words(plan: &Plan, action: Action) -> String {
     match action {
         Action::AddBridge(end) => {
             let interface = plan.interface(end);
-            format!("ip -n {} link add {}{} type bridge", node(end), interface.name, settings(end, interface))
+            format!("ip -n {} link add {}{} type bridge", node(end), interface.name, settings(plan, end))
         }
         Action::AddVeth { first, second } => {
             let (one, other) = (plan.interface(first), plan.interface(second));
+            let port = one.master.map(|bridge| format!(" master {}", plan.nodes[first.node].interfaces[bridge].name));
             format!(
-                "ip -n {} link add {}{} type veth peer name {}{} netns {}",
+                "ip -n {} link add {}{}{} type veth peer name {}{} netns {}",
                 node(first),
                 one.name,
-                settings(first, one),
+                settings(plan, first),
+                port.unwrap_or_default(),
                 other.name,
-                settings(second, other),
+                settings(plan, second),
                 node(second),
             )
         }
@@ -100,8 +102,9 @@ fn operation_words(plan: &Plan, action: Action) -> String {
     }
 }
 
-/// What is set when a link is made. A port of a bridge is made as one where its bridge stands already.
-fn settings(end: End, interface: &Interface) -> String {
+/// What is set when a link is made.
+fn settings(plan: &Plan, end: End) -> String {
+    let interface = plan.interface(end);
     let mut text = match interface.kind {
         InterfaceKind::Loopback => String::new(),
         InterfaceKind::Veth { .. } | InterfaceKind::Bridge => format!(" index {}", end.index()),

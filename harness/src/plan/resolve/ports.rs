@@ -7,7 +7,7 @@ use super::services::listen;
 use crate::diagnostic::Diagnostic;
 use crate::plan::{NodeId, Ready, Service, ServiceKind, Target};
 use crate::source::Span;
-use crate::words::{Outcome, Transport};
+use crate::words::{Outcome, Port, Transport};
 
 /// What of a transport a node's services listen on, in words; nothing where it is not known or no node is meant.
 pub(super) fn listening(lab: &Lab, services: &[Service], host: &str, transport: Transport) -> Option<String> {
@@ -53,9 +53,14 @@ pub(super) fn warn(
     if heard || !node.sound {
         return;
     }
-    let elsewhere = ports(checker.services, owner.node, transport);
-    let warning = Diagnostic::warning(span, format!("nothing listens on {port}/{transport} of `{}`", *node.name));
-    checker.derive(match &*elsewhere {
+    let there =
+        own.filter(|service| service.kind.port().is_some_and(|known| known == Port { number: port, transport }));
+    let addresses: Vec<String> =
+        there.flat_map(|service| listen(&service.kind)).map(|address| address.to_string()).collect();
+    let at = if addresses.is_empty() { String::new() } else { format!(" at {}", to.address) };
+    let warning = Diagnostic::warning(span, format!("nothing listens on {port}/{transport} of `{}`{at}", *node.name));
+    checker.derive(match &*ports(checker.services, owner.node, transport) {
+        _ if !addresses.is_empty() => warning.label(format!("it listens only at {}", addresses.join(", "))),
         [] => warning.label(format!("no service of `{}` is known to", *node.name)),
         ports => warning.label(format!("its services listen on {}", ports.join(", "))),
     });

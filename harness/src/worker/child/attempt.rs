@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::services::Services;
 use super::stretch;
 use crate::lab::{Lab, LabNode, NeighbourTable};
-use crate::plan::{Check, End, Expectation, NodeId, Plan, Target};
+use crate::plan::{Check, End, Expectation, NodeId, Ping, Plan, Target};
 use crate::probe::ping::Pingers;
 use crate::probe::ports::Ports;
 use crate::probe::solicit::Wires;
@@ -54,14 +54,22 @@ impl<'a> Bench<'a> {
 
     /// How long one attempt listens: until silence is certain, and where silence would only be a failure not longer
     /// than the first match may take.
-    pub(super) fn deadline(&self, expectation: &Expectation, started: Instant) -> Instant {
+    pub(super) fn deadline(&self, expectation: &Expectation, first_by: Option<Instant>) -> Instant {
         let silence = Instant::now() + self.silence;
-        let within = self.within(expectation);
-        if allows_silence(&expectation.check) || within.is_zero() {
-            return silence;
+        match first_by {
+            Some(first_by) if !allows_silence(&expectation.check) && !expectation.within.is_zero() => {
+                // An attempt that began in time is heard out.
+                silence.min(first_by.max(Instant::now() + stretch(SHORTEST, self.scale)))
+            }
+            _ => silence,
         }
-        // A later attempt has at least a moment, or it could hear nothing at all.
-        silence.min((started + within).max(Instant::now() + SHORTEST))
+    }
+
+    /// Whether an echo request needs no fragments on any link of its sender.
+    pub(super) fn fits(&self, ping: &Ping) -> bool {
+        let mtus = self.plan.nodes[ping.from].interfaces.iter().skip(1).map(|interface| interface.mtu);
+        let smallest = mtus.map(|mtu| mtu.unwrap_or(USUAL_MTU)).min().unwrap_or(USUAL_MTU);
+        ping.size + ECHO_HEADERS <= smallest as usize
     }
 
     /// Whether an address is one of a node's own.
@@ -75,8 +83,14 @@ impl<'a> Bench<'a> {
     }
 }
 
-/// The shortest time that an attempt listens.
-const SHORTEST: Duration = Duration::from_millis(20);
+/// The MTU of an interface that nobody gave another.
+const USUAL_MTU: u32 = 1500;
+
+/// Bytes of the headers of an echo request: IPv6 (RFC 8200, section 3), the larger ones, and ICMP (RFC 4443, section 4).
+const ECHO_HEADERS: usize = 48;
+
+/// The shortest time that an attempt listens: cut shorter, it would take a busy machine for silence.
+const SHORTEST: Duration = Duration::from_millis(250);
 
 /// The link-local address that the kernel makes from a MAC address (RFC 4291, appendix A).
 fn link_local_of(crate::words::Mac([a, b, c, d, e, f]): crate::words::Mac) -> IpAddr {

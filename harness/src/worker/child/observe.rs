@@ -1,5 +1,6 @@
 //! One attempt: from a check to an observation.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::attempt::{Bench, allows_silence};
@@ -9,21 +10,45 @@ use crate::observation::{Departure, Life, LocalRefusal, Observation, Seen, Traff
 use crate::plan::{Check, End, Expectation, NodeId, Ping, RouteCheck, RouteQuery, Target};
 use crate::probe::ProbeError;
 use crate::probe::ping::Proof;
+use crate::words::Family;
 
 /// How much longer an attempt listens at a time while the next hop is still being asked for.
 const ASKING: Duration = Duration::from_millis(100);
 
-/// After how many such times a neighbour that is still being asked for is no longer waited for: the kernel gives up
-/// after three requests, 0.2 s apart.
-const PATIENCE: u32 = 50;
+/// How long an attempt waits for a next hop that is still being asked for: the kernel gives up after three requests,
+/// 0.2 s apart.
+#[derive(Debug)]
+pub(super) struct Patience {
+    times: u32,
+    unresolved: bool,
+}
 
-/// Makes one attempt.
+impl Default for Patience {
+    fn default() -> Self {
+        Self { times: 50, unresolved: false }
+    }
+}
+
+impl Patience {
+    /// Until when to listen again.
+    pub(super) fn again(&mut self, to: &Target) -> Result<Instant, ProbeError> {
+        let asked_for_ever =
+            || format!("the next hop towards {} is still being asked for after five seconds", to.address);
+        self.times = self.times.checked_sub(1).ok_or_else(|| ProbeError(asked_for_ever()))?;
+        Ok(Instant::now() + ASKING)
+    }
+}
+
+/// The port of the datagram that stands for an echo request: discard (RFC 863), which nothing needs to listen on.
+const NOBODYS_PORT: u16 = 9;
+
+/// Makes one attempt. `first_by` is when the first match must have come; nothing when it has.
 pub(super) async fn observe(
     bench: &Bench<'_>,
     expectation: &Expectation,
-    started: Instant,
+    first_by: Option<Instant>,
 ) -> Result<Observation, ProbeError> {
-    let until = bench.deadline(expectation, started);
+    let until = bench.deadline(expectation, first_by);
     match &expectation.check {
         Check::Ping(ping) => echo(bench, expectation, ping, until).await.map(Observation::Traffic),
         Check::Tcp(tcp) => transfer::tcp(bench, tcp, until).await.map(Observation::Traffic),
@@ -43,16 +68,16 @@ pub(super) async fn observe(
 
 /// Undoes what an attempt leaves behind that would change the next one: after "too big" the kernel remembers the size,
 /// and the next probe would be cut to it, or fail locally.
-pub(super) fn prepare_next(bench: &Bench<'_>, expectation: &Expectation, observation: &Observation) {
+pub(super) async fn prepare_next(bench: &Bench<'_>, expectation: &Expectation, observation: &Observation) {
     let Observation::Traffic(Traffic { seen: Seen::Icmp { .. } | Seen::Local(_), .. }) = observation else { return };
-    let from = match &expectation.check {
-        Check::Ping(ping) => ping.from,
-        Check::Tcp(transfer) | Check::Udp(transfer) => transfer.from,
-        Check::Http(http) => http.connection.from,
+    let (from, to) = match &expectation.check {
+        Check::Ping(ping) => (ping.from, &ping.to),
+        Check::Tcp(transfer) | Check::Udp(transfer) => (transfer.from, &transfer.to),
+        Check::Http(http) => (http.connection.from, &http.connection.to),
         _ => return,
     };
     // Where the kernel does not let us, the next attempt shows what it shows.
-    let _ = lab::flush_route_cache(bench.node(from));
+    let _ = lab::forget_path(bench.node(from), to.address).await;
 }
 
 fn unreadable(error: KernelError) -> ProbeError {
@@ -62,7 +87,7 @@ fn unreadable(error: KernelError) -> ProbeError {
 async fn look_up(bench: &Bench<'_>, check: &RouteCheck) -> Result<Observation, KernelError> {
     let node = bench.node(check.on);
     match &check.query {
-        RouteQuery::Table(to) => lab::routes_to(node, *to).await.map(Observation::Routes),
+        RouteQuery::Table(to) => lab::main_routes(node, Family::of(to.address)).await.map(Observation::Routes),
         RouteQuery::Lookup(target) => lab::lookup_route(node, target.address).await.map(Observation::Lookup),
     }
 }
@@ -76,38 +101,49 @@ async fn echo(
     let began = Instant::now();
     let proof = if allows_silence(&expectation.check) { Proof::Needed } else { Proof::NotNeeded };
     let node = bench.node(ping.from);
-    let mut echo = bench.pingers.start(&node.namespace, &bench.ports, ping, proof).await?;
+    let mut echo = bench.pingers.start(&node.namespace, &bench.ports, ping, proof, bench.fits(ping)).await?;
     let mut until = until;
-    let mut patience = PATIENCE;
+    let mut patience = Patience::default();
     let seen = loop {
         let seen = echo.wait(until).await?;
-        match quiet(bench, ping.from, &ping.to, seen).await? {
-            Quiet::Asking if patience > 0 => {
-                patience -= 1;
-                until = Instant::now() + ASKING;
-            }
-            Quiet::Asking => return Err(still_asking(&ping.to)),
+        match quiet(bench, ping.from, &ping.to, seen, &mut patience).await? {
+            Quiet::Asking => until = patience.again(&ping.to)?,
             Quiet::Settled(seen) => break seen,
         }
     };
-    let departure = match seen {
-        Seen::Silent if echo.left() => Departure::Stamped,
-        Seen::Silent => Departure::Unproven("no transmit time stamp says that the echo request left".to_owned()),
+    let departure = match (seen, proof) {
+        (Seen::Silent, Proof::Needed) if echo.left() => Departure::Stamped,
+        (Seen::Silent, Proof::Needed) => {
+            Departure::Unproven("no transmit time stamp says that the echo request left".to_owned())
+        }
+        // The sockets that many pings share tell nothing of one of them, so a datagram by the same way does.
+        (Seen::Silent, Proof::NotNeeded) => {
+            let target = SocketAddr::new(ping.to.address, NOBODYS_PORT);
+            transfer::twin_left(bench, ping.from, ping.source, target).await?
+        }
         _ => Departure::Said,
     };
     let life = match seen {
         Seen::Silent => address_lives(bench, &ping.to).await?,
         _ => Life::NotAsked,
     };
-    Ok(Traffic {
-        seen,
-        flow: None,
-        sent: echo.sent,
-        answered: echo.answered,
-        elapsed: began.elapsed(),
-        departure,
-        life,
-    })
+    let flow = match seen {
+        Seen::Answered => None,
+        _ => echo_flow(bench, ping).await?,
+    };
+    Ok(Traffic { seen, flow, sent: echo.sent, answered: echo.answered, elapsed: began.elapsed(), departure, life })
+}
+
+/// The ends of an echo request: the source is the one that the kernel chooses, unless the case does.
+async fn echo_flow(bench: &Bench<'_>, ping: &Ping) -> Result<Option<(SocketAddr, SocketAddr)>, ProbeError> {
+    let source = match ping.source {
+        Some(source) => Some(source),
+        None => {
+            let route = lab::lookup_route(bench.node(ping.from), ping.to.address).await.map_err(unreadable)?;
+            route.ok().and_then(|route| route.src)
+        }
+    };
+    Ok(source.map(|source| (SocketAddr::new(source, 0), SocketAddr::new(ping.to.address, 0))))
 }
 
 /// What hearing nothing, or a refusal of the node itself, amounts to.
@@ -121,7 +157,13 @@ pub(super) enum Quiet {
 
 /// Completes what a probe saw by what the probing node knows: whether an ICMP error is its own, whether the next hop
 /// lives, and whether the machine's neighbour table is to blame.
-pub(super) async fn quiet(bench: &Bench<'_>, from: NodeId, to: &Target, seen: Seen) -> Result<Quiet, ProbeError> {
+pub(super) async fn quiet(
+    bench: &Bench<'_>,
+    from: NodeId,
+    to: &Target,
+    seen: Seen,
+    patience: &mut Patience,
+) -> Result<Quiet, ProbeError> {
     let seen = match seen {
         Seen::Icmp { error, by, .. } => Seen::Icmp { error, by, own: bench.is_own(from, by) },
         other => other,
@@ -151,13 +193,14 @@ pub(super) async fn quiet(bench: &Bench<'_>, from: NodeId, to: &Target, seen: Se
     Ok(match lab::next_hop_state(node, to.address).await.map_err(unreadable)? {
         HopState::Asking => Quiet::Asking,
         HopState::Resolved => Quiet::Settled(Seen::Silent),
+        // The kernel may have given up between the end of listening and this look: its own error is on the way then.
+        HopState::Unresolved(_) if !patience.unresolved => {
+            patience.unresolved = true;
+            Quiet::Asking
+        }
         // A node whose `lo` is down never hears its own "host unreachable"; its neighbour table knows.
         HopState::Unresolved(_) => Quiet::Settled(Seen::Local(LocalRefusal { errno: libc::EHOSTUNREACH })),
     })
-}
-
-pub(super) fn still_asking(to: &Target) -> ProbeError {
-    ProbeError(format!("the next hop towards {} is still being asked for after five seconds", to.address))
 }
 
 /// Whether an address of the lab is on an interface that is up and has a carrier, as the kernel has it now.

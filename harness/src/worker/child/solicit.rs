@@ -13,6 +13,9 @@ use crate::words::{Answer, Mac};
 /// on the virtual links of a lab their answers are microseconds apart.
 const SECOND_ANSWER: Duration = Duration::from_millis(20);
 
+/// From one time that a question is asked to the next, as long as nobody answers.
+const AGAIN: Duration = Duration::from_millis(200);
+
 /// One question.
 pub(super) async fn ask(bench: &Bench<'_>, solicit: &Solicit, until: Instant) -> Result<Answers, ProbeError> {
     let began = Instant::now();
@@ -22,7 +25,17 @@ pub(super) async fn ask(bench: &Bench<'_>, solicit: &Solicit, until: Instant) ->
     let asker = Asker { address: source(interface, solicit), ..asker };
     let mut question = bench.wires.start(&bench.node(node).namespace, asker, solicit.to.address)?;
     let only_several = solicit.outcome == [Answer::Several];
-    let mut macs = question.wait(until, |macs| macs.len() > usize::from(only_several)).await?;
+    let enough = |macs: &[Mac]| macs.len() > usize::from(only_several);
+    let mut macs = question.wait(until.min(began + AGAIN), enough).await?;
+    let mut asked = 1;
+    while macs.is_empty() && Instant::now() < until {
+        asked += 1;
+        question.ask()?;
+        macs = question.wait(until.min(began + AGAIN * asked), enough).await?;
+    }
+    if !enough(&macs) {
+        macs = question.wait(until, enough).await?;
+    }
     if macs.len() == 1 && !only_several {
         macs = question.wait(Instant::now() + SECOND_ANSWER, |macs| macs.len() > 1).await?;
     }

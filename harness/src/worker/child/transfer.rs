@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use super::attempt::Bench;
-use super::observe::{Quiet, quiet, still_asking};
+use super::observe::{Patience, Quiet, quiet};
 use super::services;
 use crate::observation::{Departure, Life, Observation, Seen, Traffic};
 use crate::plan::{End, Http, NodeId, ServiceKind, Target, Transfer};
@@ -13,13 +13,8 @@ use crate::probe::http::{Asked, Exchange, exchange};
 use crate::probe::tcp::Connection;
 use crate::probe::udp::Datagram;
 use crate::probe::{self, ProbeError};
+use crate::verdict::duration;
 use crate::words::{Outcome, Transport};
-
-/// How much longer an attempt listens at a time while the next hop is still being asked for.
-const ASKING: Duration = Duration::from_millis(100);
-
-/// How often, at most; see [`super::observe`].
-const PATIENCE: u32 = 50;
 
 /// Between two looks at what has arrived at the receiver.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
@@ -35,20 +30,19 @@ async fn connect(bench: &Bench<'_>, transfer: &Transfer, until: Instant) -> Resu
     let node = bench.node(transfer.from);
     let mut connection = Connection::start(&node.namespace, &bench.ports, transfer.source, target)?;
     let mut until = until;
-    let mut patience = PATIENCE;
+    let mut patience = Patience::default();
     let seen = loop {
         let seen = connection.wait(until).await?;
-        match quiet(bench, transfer.from, &transfer.to, seen).await? {
-            Quiet::Asking if patience > 0 => {
-                patience -= 1;
-                until = Instant::now() + ASKING;
-            }
-            Quiet::Asking => return Err(still_asking(&transfer.to)),
+        match quiet(bench, transfer.from, &transfer.to, seen, &mut patience).await? {
+            Quiet::Asking => until = patience.again(&transfer.to)?,
             Quiet::Settled(seen) => break seen,
         }
     };
     let (departure, life) = match seen {
-        Seen::Silent => (twin_left(bench, transfer, target).await?, listener_lives(bench, transfer, Transport::Tcp)?),
+        Seen::Silent => (
+            twin_left(bench, transfer.from, transfer.source, target).await?,
+            listener_lives(bench, transfer, Transport::Tcp)?,
+        ),
         _ => (Departure::Said, Life::NotAsked),
     };
     let answered = u32::from(seen == Seen::Answered);
@@ -58,9 +52,14 @@ async fn connect(bench: &Bench<'_>, transfer: &Transfer, until: Instant) -> Resu
 }
 
 /// A SYN carries no time stamp of its own; a datagram by the same way does.
-async fn twin_left(bench: &Bench<'_>, transfer: &Transfer, target: SocketAddr) -> Result<Departure, ProbeError> {
-    let namespace = &bench.node(transfer.from).namespace;
-    Ok(match probe::left(namespace, &bench.ports, transfer.source, target).await? {
+pub(super) async fn twin_left(
+    bench: &Bench<'_>,
+    from: NodeId,
+    source: Option<IpAddr>,
+    target: SocketAddr,
+) -> Result<Departure, ProbeError> {
+    let namespace = &bench.node(from).namespace;
+    Ok(match probe::left(namespace, &bench.ports, source, target).await? {
         true => Departure::Stamped,
         false => Departure::Unproven("a control datagram by the same way did not leave the node".to_owned()),
     })
@@ -75,7 +74,7 @@ fn listener_lives(bench: &Bench<'_>, transfer: &Transfer, transport: Transport) 
     let name = &bench.plan.nodes[*node].name;
     match services::listens(bench.lab, *node, transport, *address, transfer.port) {
         Ok(true) => Ok(Life::Alive),
-        Ok(false) => Ok(Life::Unproven(format!("nothing in {name} listens on port {}/{transport}", transfer.port))),
+        Ok(false) => Ok(Life::Unproven(format!("nothing in {name} listens on {}/{transport}", transfer.port))),
         Err(error) => Err(ProbeError(format!("the socket table of {name} cannot be read: {error}"))),
     }
 }
@@ -89,15 +88,11 @@ pub(super) async fn udp(bench: &Bench<'_>, transfer: &Transfer, until: Instant) 
     let node = bench.node(transfer.from);
     let mut datagram = Datagram::start(&node.namespace, &bench.ports, transfer.source, target, nonce)?;
     let mut until = until;
-    let mut patience = PATIENCE;
+    let mut patience = Patience::default();
     let seen = loop {
         let seen = listen(bench, transfer, &mut datagram, &receiver, until).await?;
-        match quiet(bench, transfer.from, &transfer.to, seen).await? {
-            Quiet::Asking if patience > 0 => {
-                patience -= 1;
-                until = Instant::now() + ASKING;
-            }
-            Quiet::Asking => return Err(still_asking(&transfer.to)),
+        match quiet(bench, transfer.from, &transfer.to, seen, &mut patience).await? {
+            Quiet::Asking => until = patience.again(&transfer.to)?,
             Quiet::Settled(seen) => break seen,
         }
     };
@@ -215,9 +210,14 @@ pub(super) async fn http(bench: &Bench<'_>, http: &Http, until: Instant) -> Resu
         let answer = match exchange(connection, asked, until).await? {
             Exchange::Answer(answer) => answer,
             // The connection stands and no HTTP came: an open port that is no answer.
-            Exchange::Silent | Exchange::Broken(_) => {
+            Exchange::Silent => {
                 traffic.elapsed = began.elapsed();
-                return Ok(Observation::Traffic(traffic));
+                let why = format!("nothing came for {}", duration(traffic.elapsed));
+                return Ok(Observation::NoHttp { traffic, why });
+            }
+            Exchange::Broken(why) => {
+                traffic.elapsed = began.elapsed();
+                return Ok(Observation::NoHttp { traffic, why });
             }
         };
         let next = answer
