@@ -14,6 +14,13 @@ pub enum Observation {
     Traffic(Traffic),
     /// An HTTP answer. A connection that did not come about is [`Observation::Traffic`].
     Http(HttpAnswer),
+    /// A connection that opened, and over which no HTTP answer came.
+    NoHttp {
+        /// The connection.
+        traffic: Traffic,
+        /// What came instead.
+        why: String,
+    },
     /// Who answered a question on the wire.
     Answers(Answers),
     /// The entries of a neighbour table that are about one address.

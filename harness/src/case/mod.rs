@@ -4,6 +4,7 @@ pub(crate) mod decode;
 pub mod expect;
 mod file;
 pub mod matcher;
+mod places;
 pub mod scalar;
 pub mod service;
 mod shape;
@@ -20,6 +21,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::source::{Source, Span, Spanned};
 
 pub use file::{Unreadable, read};
+pub use places::Places;
 
 pub use shape::{List as CaseList, Many, Map as CaseMap, Number as CaseNumber};
 

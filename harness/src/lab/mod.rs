@@ -5,6 +5,7 @@ mod groups;
 mod kernel_error;
 pub mod neighbours;
 mod netlink;
+mod paths;
 mod read_back;
 mod sockets;
 mod state;
@@ -20,10 +21,11 @@ pub use build::build;
 pub use kernel_error::KernelError;
 pub use neighbours::NeighbourTable;
 pub use netlink::Netlink;
+pub use paths::forget_path;
 pub use read_back::read_back;
 pub use sockets::{Listener, listeners};
-pub use state::{HopState, link_state, lookup_route, neighbours_of, next_hop_state, routes_to};
-pub use sysctl::{BASELINE, NEIGHBOUR_BASELINE, flush_route_cache};
+pub use state::{HopState, link_state, lookup_route, main_routes, neighbours_of, next_hop_state};
+pub use sysctl::{BASELINE, NEIGHBOUR_BASELINE};
 
 /// The nodes of a case as kernel objects.
 #[derive(Debug)]

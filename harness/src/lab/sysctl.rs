@@ -252,21 +252,6 @@ pub(super) fn enable_ipv6(plan: &Node, node: &LabNode) -> Result<(), LabError> {
         .map_err(|error| LabError::io(format!("{}: cannot turn IPv6 on", plan.name), &error))
 }
 
-/// Forgets what the node has learned about the packet sizes on its paths, so that the next probe is as the first.
-///
-/// # Errors
-///
-/// What open(2) and write(2) say.
-pub fn flush_route_cache(node: &LabNode) -> io::Result<()> {
-    node.namespace.within(|| {
-        fs::write("/proc/sys/net/ipv4/route/flush", "1")?;
-        match fs::write("/proc/sys/net/ipv6/route/flush", "1") {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        }
-    })
-}
-
 /// What a sysctl of a node is now.
 pub(super) fn read(node: &LabNode, path: &str) -> io::Result<String> {
     node.namespace.within(|| fs::read_to_string(Path::new("/proc/sys").join(path)))

@@ -228,6 +228,16 @@ pub enum RouteQuery {
     Lookup(Target),
 }
 
+/// The bridge that an interface must be a port of. An `Option` inside an `Option` would not survive the wire: JSON has
+/// one null for both.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Master {
+    /// None at all.
+    Nobody,
+    /// The one of this name.
+    Bridge(String),
+}
+
 /// An interface.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct LinkCheck {
@@ -247,8 +257,8 @@ pub struct LinkCheck {
     pub mtu: Option<u32>,
     /// Its MAC address, with the words it was written in.
     pub mac: Option<(Mac, String)>,
-    /// Its bridge; the inner `None` means no bridge.
-    pub master: Option<Option<String>>,
+    /// Its bridge.
+    pub master: Option<Master>,
     /// Its other end, as `NODE.INTERFACE`.
     pub peer: Option<String>,
     /// Its addresses, exactly.

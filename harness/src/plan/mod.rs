@@ -13,8 +13,8 @@ use crate::source::Span;
 use crate::words::{Cidr, Mac, Port, RouteType, Transport};
 
 pub use check::{
-    By, Check, Expectation, Http, HttpExpected, LinkCheck, Neigh, Ping, RouteCheck, RouteQuery, Solicit, Target, Text,
-    Transfer,
+    By, Check, Expectation, Http, HttpExpected, LinkCheck, Master, Neigh, Ping, RouteCheck, RouteQuery, Solicit,
+    Target, Text, Transfer,
 };
 pub use resolve::resolve;
 

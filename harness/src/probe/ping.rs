@@ -9,7 +9,7 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
@@ -39,6 +39,7 @@ struct Kind {
     v6: bool,
     ttl: Option<u8>,
     source: Option<IpAddr>,
+    whole: bool,
 }
 
 /// The raw sockets of a case.
@@ -84,8 +85,8 @@ pub enum Proof {
 }
 
 impl Pingers {
-    fn client(&self, namespace: &Namespace, ping: &Ping, proof: Proof) -> io::Result<Client> {
-        let kind = Kind { node: ping.from, v6: ping.to.address.is_ipv6(), ttl: ping.ttl, source: ping.source };
+    fn client(&self, namespace: &Namespace, ping: &Ping, proof: Proof, whole: bool) -> io::Result<Client> {
+        let kind = Kind { node: ping.from, v6: ping.to.address.is_ipv6(), ttl: ping.ttl, source: ping.source, whole };
         if proof == Proof::NotNeeded
             && let Some(client) = self.shared.borrow().get(&kind)
         {
@@ -106,6 +107,7 @@ impl Pingers {
         let socket = Native(client.clone());
         // Without it a broadcast target is refused with the errno of a prohibiting route.
         nix::sys::socket::setsockopt(&socket, nix::sys::socket::sockopt::Broadcast, &true)?;
+        ignore_learned_sizes(&socket, kind)?;
         // IP_RECVERR stays off: with it, an error about one echo request becomes the next one's errno, since they share
         // the socket. The errors themselves arrive as packets anyway.
         match proof {
@@ -117,7 +119,7 @@ impl Pingers {
         Ok(client)
     }
 
-    /// Sends every echo request of a ping.
+    /// Sends every echo request of a ping; `whole` ones fit every interface of the node.
     ///
     /// # Errors
     ///
@@ -128,9 +130,10 @@ impl Pingers {
         ports: &Ports,
         ping: &Ping,
         proof: Proof,
+        whole: bool,
     ) -> Result<Echo, ProbeError> {
         let failed = |error: io::Error| ProbeError::io("cannot open a raw socket", &error);
-        let client = self.client(namespace, ping, proof).map_err(failed)?;
+        let client = self.client(namespace, ping, proof, whole).map_err(failed)?;
         let waiting = FuturesUnordered::new();
         for sequence in 0..ping.count {
             let identifier = PingIdentifier(ports.identifier().map_err(failed)?);
@@ -153,6 +156,22 @@ impl Pingers {
         let stamped = proof == Proof::Needed;
         Ok(Echo { client, waiting, stamped, refused: None, sent: ping.count, answered: 0, left: 0 })
     }
+}
+
+/// Makes every echo request go out as the first: what another has taught the kernel about the path would cut this one
+/// into fragments, which arrive where it itself does not. For IPv4 the kernel offers that only for packets that need no
+/// fragments on the first link either.
+fn ignore_learned_sizes(socket: &Native, kind: Kind) -> io::Result<()> {
+    let (level, option, value) = match (kind.v6, kind.whole) {
+        (true, _) => (libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, libc::IPV6_PMTUDISC_OMIT),
+        (false, true) => (libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_PROBE),
+        (false, false) => return Ok(()),
+    };
+    let length = libc::socklen_t::try_from(size_of_val(&value)).unwrap_or_default();
+    // SAFETY: the descriptor is open, and the kernel reads `length` bytes of a number that outlives the call.
+    #[expect(unsafe_code, reason = "neither nix nor socket2 knows this option")]
+    let set = unsafe { libc::setsockopt(socket.as_fd().as_raw_fd(), level, option, (&raw const value).cast(), length) };
+    nix::errno::Errno::result(set).map(|_| ()).map_err(io::Error::from)
 }
 
 impl Echo {

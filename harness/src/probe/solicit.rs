@@ -65,6 +65,7 @@ pub struct Wires {
 pub struct Question {
     wire: Rc<Wire>,
     target: IpAddr,
+    frame: Vec<u8>,
     heard_before: usize,
     refused: Option<Seen>,
 }
@@ -101,22 +102,31 @@ impl Wires {
         }
         .ok_or_else(|| ProbeError("the question does not fit its buffer".to_owned()))?;
         let heard_before = wire.heard.borrow().len();
-        let refused = match wire.socket.get_ref().send(&frame) {
-            Ok(_) => {
-                wire.sent.set(wire.sent.get() + 1);
-                None
-            }
-            // An interface that is down: the question cannot be asked, and the kernel says so.
-            Err(error) if error.raw_os_error() == Some(libc::ENETDOWN) => {
-                return Err(ProbeError("the interface is down: nothing can be asked on it".to_owned()));
-            }
-            Err(error) => Some(local("cannot send a question", &error)?),
-        };
-        Ok(Question { wire, target, heard_before, refused })
+        let mut question = Question { wire, target, frame, heard_before, refused: None };
+        question.ask()?;
+        Ok(question)
     }
 }
 
 impl Question {
+    /// Asks, at first or again. The kernel asks its neighbours up to three times as well: who has just come up may not
+    /// have joined the group that is asked (an address of IPv6 does so behind the request that adds it).
+    ///
+    /// # Errors
+    ///
+    /// When the question could not be asked.
+    pub fn ask(&mut self) -> Result<(), ProbeError> {
+        match self.wire.socket.get_ref().send(&self.frame) {
+            Ok(_) => self.wire.sent.set(self.wire.sent.get() + 1),
+            // An interface that is down: the question cannot be asked, and the kernel says so.
+            Err(error) if error.raw_os_error() == Some(libc::ENETDOWN) => {
+                return Err(ProbeError("the interface is down: nothing can be asked on it".to_owned()));
+            }
+            Err(error) => self.refused = Some(local("cannot send a question", &error)?),
+        }
+        Ok(())
+    }
+
     /// Every MAC address that has answered by `until`, or that `enough` says is enough.
     ///
     /// # Errors

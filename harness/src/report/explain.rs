@@ -33,7 +33,7 @@ fn drawn(report: &CaseReport, wanted: impl Fn(Severity) -> bool, style: Style) -
 }
 
 fn draw(report: &CaseReport, test: &TestReport, finding: &Finding, style: Style) -> String {
-    let Finding { message, label, notes, helps } = finding;
+    let Finding { message, label, notes, helps, about: _ } = finding;
     match (&report.source, test.blame.or(test.span)) {
         (Some(source), Some(span)) => {
             let mut diagnostic = Diagnostic::error(span, message).label(label);

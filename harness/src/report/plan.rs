@@ -77,11 +77,13 @@ fn operation_words(plan: &Plan, action: Action) -> String {
         }
         Action::AddVeth { first, second } => {
             let (one, other) = (plan.interface(first), plan.interface(second));
+            let port = one.master.map(|bridge| format!(" master {}", plan.nodes[first.node].interfaces[bridge].name));
             format!(
-                "ip -n {} link add {}{} type veth peer name {}{} netns {}",
+                "ip -n {} link add {}{}{} type veth peer name {}{} netns {}",
                 node(first),
                 one.name,
                 settings(one),
+                port.unwrap_or_default(),
                 other.name,
                 settings(other),
                 node(second),

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use super::budget::Budget;
 use super::load::Loaded;
+use crate::case::Places;
 use crate::plan::{Expectation, Plan};
 use crate::preflight;
 use crate::report::{CaseReport, Status, TestReport};
@@ -117,7 +118,9 @@ impl Crew {
             }
         };
         self.budget.hold(worker, permits);
-        let mut report = loaded.report(self.conclude(plan, ending));
+        let mut tests = self.conclude(plan, ending);
+        point_at_keys(loaded, &mut tests);
+        let mut report = loaded.report(tests);
         report.elapsed = begin.elapsed();
         report
     }
@@ -140,7 +143,7 @@ impl Crew {
             Outcome::Pass { unproven: Some(reason) } if self.conduct.allow_unproven => (Status::Pass, Some(reason)),
             Outcome::Pass { unproven: Some(reason) } => {
                 let finding = Finding::new(format!("{}: it holds, but nothing proves it", expectation.name))
-                    .label(&reason)
+                    .note(&reason)
                     .help("`--allow-unproven` counts it as passed");
                 (Status::Error(finding), Some(reason))
             }
@@ -159,11 +162,24 @@ impl Crew {
     }
 }
 
+/// Sets the place of each red verdict to the key of the check that it is about.
+fn point_at_keys(loaded: &Loaded, tests: &mut [TestReport]) {
+    let mut places = None;
+    for test in tests {
+        let (Status::Fail(finding), Some(span), Some(source)) = (&test.status, test.span, &loaded.source) else {
+            continue;
+        };
+        if !finding.about.is_empty() {
+            let places = places.get_or_insert_with(|| Places::read(source));
+            test.blame = test.blame.or_else(|| places.of(span, &finding.about));
+        }
+    }
+}
+
 fn undecided(expectation: &Expectation, broken: Option<&Broken>) -> TestReport {
     let (finding, blame) = match broken {
         Some(Broken { message, notes, helps, span }) => {
-            let finding =
-                Finding { message: message.clone(), label: String::new(), notes: notes.clone(), helps: helps.clone() };
+            let finding = Finding { notes: notes.clone(), helps: helps.clone(), ..Finding::new(message) };
             (finding, *span)
         }
         None => (Finding::new("the worker ended without a verdict"), None),

@@ -2,10 +2,10 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::words::{any_of, duration, icmp_error, is_port_unreachable, local_refusal};
+use super::words::{all_of, any_of, duration, icmp_error, is_port_unreachable, local_refusal};
 use crate::observation::{Link, Neighbour, Route, Seen, Traffic};
 use crate::plan::{Check, End, NodeId, Plan, RouteQuery, Target, Transfer};
-use crate::words::{Answer, Cidr, Mac, Outcome};
+use crate::words::{Answer, Cidr, Mac, Outcome, RouteKind, RouteScope};
 
 /// The words of a check: `ping netns1 -> 172.18.0.21: unreachable`. What is expected anyway is not said.
 pub fn describe_check(plan: &Plan, check: &Check) -> String {
@@ -167,7 +167,6 @@ pub(super) fn neighbour(plan: &Plan, entry: &Neighbour) -> String {
 
 /// A route as `ip route` writes it.
 pub(super) fn route(route: &Route) -> String {
-    use crate::words::RouteKind;
     let mut text = match route.kind {
         None | Some(RouteKind::Unicast) => prefix_words(route.to),
         Some(kind) => format!("{kind} {}", prefix_words(route.to)),
@@ -180,22 +179,30 @@ pub(super) fn route(route: &Route) -> String {
     add("via", route.via.map(|via| via.to_string()));
     add("dev", route.dev.clone());
     add("proto", route.proto.map(|proto| proto.to_string()));
-    add("scope", route.scope.map(|scope| scope.to_string()));
+    // As `ip route` does: a route through a gateway is global unless it says otherwise.
+    add("scope", route.scope.filter(|scope| *scope != RouteScope::Global).map(|scope| scope.to_string()));
     add("src", route.src.map(|src| src.to_string()));
     add("metric", (route.metric != 0).then(|| route.metric.to_string()));
     text
 }
 
-/// An interface in one line.
+/// An interface in one line, to stand behind its name.
 pub(super) fn link(link: &Link) -> String {
-    format!(
-        "{} is {}, {}, state {}, mtu {}{}{}",
-        link.name,
+    let mut text = format!(
+        "is {}, {}, state {}, mtu {}",
         if link.up { "up" } else { "down" },
         if link.carrier { "with carrier" } else { "without carrier" },
         link.state,
         link.mtu,
-        link.mac.map(|mac| format!(", mac {mac}")).unwrap_or_default(),
-        link.peer.as_ref().map(|peer| format!(", peer {peer}")).unwrap_or_default(),
-    )
+    );
+    let mut add = |key: &str, value: Option<String>| {
+        if let Some(value) = value {
+            text.push_str(&format!(", {key} {value}"));
+        }
+    };
+    add("mac", link.mac.map(|mac| mac.to_string()));
+    add("master", link.master.clone());
+    add("peer", link.peer.clone());
+    add("address", (!link.addresses.is_empty()).then(|| all_of(&link.addresses)));
+    text
 }

@@ -14,6 +14,7 @@ use crate::observation::Observation;
 
 pub use describe::{describe_check, describe_traffic};
 pub use judge::{Judgement, judge};
+pub(crate) use words::duration;
 
 /// The end of one expectation.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -53,12 +54,21 @@ pub struct Finding {
     pub notes: Vec<String>,
     /// Lines below: a way out.
     pub helps: Vec<String>,
+    /// The keys of the check that it may be about, the best first: the carets stand under the first that is written.
+    pub about: Vec<String>,
 }
 
 impl Finding {
     /// A finding of one line.
     pub fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), ..Self::default() }
+    }
+
+    /// Sets the keys that it may be about.
+    #[must_use]
+    pub fn about(mut self, keys: &[&str]) -> Self {
+        self.about = keys.iter().map(|key| (*key).to_owned()).collect();
+        self
     }
 
     /// Sets the words behind the carets.

@@ -95,7 +95,7 @@ fn icmp6_words(kind: u8, code: u8) -> &'static str {
 }
 
 /// A duration as a reader takes it in: `250 ms`, `1 s`, `1.5 s`.
-pub(super) fn duration(time: Duration) -> String {
+pub(crate) fn duration(time: Duration) -> String {
     let milliseconds = (time.as_micros() + 500) / 1000;
     if milliseconds < 1000 {
         return format!("{milliseconds} ms");

@@ -21,13 +21,16 @@ fn is_counts(line: &str) -> bool {
     [" passed, ", " failed, ", " skipped, "].iter().all(|count| line.contains(count))
 }
 
-/// The text with what varies from run to run replaced: durations, and the port that the kernel chose for the sender.
+/// The text with what varies from run to run replaced: durations, how often was tried in that time, and the port that
+/// the kernel chose for the sender.
 pub(crate) fn redacted(text: &str) -> String {
     static TIME: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"\b\d+(\.\d+)? (ms|s)\b").expect("the pattern is fixed"));
+    static ATTEMPTS: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\b\d+ attempts\b").expect("the pattern is fixed"));
     static PORT: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"((?:\d+\.){3}\d+|\[[0-9a-f:.]+\]):\d+ ->").expect("the pattern is fixed"));
     let text = TIME.replace_all(text, "[TIME]");
+    let text = ATTEMPTS.replace_all(&text, "[COUNT] attempts");
     PORT.replace_all(&text, "$1:[PORT] ->").into_owned()
 }
 
@@ -77,6 +80,7 @@ reports/junit.xml
         for (text, expected) in [
             ("silent for 1 s, expected", "silent for [TIME], expected"),
             ("after 250 ms and 1.5 s", "after [TIME] and [TIME]"),
+            ("this is the last of 11 attempts in 1 s", "this is the last of [COUNT] attempts in [TIME]"),
             ("192.168.15.2:41532 -> 192.168.1.3:7", "192.168.15.2:[PORT] -> 192.168.1.3:7"),
             ("[fd00::2]:41532 -> [fd01::3]:7", "[fd00::2]:[PORT] -> [fd01::3]:7"),
             ("within = \"250ms\", 3 of 5 sent, lan:7 -> x", "within = \"250ms\", 3 of 5 sent, lan:7 -> x"),

@@ -8,5 +8,5 @@ pub use link::link_state;
 pub(super) use link::{cidr_of, mac_of, name_of, settled_link};
 pub(super) use neighbour::destination;
 pub use neighbour::{HopState, neighbours_of, next_hop_state};
-pub use route::{lookup_route, routes_to};
+pub use route::{lookup_route, main_routes};
 pub(super) use route::{route_of, table};

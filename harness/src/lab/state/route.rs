@@ -13,19 +13,18 @@ use crate::lab::{KernelError, LabNode};
 use crate::observation::{LocalRefusal, Route};
 use crate::words::{Cidr, Family, RouteKind, RouteProto, RouteScope};
 
-/// The routes of a node's main table to exactly one prefix.
+/// The routes of a node's main table, of one family.
 ///
 /// # Errors
 ///
 /// A dump that failed.
-pub async fn routes_to(node: &LabNode, to: Cidr) -> Result<Vec<Route>, KernelError> {
+pub async fn main_routes(node: &LabNode, family: Family) -> Result<Vec<Route>, KernelError> {
     let links = node.netlink.links().await?;
-    let routes = node.netlink.routes(Family::of(to.address)).await?;
+    let routes = node.netlink.routes(family).await?;
     Ok(routes
         .iter()
         .filter(|route| table(route) == u32::from(RouteHeader::RT_TABLE_MAIN))
         .map(|route| route_of(route, &links))
-        .filter(|route| route.to == to.network())
         .collect())
 }
 

@@ -5,7 +5,7 @@ use super::checker::{Checker, Sender};
 use super::targets::{Goal, Reach};
 use crate::case::expect::{Addresses, LinkCheck as WrittenLink, Neigh as WrittenNeigh};
 use crate::diagnostic::Diagnostic;
-use crate::plan::{Check, LinkCheck, Neigh, NodeId, Target};
+use crate::plan::{Check, LinkCheck, Master, Neigh, NodeId, Target};
 use crate::source::{Span, Spanned};
 
 /// Resolves `neigh`.
@@ -117,7 +117,10 @@ pub(super) fn link(checker: &mut Checker<'_>, written: WrittenLink) -> Vec<Check
             state: state.iter().flat_map(|state| &state.items).map(|state| state.value).collect(),
             mtu: mtu.map(|mtu| mtu.value.0),
             mac: mac.clone(),
-            master: master.as_ref().map(|master| (!master.is_empty()).then(|| master.value.clone())),
+            master: master.as_ref().map(|master| match master.as_str() {
+                "" => Master::Nobody,
+                name => Master::Bridge(name.to_owned()),
+            }),
             peer: peer.clone(),
             addresses: addresses.clone(),
         })));

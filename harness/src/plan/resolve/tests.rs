@@ -346,3 +346,36 @@ fn a_refused_port_without_a_listener_is_no_doubt() {
         ["nothing in `blue` listens on 10.0.0.1:8081/tcp", "nothing in `blue` listens on [fd00::1]:8081/tcp"]
     );
 }
+
+#[test]
+fn a_plan_survives_the_wire() {
+    let everything = r#"
+[nodes.host.interfaces]
+br0 = { bridge = { ports = [] } }
+[[expect]]
+link = { on = "blue.eth0", admin = "up", carrier = true, state = "up", mtu = 1500, mac = "blue.eth0", master = "", address = [] }
+[[expect]]
+link = { on = "blue.eth1", present = false }
+[[expect]]
+link = { on = "red.eth0", master = "", peer = "blue.eth0", address = "10.0.0.2/24" }
+[[expect]]
+ping = { from = "blue", to = "red", count = 3, size = 0, ttl = 9, lost = "<= 33.3%", source = "10.0.0.1" }
+[[expect]]
+tcp = { from = "red", to = "blue:81", outcome = ["refused", "silent"], by = "blue" }
+holds-for = "1s"
+[[expect]]
+http = { from = "red", url = "http://blue:8080/", status = [200, 204], headers = { a = "b" }, body = "" }
+[[expect]]
+arp = { from = "blue", to = "10.0.0.2", mac = ["red.eth0"] }
+[[expect]]
+neigh = { on = "blue", to = "10.0.0.2", present = false }
+[[expect]]
+route = { on = "blue", to = "default", metric = 0, present = false }
+[[expect]]
+route = { on = "blue", get = "red", family = "ipv6", src = "fd00::1" }
+"#;
+    let (plan, _) = plan_of(&pair(everything));
+    let wire = serde_json::to_string(&plan).expect("a plan can be written");
+    let read: Plan = serde_json::from_str(&wire).expect("a plan can be read");
+    assert_eq!(format!("{read:#?}"), format!("{plan:#?}"));
+}

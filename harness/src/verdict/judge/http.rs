@@ -25,32 +25,34 @@ pub(super) fn judge(plan: &Plan, http: &Http, answer: &HttpAnswer) -> Judgement 
             question.target(),
             question.expected()
         );
-        return Judgement::Mismatch(finding);
+        return Judgement::Mismatch(finding.about(&["outcome"]));
     }
     let wrong = differences(http, answer, &mut finding);
     if wrong.is_empty() {
         return Judgement::proven();
     }
-    finding.message = format!("{from} got another answer from {}: {}", question.target(), wrong.join("; "));
-    Judgement::Mismatch(finding)
+    let (keys, words): (Vec<&str>, Vec<String>) = wrong.into_iter().unzip();
+    finding.message = format!("{from} got a different answer from {}: {}", question.target(), words.join("; "));
+    Judgement::Mismatch(finding.about(&keys))
 }
 
-fn differences(http: &Http, answer: &HttpAnswer, finding: &mut Finding) -> Vec<String> {
+/// What is not as expected, each with the key of the check that expects it.
+fn differences(http: &Http, answer: &HttpAnswer, finding: &mut Finding) -> Vec<(&'static str, String)> {
     let expected = &http.answer;
     let mut wrong = Vec::new();
     let status_differs = !expected.status.is_empty() && !expected.status.contains(&answer.status);
     if status_differs {
-        wrong.push(format!("status is {}, expected {}", answer.status, any_of(&expected.status)));
+        wrong.push(("status", format!("status is {}, expected {}", answer.status, any_of(&expected.status))));
         if let Some((_, location)) = answer.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("location")) {
             finding.notes.push(format!("it redirects to {}", excerpt(location)));
         }
     }
     for (name, text) in &expected.headers {
-        wrong.extend(header_difference(name, text, answer));
+        wrong.extend(header_difference(name, text, answer).map(|words| ("headers", words)));
     }
     let body_difference = expected.body.as_ref().and_then(|text| unmet(text, &answer.body));
     if let Some(difference) = &body_difference {
-        wrong.push(format!("body {difference}"));
+        wrong.push(("body", format!("body {difference}")));
         let line = expected.body.as_ref().and_then(|text| text.equals.as_deref());
         finding.notes.extend(line.and_then(|line| first_difference(line, &answer.body)));
         if answer.cut {

@@ -63,6 +63,15 @@ fn decide(plan: &Plan, check: &Check, observation: &Observation) -> Option<Judge
         Check::Http(http) => match observation {
             Observation::Traffic(traffic) => Some(traffic::judge(plan, &Question::of_http(http), traffic)),
             Observation::Http(answer) => Some(http::judge(plan, http, answer)),
+            Observation::NoHttp { traffic, why } => {
+                let question = Question::of_http(http);
+                let judged = traffic::judge(plan, &question, traffic);
+                // An open port answers what `outcome` asks; whatever came over it is no HTTP.
+                Some(match judged {
+                    Judgement::Match { .. } => judged,
+                    Judgement::Mismatch(_) => Judgement::Mismatch(traffic::no_http(plan, &question, traffic, why)),
+                })
+            }
             Observation::Answers(_)
             | Observation::Neighbours(_)
             | Observation::Routes(_)
@@ -96,7 +105,7 @@ fn decide(plan: &Plan, check: &Check, observation: &Observation) -> Option<Judge
 fn wrong_shape(plan: &Plan, check: &Check, observation: &Observation) -> Finding {
     let answered = match observation {
         Observation::Traffic(_) => "what traffic did",
-        Observation::Http(_) => "an HTTP answer",
+        Observation::Http(_) | Observation::NoHttp { .. } => "an HTTP answer",
         Observation::Answers(_) => "who answered on the wire",
         Observation::Neighbours(_) => "entries of a neighbour table",
         Observation::Routes(_) => "routes of a table",

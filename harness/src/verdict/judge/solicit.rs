@@ -44,7 +44,10 @@ fn each_once(macs: impl Iterator<Item = Mac>) -> Vec<Mac> {
 fn mismatch(plan: &Plan, solicit: &Solicit, answers: &Answers, macs: &[Mac]) -> Finding {
     let from = end(plan, solicit.from);
     let target = target_words(&solicit.to);
-    let names: Vec<String> = macs.iter().map(|mac| whose_mac(plan, *mac)).collect();
+    // In an order that does not depend on who was faster.
+    let mut sorted = macs.to_vec();
+    sorted.sort();
+    let names: Vec<String> = sorted.iter().map(|mac| whose_mac(plan, *mac)).collect();
     let found = if names.is_empty() {
         format!("nobody answered for {}", duration(answers.elapsed))
     } else {
@@ -61,7 +64,8 @@ fn mismatch(plan: &Plan, solicit: &Solicit, answers: &Answers, macs: &[Mac]) -> 
         let words: Vec<String> = solicit.macs.iter().map(|(mac, words)| mac_words(*mac, words)).collect();
         all_of(&words)
     };
-    let mut finding = Finding::new(format!("{from} asked who has {target}: {found}, expected {expected}"));
+    let mut finding = Finding::new(format!("{from} asked who has {target}: {found}, expected {expected}"))
+        .about(if solicit.macs.is_empty() { &["outcome"] } else { &["mac"] });
     if macs.is_empty() {
         let left = left_unproven(&answers.departure, node(plan, solicit.from.node));
         finding.notes.push(left.unwrap_or_else(|| format!("the request left {from}")));

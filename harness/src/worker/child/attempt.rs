@@ -7,7 +7,7 @@ use super::clock::{Clock, Moment, Window};
 use super::services::Services;
 use super::stretch;
 use crate::lab::{Lab, LabNode, NeighbourTable};
-use crate::plan::{Check, End, Expectation, NodeId, Plan, Target};
+use crate::plan::{Check, End, Expectation, NodeId, Ping, Plan, Target};
 use crate::probe::ping::Pingers;
 use crate::probe::ports::Ports;
 use crate::probe::solicit::Wires;
@@ -65,14 +65,23 @@ impl<'a> Bench<'a> {
 
     /// How long one attempt listens: until silence is certain, and where silence would only be a failure not longer
     /// than the first match may take.
-    pub(super) fn window(&self, expectation: &Expectation, started: Moment) -> Window {
+    pub(super) fn window(&self, expectation: &Expectation, unmatched_since: Option<Moment>) -> Window {
         let within = self.within(expectation);
-        if allows_silence(&expectation.check) || within.is_zero() {
-            return self.clock.window(self.silence);
+        match unmatched_since {
+            Some(started) if !allows_silence(&expectation.check) && !within.is_zero() => {
+                // An attempt that began in time is heard out.
+                let left = within.saturating_sub(self.clock.since(started)).max(stretch(SHORTEST, self.scale));
+                self.clock.window(self.silence.min(left))
+            }
+            _ => self.clock.window(self.silence),
         }
-        // A later attempt has at least a moment, or it could hear nothing at all.
-        let left = within.saturating_sub(self.clock.since(started)).max(SHORTEST);
-        self.clock.window(self.silence.min(left))
+    }
+
+    /// Whether an echo request needs no fragments on any link of its sender.
+    pub(super) fn fits(&self, ping: &Ping) -> bool {
+        let mtus = self.plan.nodes[ping.from].interfaces.iter().skip(1).map(|interface| interface.mtu);
+        let smallest = mtus.map(|mtu| mtu.unwrap_or(USUAL_MTU)).min().unwrap_or(USUAL_MTU);
+        ping.size + ECHO_HEADERS <= smallest as usize
     }
 
     /// Whether an address is one of a node's own.
@@ -86,8 +95,14 @@ impl<'a> Bench<'a> {
     }
 }
 
-/// The shortest time that an attempt listens.
-const SHORTEST: Duration = Duration::from_millis(20);
+/// The MTU of an interface that nobody gave another.
+const USUAL_MTU: u32 = 1500;
+
+/// Bytes of the headers of an echo request: IPv6 (RFC 8200, section 3), the larger ones, and ICMP (RFC 4443, section 4).
+const ECHO_HEADERS: usize = 48;
+
+/// The shortest time that an attempt listens: cut shorter, it would take a busy machine for silence.
+const SHORTEST: Duration = Duration::from_millis(250);
 
 /// The link-local address that the kernel makes from a MAC address (RFC 4291, appendix A).
 fn link_local_of(crate::words::Mac([a, b, c, d, e, f]): crate::words::Mac) -> IpAddr {

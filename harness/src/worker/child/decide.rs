@@ -6,7 +6,7 @@ use super::attempt::Bench;
 use super::observe;
 use crate::observation::{IcmpError, Observation, Seen};
 use crate::plan::Expectation;
-use crate::verdict::{Finding, Judgement, Outcome, Verdict, judge};
+use crate::verdict::{Finding, Judgement, Outcome, Verdict, duration, judge};
 
 /// From one attempt to the next.
 const INTERVAL: Duration = Duration::from_millis(100);
@@ -26,7 +26,8 @@ pub(super) async fn decide(bench: &Bench<'_>, expectation: &Expectation) -> Verd
     loop {
         attempts += 1;
         let began = Instant::now();
-        let observation = match observe::observe(bench, expectation, moment).await {
+        let unmatched_since = matched.is_none().then_some(moment);
+        let observation = match observe::observe(bench, expectation, unmatched_since).await {
             Ok(observation) => observation,
             Err(error) => {
                 let outcome = Outcome::Error(Finding::new(format!("the probe could not be made: {error}")));
@@ -40,9 +41,9 @@ pub(super) async fn decide(bench: &Bench<'_>, expectation: &Expectation) -> Verd
                 (since.elapsed() >= expectation.holds_for).then(|| Outcome::Pass { unproven: unproven_reason.clone() })
             }
             (Judgement::Mismatch(finding), Some(since)) => {
-                let held = since.elapsed().as_millis();
-                let wanted = expectation.holds_for.as_millis();
-                Some(Outcome::Fail(finding.note(format!("it held for {held} ms of {wanted} ms (`holds-for`)"))))
+                // The attempt that failed shows how long it did not hold, so the time counts up to its beginning.
+                let (held, wanted) = (duration(began - since), duration(expectation.holds_for));
+                Some(Outcome::Fail(finding.note(format!("it held for {held}, then this; `holds-for` is {wanted}"))))
             }
             // Another attempt would begin too late to be in time.
             (Judgement::Mismatch(finding), None)
@@ -55,15 +56,16 @@ pub(super) async fn decide(bench: &Bench<'_>, expectation: &Expectation) -> Verd
         if let Some(outcome) = decided {
             return Verdict { outcome, attempts, elapsed: started.elapsed(), observation: Some(observation) };
         }
-        observe::prepare_next(bench, expectation, &observation);
         tokio::time::sleep_until((began + interval(&observation)).into()).await;
+        observe::prepare_next(bench, expectation, &observation).await;
     }
 }
 
+/// How long it was tried, where once was not enough.
 fn tried(finding: Finding, attempts: u32, elapsed: Duration) -> Finding {
     match attempts {
         1 => finding,
-        _ => finding.note(format!("the same after {attempts} attempts in {} ms", elapsed.as_millis())),
+        _ => finding.note(format!("this is the last of {attempts} attempts in {}", duration(elapsed))),
     }
 }
 

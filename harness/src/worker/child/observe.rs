@@ -1,5 +1,6 @@
 //! One attempt: from a check to an observation.
 
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::attempt::{Bench, allows_silence};
@@ -11,14 +12,18 @@ use crate::observation::{Departure, IcmpError, Life, Observation, Seen, Traffic}
 use crate::plan::{Check, End, Expectation, Ping, RouteCheck, RouteQuery, Target};
 use crate::probe::ProbeError;
 use crate::probe::ping::Proof;
+use crate::words::Family;
 
-/// Makes one attempt.
+/// The port of the datagram that stands for an echo request: discard (RFC 863), which nothing needs to listen on.
+const NOBODYS_PORT: u16 = 9;
+
+/// Makes one attempt; nothing has matched since the moment given, if any.
 pub(super) async fn observe(
     bench: &Bench<'_>,
     expectation: &Expectation,
-    started: Moment,
+    unmatched_since: Option<Moment>,
 ) -> Result<Observation, ProbeError> {
-    let observed = attempt(bench, expectation, started).await;
+    let observed = attempt(bench, expectation, unmatched_since).await;
     if !observed.as_ref().map_or(true, rests_on_neighbours) {
         return observed;
     }
@@ -29,8 +34,12 @@ pub(super) async fn observe(
     }
 }
 
-async fn attempt(bench: &Bench<'_>, expectation: &Expectation, started: Moment) -> Result<Observation, ProbeError> {
-    let window = bench.window(expectation, started);
+async fn attempt(
+    bench: &Bench<'_>,
+    expectation: &Expectation,
+    unmatched_since: Option<Moment>,
+) -> Result<Observation, ProbeError> {
+    let window = bench.window(expectation, unmatched_since);
     match &expectation.check {
         Check::Ping(ping) => echo(bench, expectation, ping, window).await.map(Observation::Traffic),
         Check::Tcp(tcp) => transfer::tcp(bench, tcp, window).await.map(Observation::Traffic),
@@ -64,7 +73,7 @@ fn rests_on_neighbours(observation: &Observation) -> bool {
             Seen::Icmp { .. } | Seen::Reset => false,
             Seen::Local(refusal) => refusal.errno == libc::EHOSTUNREACH,
         },
-        Observation::Answers(_) | Observation::Neighbours(_) => true,
+        Observation::NoHttp { .. } | Observation::Answers(_) | Observation::Neighbours(_) => true,
         Observation::Http(_) | Observation::Routes(_) | Observation::Lookup(_) | Observation::Link(_) => false,
     }
 }
@@ -84,16 +93,16 @@ async fn overflow(bench: &Bench<'_>) -> Result<Option<String>, ProbeError> {
 
 /// Undoes what an attempt leaves behind that would change the next one: after "too big" the kernel remembers the size,
 /// and the next probe would be cut to it, or fail locally.
-pub(super) fn prepare_next(bench: &Bench<'_>, expectation: &Expectation, observation: &Observation) {
+pub(super) async fn prepare_next(bench: &Bench<'_>, expectation: &Expectation, observation: &Observation) {
     let Observation::Traffic(Traffic { seen: Seen::Icmp { .. } | Seen::Local(_), .. }) = observation else { return };
-    let from = match &expectation.check {
-        Check::Ping(ping) => ping.from,
-        Check::Tcp(transfer) | Check::Udp(transfer) => transfer.from,
-        Check::Http(http) => http.connection.from,
+    let (from, to) = match &expectation.check {
+        Check::Ping(ping) => (ping.from, &ping.to),
+        Check::Tcp(transfer) | Check::Udp(transfer) => (transfer.from, &transfer.to),
+        Check::Http(http) => (http.connection.from, &http.connection.to),
         _ => return,
     };
     // Where the kernel does not let us, the next attempt shows what it shows.
-    let _ = lab::flush_route_cache(bench.node(from));
+    let _ = lab::forget_path(bench.node(from), to.address).await;
 }
 
 pub(super) fn unreadable(error: KernelError) -> ProbeError {
@@ -103,7 +112,7 @@ pub(super) fn unreadable(error: KernelError) -> ProbeError {
 async fn look_up(bench: &Bench<'_>, check: &RouteCheck) -> Result<Observation, KernelError> {
     let node = bench.node(check.on);
     match &check.query {
-        RouteQuery::Table(to) => lab::routes_to(node, *to).await.map(Observation::Routes),
+        RouteQuery::Table(to) => lab::main_routes(node, Family::of(to.address)).await.map(Observation::Routes),
         RouteQuery::Lookup(target) => lab::lookup_route(node, target.address).await.map(Observation::Lookup),
     }
 }
@@ -117,26 +126,41 @@ async fn echo(
     let began = Instant::now();
     let proof = if allows_silence(&expectation.check) { Proof::Needed } else { Proof::NotNeeded };
     let node = bench.node(ping.from);
-    let mut echo = bench.pingers.start(&node.namespace, &bench.ports, ping, proof).await?;
+    let mut echo = bench.pingers.start(&node.namespace, &bench.ports, ping, proof, bench.fits(ping)).await?;
     let seen = settled(bench, ping.from, &ping.to, &mut window, async |window| echo.wait(window.until()).await).await?;
-    let departure = match seen {
-        Seen::Silent if echo.left() => Departure::Stamped,
-        Seen::Silent => Departure::Unproven("no transmit time stamp says that the echo request left".to_owned()),
+    let departure = match (seen, proof) {
+        (Seen::Silent, Proof::Needed) if echo.left() => Departure::Stamped,
+        (Seen::Silent, Proof::Needed) => {
+            Departure::Unproven("no transmit time stamp says that the echo request left".to_owned())
+        }
+        // The sockets that many pings share tell nothing of one of them, so a datagram by the same way does.
+        (Seen::Silent, Proof::NotNeeded) => {
+            let target = SocketAddr::new(ping.to.address, NOBODYS_PORT);
+            transfer::twin_left(bench, ping.from, ping.source, target).await?
+        }
         _ => Departure::Said,
     };
     let life = match seen {
         Seen::Silent => address_lives(bench, &ping.to).await?,
         _ => Life::NotAsked,
     };
-    Ok(Traffic {
-        seen,
-        flow: None,
-        sent: echo.sent,
-        answered: echo.answered,
-        elapsed: began.elapsed(),
-        departure,
-        life,
-    })
+    let flow = match seen {
+        Seen::Answered => None,
+        _ => echo_flow(bench, ping).await?,
+    };
+    Ok(Traffic { seen, flow, sent: echo.sent, answered: echo.answered, elapsed: began.elapsed(), departure, life })
+}
+
+/// The ends of an echo request: the source is the one that the kernel chooses, unless the case does.
+async fn echo_flow(bench: &Bench<'_>, ping: &Ping) -> Result<Option<(SocketAddr, SocketAddr)>, ProbeError> {
+    let source = match ping.source {
+        Some(source) => Some(source),
+        None => {
+            let route = lab::lookup_route(bench.node(ping.from), ping.to.address).await.map_err(unreadable)?;
+            route.ok().and_then(|route| route.src)
+        }
+    };
+    Ok(source.map(|source| (SocketAddr::new(source, 0), SocketAddr::new(ping.to.address, 0))))
 }
 
 /// Whether an address of the lab is on an interface that is up and has a carrier, as the kernel has it now.

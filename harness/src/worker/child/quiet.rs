@@ -27,6 +27,7 @@ pub(super) async fn settled(
     mut listen: impl AsyncFnMut(&Window) -> Result<Seen, ProbeError>,
 ) -> Result<Seen, ProbeError> {
     let mut patience = PATIENCE;
+    let mut failed_before = false;
     while patience > 0 {
         let seen = listen(window).await?;
         if seen == Seen::Silent && !window.is_over() {
@@ -34,6 +35,13 @@ pub(super) async fn settled(
         }
         match complete(bench, from, to, seen).await? {
             Quiet::Asking => window.reopen(ASKING),
+            // The kernel may have given up between the end of listening and this look: its own error is on the way then.
+            Quiet::Failed if !failed_before => {
+                failed_before = true;
+                window.reopen(ASKING);
+            }
+            // A node whose `lo` is down never hears its own "host unreachable"; its neighbour table knows.
+            Quiet::Failed => return Ok(Seen::Local(LocalRefusal { errno: libc::EHOSTUNREACH })),
             Quiet::Settled(seen) => return Ok(seen),
         }
         patience -= 1;
@@ -46,6 +54,8 @@ pub(super) async fn settled(
 enum Quiet {
     /// The next hop is still being asked for: too early to say.
     Asking,
+    /// The next hop did not answer.
+    Failed,
     /// This.
     Settled(Seen),
 }
@@ -63,7 +73,6 @@ async fn complete(bench: &Bench<'_>, from: NodeId, to: &Target, seen: Seen) -> R
     Ok(match lab::next_hop_state(bench.node(from), to.address).await.map_err(unreadable)? {
         HopState::Asking => Quiet::Asking,
         HopState::Resolved | HopState::Unknown => Quiet::Settled(Seen::Silent),
-        // A node whose `lo` is down never hears its own "host unreachable"; its neighbour table knows.
-        HopState::Failed => Quiet::Settled(Seen::Local(LocalRefusal { errno: libc::EHOSTUNREACH })),
+        HopState::Failed => Quiet::Failed,
     })
 }

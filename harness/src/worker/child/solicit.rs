@@ -14,6 +14,9 @@ use crate::words::{Answer, Mac};
 /// on the virtual links of a lab their answers are microseconds apart.
 const SECOND_ANSWER: Duration = Duration::from_millis(20);
 
+/// From one time that a question is asked to the next, as long as nobody answers.
+const AGAIN: Duration = Duration::from_millis(200);
+
 /// One question.
 pub(super) async fn ask(bench: &Bench<'_>, solicit: &Solicit, window: &Window) -> Result<Answers, ProbeError> {
     let began = Instant::now();
@@ -27,10 +30,16 @@ pub(super) async fn ask(bench: &Bench<'_>, solicit: &Solicit, window: &Window) -
     };
     let mut question = bench.wires.start(&bench.node(node).namespace, asker, solicit.to.address)?;
     let only_several = solicit.outcome == [Answer::Several];
-    let is_enough = |macs: &[Mac]| macs.len() > usize::from(only_several);
-    let mut macs = question.wait(window.until(), is_enough).await?;
-    while !is_enough(&macs) && !window.is_over() {
-        macs = question.wait(window.until(), is_enough).await?;
+    let enough = |macs: &[Mac]| macs.len() > usize::from(only_several);
+    let mut macs = question.wait(window.until().min(began + AGAIN), enough).await?;
+    let mut asked = 1;
+    while macs.is_empty() && !window.is_over() {
+        asked += 1;
+        question.ask()?;
+        macs = question.wait(window.until().min(began + AGAIN * asked), enough).await?;
+    }
+    while !enough(&macs) && !window.is_over() {
+        macs = question.wait(window.until(), enough).await?;
     }
     if macs.len() == 1 && !only_several {
         let second = bench.clock.window(SECOND_ANSWER);

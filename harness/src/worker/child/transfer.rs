@@ -14,6 +14,7 @@ use crate::probe::http::{Asked, Exchange, exchange};
 use crate::probe::tcp::Connection;
 use crate::probe::udp::Datagram;
 use crate::probe::{self, ProbeError};
+use crate::verdict::duration;
 use crate::words::{Outcome, Transport};
 
 /// Between two looks at what has arrived at the receiver.
@@ -37,7 +38,10 @@ async fn connect(
         settled(bench, transfer.from, &transfer.to, window, async |window| connection.wait(window.until()).await)
             .await?;
     let (departure, life) = match seen {
-        Seen::Silent => (twin_left(bench, transfer, target).await?, listener_lives(bench, transfer, Transport::Tcp)?),
+        Seen::Silent => (
+            twin_left(bench, transfer.from, transfer.source, target).await?,
+            listener_lives(bench, transfer, Transport::Tcp)?,
+        ),
         _ => (Departure::Said, Life::NotAsked),
     };
     let answered = u32::from(seen == Seen::Answered);
@@ -52,9 +56,14 @@ fn known(flow: (SocketAddr, SocketAddr)) -> Option<(SocketAddr, SocketAddr)> {
 }
 
 /// A SYN carries no time stamp of its own; a datagram by the same way does.
-async fn twin_left(bench: &Bench<'_>, transfer: &Transfer, target: SocketAddr) -> Result<Departure, ProbeError> {
-    let namespace = &bench.node(transfer.from).namespace;
-    Ok(if probe::left(namespace, &bench.ports, transfer.source, target).await? {
+pub(super) async fn twin_left(
+    bench: &Bench<'_>,
+    from: NodeId,
+    source: Option<IpAddr>,
+    target: SocketAddr,
+) -> Result<Departure, ProbeError> {
+    let namespace = &bench.node(from).namespace;
+    Ok(if probe::left(namespace, &bench.ports, source, target).await? {
         Departure::Stamped
     } else {
         Departure::Unproven("a control datagram by the same way did not leave the node".to_owned())
@@ -70,7 +79,7 @@ fn listener_lives(bench: &Bench<'_>, transfer: &Transfer, transport: Transport) 
     let name = &bench.plan.nodes[*node].name;
     match services::listens(bench.lab, *node, transport, *address, transfer.port) {
         Ok(true) => Ok(Life::Alive),
-        Ok(false) => Ok(Life::Unproven(format!("nothing in {name} listens on port {}/{transport}", transfer.port))),
+        Ok(false) => Ok(Life::Unproven(format!("nothing in {name} listens on {}/{transport}", transfer.port))),
         Err(error) => Err(ProbeError(format!("the socket table of {name} cannot be read: {error}"))),
     }
 }
@@ -202,9 +211,14 @@ pub(super) async fn http(bench: &Bench<'_>, http: &Http, mut window: Window) -> 
         let answer = match exchange(connection, asked, window.end()).await? {
             Exchange::Answer(answer) => answer,
             // The connection stands and no HTTP came: an open port that is no answer.
-            Exchange::Silent | Exchange::Broken(_) => {
-                (traffic.answered, traffic.elapsed) = (0, began.elapsed());
-                return Ok(Observation::Traffic(traffic));
+            Exchange::Silent => {
+                traffic.elapsed = began.elapsed();
+                let why = format!("nothing came for {}", duration(traffic.elapsed));
+                return Ok(Observation::NoHttp { traffic, why });
+            }
+            Exchange::Broken(why) => {
+                traffic.elapsed = began.elapsed();
+                return Ok(Observation::NoHttp { traffic, why });
             }
         };
         let next = answer

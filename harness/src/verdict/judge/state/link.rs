@@ -3,7 +3,7 @@
 use super::super::Judgement;
 use super::{compare, differs};
 use crate::observation::Link;
-use crate::plan::{LinkCheck, Plan};
+use crate::plan::{LinkCheck, Master, Plan};
 use crate::verdict::Finding;
 use crate::verdict::describe::{link as link_words, node, whose_mac};
 use crate::verdict::words::{all_of, any_of};
@@ -15,28 +15,30 @@ pub(in super::super) fn judge(plan: &Plan, check: &LinkCheck, found: Option<&Lin
     match (check.present, found) {
         (false, None) => Judgement::proven(),
         (false, Some(link)) => {
-            Judgement::Mismatch(Finding::new(format!("{name} exists, expected none: {}", link_words(link))))
+            let message = format!("{name} exists, expected none: it {}", link_words(link));
+            Judgement::Mismatch(Finding::new(message).about(&["present"]))
         }
-        (true, None) => Judgement::Mismatch(Finding::new(format!("there is no interface {name}"))),
+        (true, None) => Judgement::Mismatch(Finding::new(format!("there is no interface {name}")).about(&["on"])),
         (true, Some(link)) => {
             let wrong = differences(plan, check, link);
             if wrong.is_empty() {
                 return Judgement::proven();
             }
-            Judgement::Mismatch(
-                Finding::new(format!("{name} is not as expected: {}", wrong.join("; "))).note(link_words(link)),
-            )
+            let (keys, words): (Vec<&str>, Vec<String>) = wrong.into_iter().unzip();
+            let message = format!("{name} is not as expected: {}", words.join("; "));
+            Judgement::Mismatch(Finding::new(message).about(&keys).note(format!("{name} {}", link_words(link))))
         }
     }
 }
 
-fn differences(plan: &Plan, check: &LinkCheck, link: &Link) -> Vec<String> {
+/// What is not as expected, each with the key of the check that expects it.
+fn differences(plan: &Plan, check: &LinkCheck, link: &Link) -> Vec<(&'static str, String)> {
     let mut wrong = Vec::new();
     let admin = if link.up { Admin::Up } else { Admin::Down };
     compare(&mut wrong, "admin", check.admin.as_ref(), Some(&admin));
     compare(&mut wrong, "carrier", check.carrier.as_ref(), Some(&link.carrier));
     if !check.state.is_empty() && !check.state.contains(&link.state) {
-        wrong.push(differs("state", link.state, any_of(&check.state)));
+        wrong.push(("state", differs("state", link.state, any_of(&check.state))));
     }
     compare(&mut wrong, "mtu", check.mtu.as_ref(), Some(&link.mtu));
     if let Some((mac, words)) = &check.mac
@@ -44,17 +46,18 @@ fn differences(plan: &Plan, check: &LinkCheck, link: &Link) -> Vec<String> {
     {
         let found = link.mac.map_or("none".to_owned(), |mac| whose_mac(plan, mac));
         let expected = if words == &mac.to_string() { words.clone() } else { format!("{words} ({mac})") };
-        wrong.push(differs("mac", found, expected));
+        wrong.push(("mac", differs("mac", found, expected)));
     }
-    if let Some(master) = &check.master
-        && *master != link.master
-    {
-        let shown = |master: &Option<String>| master.clone().unwrap_or_else(|| "none".to_owned());
-        wrong.push(differs("master", shown(&link.master), shown(master)));
+    match &check.master {
+        None => {}
+        Some(Master::Nobody) => {
+            wrong.extend(link.master.as_ref().map(|found| ("master", differs("master", found, "none"))))
+        }
+        Some(Master::Bridge(name)) => compare(&mut wrong, "master", Some(name), link.master.as_ref()),
     }
     compare(&mut wrong, "peer", check.peer.as_ref(), link.peer.as_ref());
     if let Some(expected) = &check.addresses {
-        wrong.extend(address_difference(expected, &link.addresses));
+        wrong.extend(address_difference(expected, &link.addresses).map(|words| ("address", words)));
     }
     wrong
 }

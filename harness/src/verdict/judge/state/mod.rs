@@ -12,10 +12,15 @@ fn differs(name: &str, found: impl ToString, expected: impl ToString) -> String 
 }
 
 /// Adds a difference where an attribute was asked for and is another one.
-fn compare<T: PartialEq + ToString>(wrong: &mut Vec<String>, name: &str, expected: Option<&T>, found: Option<&T>) {
+fn compare<T: PartialEq + ToString>(
+    wrong: &mut Vec<(&'static str, String)>,
+    name: &'static str,
+    expected: Option<&T>,
+    found: Option<&T>,
+) {
     if let Some(expected) = expected
         && found != Some(expected)
     {
-        wrong.push(differs(name, found.map_or("none".to_owned(), ToString::to_string), expected.to_string()));
+        wrong.push((name, differs(name, found.map_or("none".to_owned(), ToString::to_string), expected.to_string())));
     }
 }

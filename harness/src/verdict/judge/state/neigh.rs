@@ -23,15 +23,22 @@ pub(in super::super) fn judge(plan: &Plan, check: &Neigh, entries: &[Neighbour])
     let dev = check.dev.as_ref().map(|dev| format!(" on {dev}")).unwrap_or_default();
     match (check.present, matching) {
         (true, Some(_)) | (false, None) => Judgement::proven(),
-        (false, Some(entry)) => Judgement::Mismatch(Finding::new(format!(
-            "{on} has a neighbour entry for {target}{dev}, expected none: {}",
-            neighbour(plan, entry)
-        ))),
+        (false, Some(entry)) => Judgement::Mismatch(
+            Finding::new(format!(
+                "{on} has a neighbour entry for {target}{dev}, expected none: {}",
+                neighbour(plan, entry)
+            ))
+            .about(&["present"]),
+        ),
         (true, None) => Judgement::Mismatch(match candidates.as_slice() {
-            [] => Finding::new(format!("{on} has no neighbour entry for {target}{dev}")).note(table(plan, &about)),
+            [] => Finding::new(format!("{on} has no neighbour entry for {target}{dev}"))
+                .about(&["to"])
+                .note(table(plan, &about)),
             [entry] => {
-                let wrong = differences(plan, check, entry).join("; ");
-                Finding::new(format!("{on} has another neighbour entry for {target}{dev}: {wrong}"))
+                let (keys, wrong): (Vec<&str>, Vec<String>) = differences(plan, check, entry).into_iter().unzip();
+                let wrong = wrong.join("; ");
+                Finding::new(format!("{on} has a different neighbour entry for {target}{dev}: {wrong}"))
+                    .about(&keys)
                     .note(table(plan, &about))
             }
             [_, _, ..] => {
@@ -62,17 +69,18 @@ fn is_candidate(check: &Neigh, entry: &Neighbour) -> bool {
     !nobody && check.dev.as_ref().is_none_or(|dev| *dev == entry.dev)
 }
 
-fn differences(plan: &Plan, check: &Neigh, entry: &Neighbour) -> Vec<String> {
+/// What is not as expected, each with the key of the check that expects it.
+fn differences(plan: &Plan, check: &Neigh, entry: &Neighbour) -> Vec<(&'static str, String)> {
     let mut wrong = Vec::new();
     if let Some((mac, words)) = &check.mac
         && entry.mac != Some(*mac)
     {
         let found = entry.mac.map_or("none".to_owned(), |mac| whose_mac(plan, mac));
         let expected = if words == &mac.to_string() { words.clone() } else { format!("{words} ({mac})") };
-        wrong.push(differs("mac", found, expected));
+        wrong.push(("mac", differs("mac", found, expected)));
     }
     if !check.state.is_empty() && !check.state.contains(&entry.state) {
-        wrong.push(differs("state", entry.state, any_of(&check.state)));
+        wrong.push(("state", differs("state", entry.state, any_of(&check.state))));
     }
     wrong
 }

@@ -107,7 +107,7 @@ fn messages_name_every_difference() {
     let finding = found(expecting(expected), answer(404, &[("server", "y")], "one\ntwö\n"));
     assert_eq!(
         finding.message,
-        "blue got another answer from http://lan:7/ (192.168.1.3:7): status is 404, expected 200 or 204; \
+        "blue got a different answer from http://lan:7/ (192.168.1.3:7): status is 404, expected 200 or 204; \
          header `Server` is not \"x\" but is \"y\"; there is no header `Via`, only server; \
          body is not \"one\\ntwo\\n\""
     );

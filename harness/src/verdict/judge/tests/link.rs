@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::observation::Link;
-use crate::plan::LinkCheck;
+use crate::plan::{LinkCheck, Master};
 use crate::words::{Admin, LinkState};
 
 fn check() -> LinkCheck {
@@ -42,6 +42,7 @@ fn link() -> Link {
 #[test]
 fn every_attribute_both_ways() {
     let text = |text: &str| Some(text.to_owned());
+    let bridge = |name: &str| Some(Master::Bridge(name.to_owned()));
     let addresses = |list: &[&str]| Some(list.iter().map(|text| cidr(text)).collect::<Vec<_>>());
     let mac_of = |last, words: &str| Some((mac(last), words.to_owned()));
     for (check, difference) in [
@@ -66,9 +67,9 @@ fn every_attribute_both_ways() {
             LinkCheck { mac: mac_of(9, "02:00:00:00:00:09"), ..check() },
             Some("mac is blue.eth0 (02:00:00:00:00:01), expected 02:00:00:00:00:09"),
         ),
-        (LinkCheck { master: Some(text("br0")), ..check() }, None),
-        (LinkCheck { master: Some(text("br1")), ..check() }, Some("master is br0, expected br1")),
-        (LinkCheck { master: Some(None), ..check() }, Some("master is br0, expected none")),
+        (LinkCheck { master: bridge("br0"), ..check() }, None),
+        (LinkCheck { master: bridge("br1"), ..check() }, Some("master is br0, expected br1")),
+        (LinkCheck { master: Some(Master::Nobody), ..check() }, Some("master is br0, expected none")),
         (LinkCheck { peer: text("fw.eth0"), ..check() }, None),
         (LinkCheck { peer: text("lan.eth0"), ..check() }, Some("peer is fw.eth0, expected lan.eth0")),
         (LinkCheck { addresses: addresses(&["fd00::2/64", "10.0.0.2/24"]), ..check() }, None),
@@ -103,7 +104,7 @@ fn what_is_missing_is_not_what_was_asked_for() {
     let bare = Link { mac: None, master: None, peer: None, addresses: Vec::new(), up: false, ..link() };
     let asked = LinkCheck {
         mac: Some((mac(1), "blue.eth0".to_owned())),
-        master: Some(Some("br0".to_owned())),
+        master: Some(Master::Bridge("br0".to_owned())),
         peer: Some("fw.eth0".to_owned()),
         addresses: Some(vec![cidr("10.0.0.2/24")]),
         admin: Some(Admin::Up),
@@ -116,7 +117,7 @@ fn what_is_missing_is_not_what_was_asked_for() {
          (02:00:00:00:00:01); master is none, expected br0; peer is none, expected fw.eth0; \
          address is none, expected 10.0.0.2/24"
     );
-    let none = LinkCheck { master: Some(None), addresses: Some(Vec::new()), ..check() };
+    let none = LinkCheck { master: Some(Master::Nobody), addresses: Some(Vec::new()), ..check() };
     assert!(matches(Check::Link(Box::new(none)), Observation::Link(Some(bare))));
 }
 
@@ -126,8 +127,8 @@ fn presence_both_ways() {
     let finding = found(Check::Link(Box::new(absent())), Observation::Link(Some(link())));
     assert_eq!(
         finding.message,
-        "blue.eth0 exists, expected none: eth0 is up, with carrier, state up, mtu 1500, mac 02:00:00:00:00:01, \
-         peer fw.eth0"
+        "blue.eth0 exists, expected none: it is up, with carrier, state up, mtu 1500, mac 02:00:00:00:00:01, \
+         master br0, peer fw.eth0, address 10.0.0.2/24, fd00::2/64 and fe80::1/64"
     );
     let finding = found(Check::Link(Box::new(check())), Observation::Link(None));
     assert_eq!(finding.message, "there is no interface blue.eth0");

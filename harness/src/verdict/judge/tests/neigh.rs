@@ -67,7 +67,7 @@ fn messages() {
         (
             wanted.clone(),
             vec![entry("eth0", Some(3), Stale)],
-            "blue has another neighbour entry for 10.0.0.1: mac is fw.eth1 (02:00:00:00:00:03), expected fw.eth0 \
+            "blue has a different neighbour entry for 10.0.0.1: mac is fw.eth1 (02:00:00:00:00:03), expected fw.eth0 \
              (02:00:00:00:00:02); state is stale, expected reachable",
             Some("the table has 10.0.0.1 dev eth0 lladdr fw.eth1 (02:00:00:00:00:03) stale"),
         ),

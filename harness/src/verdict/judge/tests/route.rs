@@ -85,7 +85,7 @@ fn every_attribute_of_a_table_entry_both_ways() {
         match difference {
             None => assert!(matches(Check::Route(check), observation()), "{row}"),
             Some(words) => {
-                let message = format!("blue has another route to 192.168.1.0/24: {words}");
+                let message = format!("blue has a different route to 192.168.1.0/24: {words}");
                 assert_eq!(found(Check::Route(check), observation()).message, message);
             }
         }
@@ -102,7 +102,7 @@ fn every_attribute_of_a_lookup_both_ways() {
         match difference {
             None => assert!(matches(Check::Route(check), observation()), "{row}"),
             Some(words) => {
-                let message = format!("blue would take another route for lan (192.168.1.3): {words}");
+                let message = format!("blue would take a different route for lan (192.168.1.3): {words}");
                 assert_eq!(found(Check::Route(check), observation()).message, message);
             }
         }
@@ -153,20 +153,21 @@ fn messages() {
     let refused = |errno| Observation::Lookup(Err(LocalRefusal { errno }));
     let default = || Observation::Routes(vec![Route { to: cidr("0.0.0.0/0"), ..route() }]);
     let via = || RouteCheck { via: Some(ip("10.0.0.9")), ..table("192.168.1.0/24") };
-    let shown = "via 10.0.0.1 dev eth0 proto static scope global src 10.0.0.2 metric 100";
+    let shown = "via 10.0.0.1 dev eth0 proto static src 10.0.0.2 metric 100";
     for (check, observation, message, note) in [
         (
             table("10.9.0.0/16"),
             Observation::Routes(Vec::new()),
             "blue has no route to 10.9.0.0/16".to_owned(),
-            Some("the main table has nothing to exactly this prefix".to_owned()),
+            Some("the main table of blue has no routes of this family".to_owned()),
         ),
         (
             via(),
             two(),
-            "blue has no such route to 192.168.1.0/24".to_owned(),
+            "blue has 2 routes to 192.168.1.0/24, none as expected; the nearest: via is 10.0.0.1, expected 10.0.0.9"
+                .to_owned(),
             Some(format!(
-                "the table has 192.168.1.0/24 {shown}, 192.168.1.0/24 dev eth0 proto static scope global src 10.0.0.2"
+                "the main table of blue has\n192.168.1.0/24 {shown}\n192.168.1.0/24 dev eth0 proto static src 10.0.0.2"
             )),
         ),
         (absent("0.0.0.0/0"), default(), format!("blue has a route to default, expected none: default {shown}"), None),
@@ -174,8 +175,9 @@ fn messages() {
         (
             lookup(),
             refused(22),
-            "blue would take a refusing route for lan (192.168.1.3): type is blackhole, expected unicast".to_owned(),
-            Some("the kernel chooses blackhole: dropped by its own blackhole route (EINVAL)".to_owned()),
+            "blue would take a route that refuses for lan (192.168.1.3): type is blackhole, expected unicast"
+                .to_owned(),
+            Some("the kernel chooses a blackhole route: dropped by its own blackhole route (EINVAL)".to_owned()),
         ),
         (
             no_lookup(),
@@ -186,7 +188,7 @@ fn messages() {
         (
             no_lookup(),
             Observation::Lookup(Ok(route())),
-            format!("blue has a route for lan (192.168.1.3), expected none: 192.168.1.0/24 {shown}"),
+            format!("blue has a route for lan (192.168.1.3), expected none: 192.168.1.0 {shown}"),
             None,
         ),
     ] {

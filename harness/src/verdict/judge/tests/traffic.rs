@@ -185,8 +185,9 @@ fn label_notes_and_helps() {
     let tcp = |port| Check::Tcp(Transfer { port, ..transfer(&[Outcome::Open]) });
     let finding = found(tcp(7), seen(Traffic { flow, ..traffic(Seen::Silent) }));
     assert_eq!(finding.label, "10.0.0.2:41532 -> 192.168.1.3:7");
-    assert_eq!(finding.notes, ["the request left blue", "lan:7 (192.168.1.3:7) lives"]);
-    assert!(finding.helps.is_empty());
+    assert_eq!(finding.notes, ["the request left blue", "lan listens on 7/tcp"]);
+    assert_eq!(finding.helps, ["blue has no route to 192.168.1.3"]);
+    assert_eq!(finding.about, ["outcome"]);
 
     let finding = found(tcp(7), seen(traffic(Seen::Reset)));
     assert!(finding.helps.is_empty(), "lan has a service on this port");
@@ -208,10 +209,45 @@ fn label_notes_and_helps() {
     let finding = found(check, seen(Traffic { flow, sent: 5, answered: 3, ..traffic(Seen::Silent) }));
     assert_eq!(
         finding.message,
-        "blue reached lan (192.168.1.3) with 3 of 5 echo requests: silent for 1 s, expected reachable"
+        "blue reached lan (192.168.1.3) with 3 of 5 echo requests: 40 % lost, expected at most 20 %"
     );
     assert_eq!(finding.label, "10.0.0.2 -> 192.168.1.3");
-    assert_eq!(finding.notes[0], "3 of 5 echo requests were answered: 40 % lost, 20 % allowed");
+    assert_eq!(finding.notes[0], "the first that was not answered: silent for 1 s");
+}
+
+#[test]
+fn a_redirect_is_told_apart_from_its_target() {
+    let flow = Some((([10, 0, 0, 2], 41532).into(), ([192, 168, 1, 9], 82).into()));
+    let check = || Check::Http(Box::new(http::request(&[Outcome::Open])));
+    let finding = found(check(), seen(Traffic { flow, ..traffic(Seen::Reset) }));
+    assert_eq!(
+        finding.message,
+        "blue was redirected by http://lan:7/ (192.168.1.3:7) to 192.168.1.9:82 and got no answer there: \
+         refused (TCP reset), expected an answer"
+    );
+    assert!(finding.helps.is_empty(), "it is not lan that refused");
+}
+
+#[test]
+fn an_open_connection_without_http_says_why() {
+    let broken = |outcome| {
+        let observation = Observation::NoHttp { traffic: traffic(Seen::Answered), why: "garbage".to_owned() };
+        found(Check::Http(Box::new(http::request(&[outcome]))), observation).message
+    };
+    assert_eq!(
+        broken(Outcome::Open),
+        "blue opened a connection to http://lan:7/ (192.168.1.3:7) but got no HTTP answer: garbage"
+    );
+    assert_eq!(broken(Outcome::Refused), "blue opened http://lan:7/ (192.168.1.3:7), expected refused");
+}
+
+#[test]
+fn a_host_that_nobody_answers_for_is_explained() {
+    let notes = |sight| found(Check::Ping(ping(&[Outcome::Reachable])), seen(traffic(sight))).notes;
+    let asked = ["nobody on the link answered the ARP requests for the next hop"];
+    assert_eq!(notes(icmp(3, 1, "10.0.0.2")), asked);
+    assert_eq!(notes(local(113)), asked);
+    assert!(notes(icmp(3, 1, "10.0.0.1")).is_empty(), "a router said so, for whatever reason");
 }
 
 #[test]

@@ -1,13 +1,16 @@
 //! What is said about traffic that was not as expected.
 
-use super::{Kind, Question, is_refusal};
-use crate::observation::{LocalRefusal, Seen, Traffic};
-use crate::plan::{Plan, ServiceKind};
+use std::net::{IpAddr, SocketAddr};
+
+use super::way_out::way_out;
+use super::{Kind, Question};
+use crate::observation::{Departure, IcmpError, Life, LocalRefusal, Seen, Traffic};
+use crate::plan::{Plan, Target};
 use crate::verdict::Finding;
-use crate::verdict::describe::{flow, node, seen_in};
-use crate::verdict::judge::{left_unproven, life_unproven};
+use crate::verdict::describe::{end, flow, node, seen_in};
+use crate::verdict::judge::left_unproven;
 use crate::verdict::words::is_of_the_network;
-use crate::words::{Outcome, Port, Transport};
+use crate::words::{Outcome, RouteType, Transport};
 
 /// The finding for traffic that satisfies no word of the question.
 pub(super) fn mismatch(plan: &Plan, question: &Question<'_>, traffic: &Traffic) -> Finding {
@@ -17,24 +20,66 @@ pub(super) fn mismatch(plan: &Plan, question: &Question<'_>, traffic: &Traffic) 
     let expected = question.expected();
     let requests = question.requests.max(traffic.sent);
     let some_answered = question.kind == Kind::Ping && traffic.answered > 0 && traffic.answered < requests;
-    let message = match traffic.seen {
-        Seen::Answered if some_answered => {
-            format!("{from} reached {target} with {} of {requests} echo requests, {expected}", traffic.answered)
+    let message = match (traffic.seen, redirected(question, traffic)) {
+        _ if some_answered => {
+            let share = format!("{from} reached {target} with {} of {requests} echo requests", traffic.answered);
+            if question.wants_answers() {
+                format!("{share}: {} lost, expected {}", lost(question, traffic), allowed(question))
+            } else {
+                format!("{share}, {expected}")
+            }
         }
-        Seen::Answered => format!("{from} {} {target}, {expected}", did(question)),
-        Seen::Delivered | Seen::Reset | Seen::Icmp { .. } | Seen::Local(_) | Seen::Silent if some_answered => {
-            let answered = traffic.answered;
-            format!("{from} reached {target} with {answered} of {requests} echo requests: {seen}, {expected}")
+        (Seen::Answered, _) => format!("{from} {} {target}, {expected}", did(question)),
+        (_, Some(there)) => {
+            format!("{from} was redirected by {target} to {there} and got no answer there: {seen}, {expected}")
         }
-        Seen::Delivered | Seen::Reset | Seen::Icmp { .. } | Seen::Local(_) | Seen::Silent => {
-            format!("{from} {} {target}: {seen}, {expected}", could_not(question))
-        }
+        (_, None) => format!("{from} {} {target}: {seen}, {expected}", could_not(question)),
     };
-    let mut finding = Finding::new(message);
-    finding.label = traffic.flow.map(flow).unwrap_or_default();
-    finding.notes = notes(plan, question, traffic);
-    finding.helps = help(plan, question, traffic).into_iter().collect();
+    let mut finding = Finding::new(message).about(if question.wants_answer() { &["url"] } else { &["outcome"] });
+    finding.label = traffic.flow.filter(|(from, _)| !from.ip().is_unspecified()).map(flow).unwrap_or_default();
+    if some_answered {
+        if question.wants_answers() {
+            finding.about = vec!["lost".to_owned(), "count".to_owned()];
+        }
+        finding.notes.push(format!("the first that was not answered: {seen}"));
+    }
+    finding.notes.extend(notes(plan, question, traffic));
+    finding.helps = way_out(plan, question, traffic).into_iter().collect();
     finding
+}
+
+/// The finding for an open connection over which no HTTP answer came.
+pub(in crate::verdict::judge) fn no_http(
+    plan: &Plan,
+    question: &Question<'_>,
+    traffic: &Traffic,
+    why: &str,
+) -> Finding {
+    let mut finding = mismatch(plan, question, traffic);
+    if question.wants_answer() {
+        let (from, target) = (node(plan, question.from), question.target());
+        finding.message = match redirected(question, traffic) {
+            None => format!("{from} opened a connection to {target} but got no HTTP answer: {why}"),
+            Some(there) => format!("{from} was redirected by {target} to {there} but got no HTTP answer there: {why}"),
+        };
+    }
+    finding
+}
+
+/// Where a redirect has led to, when it was not the target itself that the traffic went to.
+pub(super) fn redirected(question: &Question<'_>, traffic: &Traffic) -> Option<SocketAddr> {
+    let (_, there) = traffic.flow?;
+    (question.kind == Kind::Http && there != SocketAddr::new(question.to.address, question.port)).then_some(there)
+}
+
+fn lost(question: &Question<'_>, traffic: &Traffic) -> String {
+    let requests = question.requests.max(traffic.sent);
+    let lost = requests.saturating_sub(traffic.answered);
+    format!("{:.0} %", f64::from(lost) * 100.0 / f64::from(requests.max(1)))
+}
+
+fn allowed(question: &Question<'_>) -> String {
+    if question.lost > 0.0 { format!("at most {} %", question.lost) } else { "none".to_owned() }
 }
 
 fn did(question: &Question<'_>) -> &'static str {
@@ -56,77 +101,63 @@ fn could_not(question: &Question<'_>) -> &'static str {
 }
 
 fn notes(plan: &Plan, question: &Question<'_>, traffic: &Traffic) -> Vec<String> {
-    let mut notes = Vec::new();
-    if question.kind == Kind::Ping && traffic.answered > 0 {
-        let requests = question.requests.max(traffic.sent);
-        let share = f64::from(requests.saturating_sub(traffic.answered)) * 100.0 / f64::from(requests.max(1));
-        notes.push(format!(
-            "{} of {requests} echo requests were answered: {share:.0} % lost, {} % allowed",
-            traffic.answered, question.lost
-        ));
-    }
+    let from = node(plan, question.from);
     match traffic.seen {
         Seen::Silent => {
-            let from = node(plan, question.from);
-            let left = left_unproven(&traffic.departure, from);
-            notes.push(left.unwrap_or_else(|| format!("the request left {from}")));
-            let target = question.target();
-            notes.push(life_unproven(&traffic.life, &target).unwrap_or_else(|| format!("{target} lives")));
+            let left = match &traffic.departure {
+                Departure::Said | Departure::Stamped => format!("the request left {from}"),
+                departure @ Departure::Unproven(_) => left_unproven(departure, from).unwrap_or_default(),
+            };
+            [Some(left), life(plan, question, &traffic.life)].into_iter().flatten().collect()
         }
         Seen::Local(refusal) if !is_of_the_network(refusal) => {
-            notes.push("that says nothing of the network, so it satisfies no outcome".to_owned());
+            vec!["that says nothing of the network, so it satisfies no outcome".to_owned()]
         }
-        Seen::Answered | Seen::Delivered | Seen::Reset | Seen::Icmp { .. } | Seen::Local(_) => {}
-    }
-    notes
-}
-
-/// A way out, only where it is certain: the plan itself shows what is missing.
-fn help(plan: &Plan, question: &Question<'_>, traffic: &Traffic) -> Option<String> {
-    let wanted = question.outcome.iter().any(|word| match word {
-        Outcome::Reachable | Outcome::Open | Outcome::Delivered => true,
-        Outcome::Unreachable
-        | Outcome::Closed
-        | Outcome::Refused
-        | Outcome::Rejected
-        | Outcome::Silent
-        | Outcome::NoRoute
-        | Outcome::Blackhole
-        | Outcome::Prohibited
-        | Outcome::BlockedLocally
-        | Outcome::HostUnreachable
-        | Outcome::NetUnreachable
-        | Outcome::TtlExceeded
-        | Outcome::TooBig => false,
-    });
-    if !wanted {
-        return None;
-    }
-    match traffic.seen {
-        Seen::Local(LocalRefusal { errno: libc::ENETUNREACH }) => Some(format!(
-            "{} has no route to {}; `routes = [{{ to = \"default\", via = \"...\" }}]` in its table gives it one",
-            node(plan, question.from),
-            question.to.address
-        )),
-        Seen::Reset => nobody_listens(plan, question),
-        Seen::Icmp { error, by, .. } if is_refusal(question, error, by) => nobody_listens(plan, question),
-        Seen::Answered | Seen::Delivered | Seen::Icmp { .. } | Seen::Local(_) | Seen::Silent => None,
+        Seen::Local(LocalRefusal { errno: libc::EHOSTUNREACH }) if !is_refused_by_route(plan, question) => {
+            vec![nobody_there(question.to.address)]
+        }
+        Seen::Icmp { error, own: true, .. } if is_host_unreachable(error) => vec![nobody_there(question.to.address)],
+        Seen::Answered | Seen::Delivered | Seen::Reset | Seen::Icmp { .. } | Seen::Local(_) => Vec::new(),
     }
 }
 
-/// Says so when no service of the target has the port, and no program could have opened it.
-fn nobody_listens(plan: &Plan, question: &Question<'_>) -> Option<String> {
-    let transport = match question.kind {
-        Kind::Ping => return None,
-        Kind::Tcp | Kind::Http => Transport::Tcp,
-        Kind::Udp => Transport::Udp,
-    };
-    let port = Port { number: question.port, transport };
-    let owner = question.to.owner?.node;
-    let mut services = plan.services.iter().filter(|service| service.node == owner);
-    let possible = services.any(|service| match &service.kind {
-        ServiceKind::Http { .. } | ServiceKind::Echo { .. } => service.kind.port() == Some(port),
-        ServiceKind::Command { .. } => true,
-    });
-    (!possible).then(|| format!("{} has no service on {port}", node(plan, owner)))
+/// What is known of the target, in words; nothing when nobody looked.
+fn life(plan: &Plan, question: &Question<'_>, life: &Life) -> Option<String> {
+    let Target { address, owner, .. } = question.to;
+    match (life, owner) {
+        (Life::NotAsked, _) => None,
+        (Life::Unproven(reason), _) => Some(reason.clone()),
+        (Life::Alive, None) => Some(format!("{address} lives")),
+        (Life::Alive, Some(owner)) => Some(match question.kind.transport() {
+            None => format!("{} is up and has {address}", end(plan, *owner)),
+            Some(transport) => format!("{} listens on {}/{transport}", node(plan, owner.node), question.port),
+        }),
+    }
+}
+
+fn is_host_unreachable(error: IcmpError) -> bool {
+    matches!((error.v6, error.kind, error.code), (false, 3, 1) | (true, 1, 3))
+}
+
+/// Whether a route of the sender's own says "unreachable", so that nobody was asked for.
+fn is_refused_by_route(plan: &Plan, question: &Question<'_>) -> bool {
+    plan.nodes.get(question.from).is_some_and(|node| {
+        node.routes.iter().any(|route| route.kind == RouteType::Unreachable && route.to.contains(question.to.address))
+    })
+}
+
+fn nobody_there(target: IpAddr) -> String {
+    let asked = if target.is_ipv4() { "ARP requests" } else { "neighbour solicitations" };
+    format!("nobody on the link answered the {asked} for the next hop")
+}
+
+impl Kind {
+    /// The transport whose port is probed; an echo request has none.
+    pub(super) fn transport(self) -> Option<Transport> {
+        match self {
+            Self::Ping => None,
+            Self::Tcp | Self::Http => Some(Transport::Tcp),
+            Self::Udp => Some(Transport::Udp),
+        }
+    }
 }

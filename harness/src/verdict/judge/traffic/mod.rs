@@ -1,6 +1,8 @@
 //! Outcome words against what happened to a packet.
 
 mod finding;
+mod trace;
+mod way_out;
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -12,6 +14,8 @@ use crate::verdict::describe::{node, target_port_words, target_words, who};
 use crate::verdict::words::{any_of, is_of_the_network, is_port_unreachable};
 use crate::words::Outcome;
 use finding::mismatch;
+
+pub(super) use finding::no_http;
 
 /// What ping, TCP, UDP and HTTP have in common.
 pub(super) struct Question<'a> {
@@ -97,6 +101,11 @@ impl<'a> Question<'a> {
     /// Whether it is an HTTP request that must be answered.
     pub(super) fn wants_answer(&self) -> bool {
         self.kind == Kind::Http && self.outcome.contains(&Outcome::Open)
+    }
+
+    /// Whether getting through is what is expected.
+    fn wants_answers(&self) -> bool {
+        self.outcome.iter().any(|word| matches!(word, Outcome::Reachable | Outcome::Open | Outcome::Delivered))
     }
 
     /// The address of which a port is probed.
@@ -248,11 +257,13 @@ fn wrong_sender(plan: &Plan, question: &Question<'_>, by: &By, traffic: &Traffic
         Seen::Local(_) => {
             let own = plan.nodes.get(question.from).into_iter().flat_map(|node| &node.interfaces);
             let said = own.flat_map(|interface| &interface.addresses).any(|cidr| by.addresses.contains(&cidr.address));
-            return (!said).then(|| mismatch(plan, question, traffic));
+            return (!said).then(|| mismatch(plan, question, traffic).about(&["by"]));
         }
         Seen::Silent if traffic.answered > 0 => return None,
-        Seen::Silent => return Some(mismatch(plan, question, traffic).note("nobody refused")),
+        Seen::Silent => return Some(mismatch(plan, question, traffic).about(&["by"]).note("nobody refused")),
     };
-    (!by.addresses.contains(&sender))
-        .then(|| mismatch(plan, question, traffic).note(format!("{} refused, not {}", who(plan, sender), by.words)))
+    (!by.addresses.contains(&sender)).then(|| {
+        let said = format!("{} refused, not {}", who(plan, sender), by.words);
+        mismatch(plan, question, traffic).about(&["by"]).note(said)
+    })
 }

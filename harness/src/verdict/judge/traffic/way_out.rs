@@ -1,0 +1,67 @@
+//! A way out of a failure, only where it is certain: the plan itself shows what is missing.
+
+use std::net::IpAddr;
+
+use super::finding::redirected;
+use super::trace::obstacle;
+use super::{Question, is_refusal};
+use crate::observation::{LocalRefusal, Seen, Traffic};
+use crate::plan::{Plan, ServiceKind};
+use crate::verdict::describe::node;
+use crate::verdict::words::all_of;
+use crate::words::{Outcome, Port};
+
+/// What to change so that wanted traffic gets through.
+pub(super) fn way_out(plan: &Plan, question: &Question<'_>, traffic: &Traffic) -> Option<String> {
+    if !question.wants_answers() || redirected(question, traffic).is_some() {
+        return None;
+    }
+    match traffic.seen {
+        Seen::Local(LocalRefusal { errno: libc::ENETUNREACH }) => Some(format!(
+            "{} has no route to {}; `routes = [{{ to = \"default\", via = \"...\" }}]` in its table gives it one",
+            node(plan, question.from),
+            question.to.address
+        )),
+        Seen::Reset => nobody_listens(plan, question),
+        Seen::Icmp { error, by, .. } if is_refusal(question, error, by) => nobody_listens(plan, question),
+        Seen::Silent | Seen::Delivered => in_the_way(plan, question, traffic),
+        Seen::Answered | Seen::Icmp { .. } | Seen::Local(_) => None,
+    }
+}
+
+/// Says so when no service of the target listens there, and no program could.
+fn nobody_listens(plan: &Plan, question: &Question<'_>) -> Option<String> {
+    let port = Port { number: question.port, transport: question.kind.transport()? };
+    let owner = question.to.owner?.node;
+    let mut elsewhere = Vec::new();
+    for service in plan.services.iter().filter(|service| service.node == owner) {
+        match &service.kind {
+            ServiceKind::Command { .. } => return None,
+            ServiceKind::Http { listen, .. } | ServiceKind::Echo { listen, .. } => {
+                if service.kind.port() != Some(port) {
+                    continue;
+                }
+                if listen.is_empty() || listen.contains(&question.to.address) {
+                    return None;
+                }
+                elsewhere.extend(listen.iter().map(IpAddr::to_string));
+            }
+        }
+    }
+    let name = node(plan, owner);
+    Some(match &*elsewhere {
+        [] => format!("{name} has no service on {port}"),
+        addresses => format!("{name} listens on {port} only at {} (`listen`)", all_of(addresses)),
+    })
+}
+
+/// Says what is in the way, there or back, where the plan shows it.
+fn in_the_way(plan: &Plan, question: &Question<'_>, traffic: &Traffic) -> Option<String> {
+    let arrived = traffic.seen == Seen::Delivered;
+    let there = if arrived { None } else { obstacle(plan, question.from, question.to.address) };
+    if there.is_some() || question.outcome == [Outcome::Delivered] {
+        return there;
+    }
+    let source = traffic.flow.map(|(from, _)| from.ip()).filter(|source| !source.is_unspecified())?;
+    obstacle(plan, question.to.owner?.node, source).map(|what| format!("on the way back: {what}"))
+}
