@@ -59,9 +59,18 @@ pub(super) fn warn(
     if heard || !node.whole {
         return;
     }
+    // One message for both families, but where the port is listened on at some of the addresses only.
+    let known = |service: &&Service| {
+        service.kind.port().is_some_and(|known| (known.number, known.transport) == (port, transport))
+    };
+    let some = checker.services.iter().filter(|service| service.node == owner.node).any(|service| known(&service));
+    let what = if some {
+        format!("nothing in `{}` listens on {}/{transport}", *node.name, SocketAddr::new(to.address, port))
+    } else {
+        format!("nothing in `{}` listens on {port}/{transport}", *node.name)
+    };
     let elsewhere = ports(checker.services, owner.node, transport);
-    let address = SocketAddr::new(to.address, port);
-    let warning = Diagnostic::warning(span, format!("nothing in `{}` listens on {address}/{transport}", *node.name));
+    let warning = Diagnostic::warning(span, what);
     checker.derive(match &*elsewhere {
         [] => warning.label(format!("no service of `{}` does", *node.name)),
         ports => warning.label(format!("it listens on {}", ports.join(", "))),

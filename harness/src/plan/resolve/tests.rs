@@ -341,10 +341,7 @@ fn a_refused_port_without_a_listener_is_no_doubt() {
     let text = pair("[[expect]]\ntcp = { from = \"red\", to = \"blue:8081\", outcome = \"refused\" }");
     assert_eq!(plan_of(&text).1, [""; 0]);
     let text = pair("[[expect]]\ntcp = { from = \"red\", to = \"blue:8081\", outcome = \"closed\" }");
-    assert_eq!(
-        plan_of(&text).1,
-        ["nothing in `blue` listens on 10.0.0.1:8081/tcp", "nothing in `blue` listens on [fd00::1]:8081/tcp"]
-    );
+    assert_eq!(plan_of(&text).1, ["nothing in `blue` listens on 8081/tcp"]);
 }
 
 #[test]

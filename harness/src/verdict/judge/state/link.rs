@@ -51,7 +51,7 @@ fn differences(plan: &Plan, check: &LinkCheck, link: &Link) -> Vec<(&'static str
     match &check.master {
         None => {}
         Some(Master::Nobody) => {
-            wrong.extend(link.master.as_ref().map(|found| ("master", differs("master", found, "none"))))
+            wrong.extend(link.master.as_ref().map(|found| ("master", differs("master", found, "none"))));
         }
         Some(Master::Bridge(name)) => compare(&mut wrong, "master", Some(name), link.master.as_ref()),
     }
