@@ -12,6 +12,7 @@ mod reachable;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use netcase::worker::message::{Message, Order, VERSION};
@@ -36,7 +37,11 @@ interfaces.eth0 = { veth = { peer = "server.eth0" }, address = ["10.0.0.1/24", "
 interfaces.eth0 = { address = ["10.0.0.2/24", "fd00::2/64"] }
 "#;
 
+/// Held while the machine's neighbour table has room, and alone while it is filled.
+static TABLE: RwLock<()> = RwLock::new(());
+
 fn run(text: &str) -> Output {
+    let _room = TABLE.read().unwrap_or_else(PoisonError::into_inner);
     let folder = Folder::new(&format!("trap-{:x}", text.len() ^ text.as_ptr() as usize));
     cases::write(&folder, "trap", text);
     folder.run(&["trap.toml"]).output().expect("netcase can be started")
@@ -230,6 +235,7 @@ fn filler() -> String {
 fn a_full_neighbour_table_is_never_a_wrong_verdict() {
     let cases = concat!(env!("CARGO_MANIFEST_DIR"), "/../cases");
     let folder = Folder::new("full-table");
+    let _alone = TABLE.write().unwrap_or_else(PoisonError::into_inner);
     let standing = Standing::build(&filler());
     let until = Instant::now() + Duration::from_secs(30);
     while neighbours() < 1000 {

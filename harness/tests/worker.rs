@@ -268,7 +268,7 @@ fn too_few_open_files_are_told() {
         .collect();
     cases::write(&folder, "sixty-nodes", &format!("title = \"Sixty nodes\"\n{nodes}"));
     let mut command = Command::new(program());
-    command.args(["run", "--color", "never", "sixty-nodes.toml"]).current_dir(folder.0);
+    command.args(["run", "--color", "never", "sixty-nodes.toml"]).current_dir(&folder.0);
     // SAFETY: setrlimit(2) is one system call.
     #[expect(unsafe_code, reason = "a limit of the child's own is set between fork and exec")]
     unsafe {
