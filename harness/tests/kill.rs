@@ -5,6 +5,8 @@
 mod cases;
 #[path = "support/host.rs"]
 mod host;
+#[path = "kill/messages.rs"]
+mod messages;
 #[path = "support/program.rs"]
 mod program;
 #[path = "support/reachable.rs"]
@@ -13,25 +15,20 @@ mod reachable;
 mod scratch;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
-use std::os::fd::AsFd;
-use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::process::{Child, Output, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use netcase::worker::message::{Message, Order, VERSION};
-use netcase::worker::supervise::ROLE;
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollTimeout, poll};
 use nix::sys::prctl;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, geteuid};
 
-use cases::plan;
 use host::Host;
-use program::{Folder, program, told};
+use program::{Folder, told};
 use scratch::{User, can_make, is_inside, run_inside};
 
 /// How many network namespaces there may be inside beside the one that is the machine: far fewer than all runs make.
@@ -285,135 +282,4 @@ fn the_machine_of_root_is_as_before() {
     }
     faults.extend(host.changes());
     assert!(faults.is_empty(), "\n{}\n", faults.join("\n"));
-}
-
-/// How the end comes.
-#[derive(Clone, Copy, Debug)]
-enum End {
-    /// The worker is killed.
-    Worker,
-    /// The runner closes the worker's standard input, or the kernel does when the runner ends, and nothing else tells.
-    Input,
-    /// The runner is killed, and the input stays open: somebody else has a copy of it.
-    Parent,
-}
-
-/// Starts a worker, below a shell so that its parent can be killed too, and gives it its order.
-fn start() -> Child {
-    let order = Order { version: VERSION, plan: plan(&case()), rootless: false, timeout_scale: 1.0 };
-    let mut line = serde_json::to_vec(&order).expect("an order can be written");
-    line.push(b'\n');
-    let mut command = Command::new("/bin/sh");
-    command.args(["-c", "\"$@\"; :", "runner"]).arg(program()).arg(ROLE);
-    let mut shell = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("a worker can be started by a shell");
-    shell.stdin.as_mut().expect("it is a pipe").write_all(&line).expect("the worker takes its order");
-    shell
-}
-
-/// Reads messages up to this number, or to the last, and gives that.
-fn hear(reader: &mut impl BufRead, number: usize) -> Result<Message, String> {
-    let mut line = String::new();
-    for heard in 0.. {
-        line.clear();
-        reader.read_line(&mut line).map_err(|error| error.to_string())?;
-        match serde_json::from_str(&line).map_err(|error| format!("{line:?} is no message: {error}"))? {
-            Message::Broken(broken) => return Err(format!("the worker cannot go on: {broken:?}")),
-            message if heard == number || matches!(message, Message::Done) => return Ok(message),
-            Message::Doing { .. } | Message::Verdict { .. } | Message::Done => {}
-        }
-    }
-    Err("it never ended".to_owned())
-}
-
-/// Reads on until the worker has ended: nobody else has copies of its output.
-fn hear_the_end(reader: &mut BufReader<ChildStdout>) -> Result<(), String> {
-    let until = Instant::now() + FREED;
-    loop {
-        let mut watched = [PollFd::new(reader.get_ref().as_fd(), PollFlags::POLLIN)];
-        let left = PollTimeout::try_from(until.saturating_duration_since(Instant::now())).unwrap_or(PollTimeout::MAX);
-        if reader.buffer().is_empty() && poll(&mut watched, left).map_err(|errno| errno.to_string())? == 0 {
-            return Err("the worker outlives its parent".to_owned());
-        }
-        let length = reader.fill_buf().map_err(|error| error.to_string())?.len();
-        if length == 0 {
-            return Ok(());
-        }
-        reader.consume(length);
-    }
-}
-
-/// One worker, ended at one message. `false` when it has said fewer.
-fn end_at(number: usize, end: End) -> Result<bool, String> {
-    let mut shell = start();
-    let ended = end_worker_of(&mut shell, number, end);
-    // Whatever went wrong, it is reaped; one that was to end and did not is among what is counted afterwards.
-    if ended.is_err() {
-        let _ = shell.kill();
-    }
-    let waited = shell.wait().map_err(|error| error.to_string());
-    let said = ended?;
-    waited?;
-    Ok(!matches!(said, Message::Done))
-}
-
-/// Hears so many messages, then ends what is to be ended; gives the last message.
-fn end_worker_of(shell: &mut Child, number: usize, end: End) -> Result<Message, String> {
-    let stdout = shell.stdout.take().expect("it is a pipe");
-    let mut reader = BufReader::new(stdout);
-    let said = hear(&mut reader, number)?;
-    let worker = children_of(shell.id()).first().copied().ok_or("the worker ended by itself")?;
-    let input = shell.stdin.take();
-    match end {
-        End::Worker => kill(worker, Signal::SIGKILL).map_err(|errno| errno.to_string())?,
-        End::Input => drop(input),
-        End::Parent => {
-            shell.kill().map_err(|error| error.to_string())?;
-            hear_the_end(&mut reader)?;
-            drop(input);
-        }
-    }
-    Ok(said)
-}
-
-fn killed_at_each_message(test: &str, user: User) {
-    if !is_inside() {
-        return run_inside(test, user, &[("max_net_namespaces", u32::from(NAMESPACES) + 1)]);
-    }
-    let watch = Watch::begin();
-    let mut faults = Vec::new();
-    for end in [End::Worker, End::Input, End::Parent] {
-        let mut messages = 0;
-        loop {
-            match end_at(messages, end) {
-                Ok(true) => messages += 1,
-                Ok(false) => break,
-                Err(fault) => {
-                    faults.push(format!("{end:?} at message {messages}: {fault}"));
-                    break;
-                }
-            }
-        }
-        // Entering, building, starting, probing, four verdicts.
-        if messages < 8 {
-            faults.push(format!("{end:?}: only {messages} messages were heard"));
-        }
-        faults.extend(no_process_is_left().err());
-    }
-    watch.end(&mut faults);
-    assert!(faults.is_empty(), "\n{}\n", faults.join("\n"));
-}
-
-#[test]
-fn killed_at_each_message_as_root() {
-    killed_at_each_message("killed_at_each_message_as_root", User::Root);
-}
-
-#[test]
-fn killed_at_each_message_as_an_ordinary_user() {
-    killed_at_each_message("killed_at_each_message_as_an_ordinary_user", User::Ordinary);
 }

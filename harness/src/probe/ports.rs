@@ -57,3 +57,27 @@ impl Ports {
         Ok(identifier)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::net::Ipv4Addr;
+
+    use socket2::{Domain, Type};
+
+    use super::*;
+
+    #[test]
+    fn no_port_and_no_identifier_is_given_out_twice() {
+        let ports = Ports::default();
+        let mut given = HashSet::new();
+        for _ in 0..100 {
+            let socket = Socket::new(Domain::IPV4, Type::DGRAM, None).expect("a socket");
+            ports.bind(&socket, (Ipv4Addr::LOCALHOST, 0).into()).expect("one of many ports is free");
+            let address = socket.local_addr().ok().and_then(|address| address.as_socket()).expect("it is bound");
+            assert!(given.insert(address.port()), "{address} again");
+        }
+        let identifiers: HashSet<u16> = (0..100).map(|_| ports.identifier().expect("there are enough")).collect();
+        assert_eq!(identifiers.len(), 100);
+    }
+}

@@ -63,17 +63,20 @@ fn one_connection() -> ! {
     rest()
 }
 
-/// Answers a datagram from a sender that it has not seen before, and no other.
+/// Answers datagrams until a sender that it has seen before comes again; then it closes its port.
 fn new_senders_only() -> ! {
     let socket = UdpSocket::bind("0.0.0.0:5000").expect("the port is free");
     let mut seen = HashSet::new();
     let mut buffer = [0; 4096];
     loop {
         let (length, from) = socket.recv_from(&mut buffer).expect("a datagram can be received");
-        if seen.insert(from) {
-            let _ = socket.send_to(&buffer[..length], from);
+        if !seen.insert(from) {
+            break;
         }
+        let _ = socket.send_to(&buffer[..length], from);
     }
+    drop(socket);
+    rest()
 }
 
 /// Learns its neighbour, and then lets the queue of its interface swallow every packet as if it was sent.

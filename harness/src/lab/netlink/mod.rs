@@ -5,6 +5,7 @@
 //! its builders and its connection are used as they are.
 
 mod extended_ack;
+mod parameters;
 mod undecodable;
 mod verbs;
 
