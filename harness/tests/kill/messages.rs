@@ -88,20 +88,8 @@ fn hear_the_end(reader: &mut BufReader<ChildStdout>) -> Result<(), String> {
 
 /// One worker, ended at one message. `false` when it has said fewer.
 fn end_at(number: usize, end: End) -> Result<bool, String> {
-    let mut shell = start();
-    let ended = end_worker_of(&mut shell, number, end);
-    // Whatever went wrong, it is reaped; one that was to end and did not is among what is counted afterwards.
-    if ended.is_err() {
-        let _ = shell.kill();
-    }
-    let waited = shell.wait().map_err(|error| error.to_string());
-    let said = ended?;
-    waited?;
-    Ok(!matches!(said, Message::Done))
-}
-
-/// Hears so many messages, then ends what is to be ended; gives the last message.
-fn end_worker_of(shell: &mut Child, number: usize, end: End) -> Result<Message, String> {
+    let mut started = start();
+    let shell = &mut started.0;
     let stdout = shell.stdout.take().expect("it is a pipe");
     let mut reader = BufReader::new(stdout);
     let said = hear(&mut reader, number)?;
@@ -116,7 +104,8 @@ fn end_worker_of(shell: &mut Child, number: usize, end: End) -> Result<Message, 
             drop(input);
         }
     }
-    Ok(said)
+    shell.wait().map_err(|error| error.to_string())?;
+    Ok(!matches!(said, Message::Done))
 }
 
 fn killed_at_each_message(test: &str, user: User) {
