@@ -148,24 +148,27 @@ fn a_connection_refused_by_a_router_is_not_refused_by_the_target() {
 
 #[test]
 fn every_attempt_has_a_port_of_its_own() {
+    let place = Folder::new("part-ports");
     let text = format!(
         "{PAIR}{}[[expect]]\nudp = {{ from = \"client\", to = \"10.0.0.2:5000\" }}\nholds-for = \"1s\"\n",
-        service("new-senders-only", r#"port = "5000/udp""#)
+        service(&place, "new-senders-only", r#"port = "5000/udp""#)
     );
     assert_ends(&text, PASSED, &["1 passed"]);
 }
 
 #[test]
 fn a_server_for_one_connection_still_serves_the_probe() {
+    let place = Folder::new("part-connection");
     let text = format!(
         "{PAIR}{}[[expect]]\nhttp = {{ from = \"client\", url = \"http://10.0.0.2:8000/\", status = 204 }}\n",
-        service("one-connection", r#"port = "8000/tcp""#)
+        service(&place, "one-connection", r#"port = "8000/tcp""#)
     );
     assert_ends(&text, PASSED, &["1 passed"]);
 }
 
 #[test]
 fn a_silence_whose_packets_never_left_is_no_pass() {
+    let place = Folder::new("part-swallow");
     // The server is known to its sender when the sender's own queue begins to swallow everything without a word.
     let text = format!(
         "{}{}\
@@ -176,7 +179,7 @@ fn a_silence_whose_packets_never_left_is_no_pass() {
             "[nodes.server]",
             "services.echo = { tcp = { port = 7 } }\nservices.uecho = { udp = { port = 7 } }\n[nodes.server]"
         ),
-        service("swallow", r#"output = "part begun""#)
+        service(&place, "swallow", r#"output = "part begun""#)
     );
     assert_ends(&text, ERROR, &["0 passed, 0 failed, 3 errors, 0 skipped, 3 unproven", "left server"]);
 }
@@ -221,11 +224,11 @@ fn neighbours() -> u64 {
 }
 
 /// A node that fills the machine's neighbour table.
-fn filler() -> String {
+fn filler(place: &Folder) -> String {
     let pair = PAIR.replace("\"10.0.0.2/24\"", "\"10.200.0.1/16\"");
     format!(
         "{pair}{}[[expect]]\nlink = {{ on = \"server.eth0\", admin = \"up\" }}\n",
-        service("fill-neighbours", r#"output = "part begun""#)
+        service(place, "fill-neighbours", r#"output = "part begun""#)
     )
 }
 
@@ -235,7 +238,7 @@ fn a_full_neighbour_table_is_never_a_wrong_verdict() {
     let cases = concat!(env!("CARGO_MANIFEST_DIR"), "/../cases");
     let folder = Folder::new("full-table");
     let _alone = TABLE.write().unwrap_or_else(PoisonError::into_inner);
-    let standing = Standing::build(&filler());
+    let standing = Standing::build(&filler(&folder));
     let until = Instant::now() + Duration::from_secs(30);
     while neighbours() < 1000 {
         // The lab has just forgotten the entries that it had at its end.

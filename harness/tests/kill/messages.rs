@@ -38,8 +38,8 @@ impl Drop for Shell {
 }
 
 /// Starts a worker, below a shell so that its parent can be killed too, and gives it its order.
-fn start() -> Shell {
-    let order = Order { version: VERSION, plan: plan(&case()), rootless: false, timeout_scale: 1.0 };
+fn start(text: &str) -> Shell {
+    let order = Order { version: VERSION, plan: plan(text), rootless: false, timeout_scale: 1.0 };
     let mut line = serde_json::to_vec(&order).expect("an order can be written");
     line.push(b'\n');
     let mut command = Command::new("/bin/sh");
@@ -76,7 +76,7 @@ fn hear_the_end(reader: &mut BufReader<ChildStdout>) -> Result<(), String> {
         let mut watched = [PollFd::new(reader.get_ref().as_fd(), PollFlags::POLLIN)];
         let left = PollTimeout::try_from(until.saturating_duration_since(Instant::now())).unwrap_or(PollTimeout::MAX);
         if reader.buffer().is_empty() && poll(&mut watched, left).map_err(|errno| errno.to_string())? == 0 {
-            return Err("the worker outlives its parent".to_owned());
+            return Err("the worker outlives its runner".to_owned());
         }
         let length = reader.fill_buf().map_err(|error| error.to_string())?.len();
         if length == 0 {
@@ -88,7 +88,7 @@ fn hear_the_end(reader: &mut BufReader<ChildStdout>) -> Result<(), String> {
 
 /// One worker, ended at one message. `false` when it has said fewer.
 fn end_at(number: usize, end: End) -> Result<bool, String> {
-    let mut started = start();
+    let mut started = start(&case());
     let shell = &mut started.0;
     let stdout = shell.stdout.take().expect("it is a pipe");
     let mut reader = BufReader::new(stdout);
@@ -144,4 +144,18 @@ fn killed_at_each_message_as_root() {
 #[test]
 fn killed_at_each_message_as_an_ordinary_user() {
     killed_at_each_message("messages::killed_at_each_message_as_an_ordinary_user", User::Ordinary);
+}
+
+/// A worker in the midst of a long case must not go on to its end for a runner that nobody told it the end of.
+#[test]
+fn a_worker_ends_when_its_input_does_though_its_parent_lives() {
+    let long = case().replace("timeout = \"20s\"", "timeout = \"200s\"").replace("\"100ms\"", "\"100s\"");
+    let mut started = start(&long);
+    let shell = &mut started.0;
+    let mut reader = BufReader::new(shell.stdout.take().expect("it is a pipe"));
+    // Entering, building, starting, probing, and a first verdict.
+    hear(&mut reader, 4).expect("the worker speaks");
+    drop(shell.stdin.take());
+    hear_the_end(&mut reader).expect("the worker ends with its input");
+    shell.wait().expect("the shell ends with the worker");
 }

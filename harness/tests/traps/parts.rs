@@ -5,8 +5,6 @@ use std::env;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::os::fd::AsRawFd;
-use std::path::Path;
-use std::sync::LazyLock;
 use std::time::Duration;
 
 use nix::poll::{PollTimeout, poll};
@@ -18,15 +16,11 @@ use crate::reachable::reachable;
 /// Says which part this process plays.
 const PART: &str = "NETCASE_TEST_PART";
 
-/// The service of the last node of a case that plays a part.
-pub(crate) fn service(part: &str, ready: &str) -> String {
-    static PLACE: LazyLock<(Folder, String)> = LazyLock::new(|| {
-        let place = Folder::new("parts");
-        let own = env::current_exe().expect("the test knows its own path");
-        let program = reachable(Path::new(&own), &place).display().to_string();
-        (place, program)
-    });
-    let program = &PLACE.1;
+/// The service of the last node of a case that plays a part; the folder holds its program while the case runs.
+pub(crate) fn service(place: &Folder, part: &str, ready: &str) -> String {
+    let own = env::current_exe().expect("the test knows its own path");
+    let program = reachable(&own, place);
+    let program = program.display();
     format!(
         "services.part = {{ command = {{ run = [\"{program}\", \"parts::play\", \"--exact\", \"--nocapture\"], \
          env = {{ {PART} = \"{part}\" }}, ready = {{ {ready} }} }} }}\n"
