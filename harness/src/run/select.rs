@@ -79,10 +79,22 @@ fn expand(argument: &Path, base: &Path) -> Result<BTreeSet<PathBuf>, String> {
         Ok(_) => Ok(BTreeSet::from([real_parent(&path).map_err(|error| cannot_read(&path, &error))?])),
         Err(error) => match argument.to_str().and_then(split_pattern) {
             Some((prefix, pattern)) => matching(&base.join(prefix), pattern),
+            // A case's name, as reports and `list` print it.
+            None if error.kind() == io::ErrorKind::NotFound && named(&path).is_file() => {
+                let file = named(&path);
+                Ok(BTreeSet::from([real_parent(&file).map_err(|error| cannot_read(&file, &error))?]))
+            }
             None if error.kind() == io::ErrorKind::NotFound => Err("there is no such file or folder".into()),
             None => Err(cannot_read(&path, &error)),
         },
     }
+}
+
+/// The file of a case's name.
+fn named(path: &Path) -> PathBuf {
+    let mut file = path.as_os_str().to_owned();
+    file.push(".toml");
+    file.into()
 }
 
 /// The folder before the first component with a wildcard, and the rest.

@@ -120,3 +120,10 @@ fn a_case_is_found_by_its_name_alone() {
         assert_eq!(by_name(name, &tree.0).is_some(), found, "{name}");
     }
 }
+
+#[test]
+fn a_case_is_selected_by_its_name_too() {
+    let tree = Tree::new("named", &["cases/a.toml", "cases/b.toml"]);
+    assert_eq!(tree.select(&["cases/a"]), (vec!["cases/a".into()], Vec::new()));
+    assert_eq!(tree.select(&["cases/c"]), (Vec::new(), vec!["cases/c: there is no such file or folder".into()]));
+}
