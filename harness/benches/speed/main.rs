@@ -142,7 +142,7 @@ fn memory_rows(folder: &Folder) -> Measured<Vec<Row>> {
     let row = |what, kilobytes: u64| Row {
         what,
         target: "40 MB".to_owned(),
-        measured: format!("{:.1} MB", kilobytes as f64 / 1024.0),
+        measured: format!("{}.{} MB", kilobytes / 1024, kilobytes % 1024 * 10 / 1024),
         met: kilobytes <= 40 * 1024,
     };
     Ok(vec![

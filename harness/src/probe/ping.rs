@@ -3,20 +3,20 @@
 //! Its traps are handled here: an error message comes back as `Ok`, so the type of the answer is looked at; a redirect
 //! is not the end; the socket must be a raw one (on a datagram socket every refusal looks like silence).
 
+mod socket;
+
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use socket2::Type;
-use surge_ping::{Client, Config, ICMP, IcmpPacket, PingIdentifier, PingSequence, SurgeError};
+use surge_ping::{Client, IcmpPacket, PingIdentifier, PingSequence, SurgeError};
 
 use super::error_queue::{self, Queued};
 use super::ports::Ports;
@@ -27,6 +27,11 @@ use crate::plan::{NodeId, Ping};
 
 /// Longer than any case may take: the waiting is done here, not in surge-ping.
 const FOREVER: Duration = Duration::from_secs(24 * 3600);
+
+/// How many bytes of echo requests go out before their answers are read: what does not fit the socket's buffer is lost,
+/// and would look like silence. The kernel counts [`OVERHEAD`] for each packet beside its own bytes.
+const BURST: usize = 65_536;
+const OVERHEAD: usize = 1024;
 
 /// How many redirects one echo request may get before that is an error.
 const REDIRECTS: u16 = 3;
@@ -59,6 +64,8 @@ type Answer = Pin<Box<dyn Future<Output = Result<Seen, ProbeError>>>>;
 /// Echo requests on their way.
 pub struct Echo {
     client: Client,
+    unsent: Vec<Answer>,
+    burst: usize,
     waiting: FuturesUnordered<Answer>,
     stamped: bool,
     refused: Option<Seen>,
@@ -92,26 +99,9 @@ impl Pingers {
         {
             return Ok(client.clone());
         }
-        let mut config = Config::builder().kind(if kind.v6 { ICMP::V6 } else { ICMP::V4 }).sock_type_hint(Type::RAW);
-        if let Some(source) = kind.source {
-            config = config.bind(SocketAddr::new(source, 0));
-        }
-        if let Some(ttl) = kind.ttl {
-            config = config.ttl(ttl.into());
-        }
-        let client = namespace.within(|| Client::new(&config.build()))?;
-        let socket = client.get_socket();
-        if socket.get_type() != Type::RAW {
-            return Err(io::Error::other("the kernel gave no raw socket"));
-        }
-        let socket = Native(client.clone());
-        // Without it a broadcast target is refused with the errno of a prohibiting route.
-        nix::sys::socket::setsockopt(&socket, nix::sys::socket::sockopt::Broadcast, &true)?;
-        ignore_learned_sizes(&socket, kind)?;
-        // IP_RECVERR stays off: with it, an error about one echo request becomes the next one's errno, since they share
-        // the socket. The errors themselves arrive as packets anyway.
+        let client = socket::open(namespace, kind)?;
         match proof {
-            Proof::Needed => error_queue::stamp(&socket)?,
+            Proof::Needed => socket::stamp(&client)?,
             Proof::NotNeeded => {
                 self.shared.borrow_mut().insert(kind, client.clone());
             }
@@ -134,7 +124,7 @@ impl Pingers {
     ) -> Result<Echo, ProbeError> {
         let failed = |error: io::Error| ProbeError::io("cannot open a raw socket", &error);
         let client = self.client(namespace, ping, proof, whole).map_err(failed)?;
-        let waiting = FuturesUnordered::new();
+        let mut unsent = Vec::with_capacity(ping.count as usize);
         for sequence in 0..ping.count {
             let identifier = PingIdentifier(ports.identifier().map_err(failed)?);
             let mut pinger = client.pinger(ping.to.address, identifier).await;
@@ -151,27 +141,14 @@ impl Pingers {
                 }
                 Err(ProbeError(format!("the echo request was redirected more than {REDIRECTS} times")))
             });
-            waiting.push(answer);
+            unsent.push(answer);
         }
+        unsent.reverse();
+        let burst = (BURST / (ping.size + OVERHEAD)).max(1);
+        let waiting = FuturesUnordered::new();
         let stamped = proof == Proof::Needed;
-        Ok(Echo { client, waiting, stamped, refused: None, sent: ping.count, answered: 0, left: 0 })
+        Ok(Echo { client, unsent, burst, waiting, stamped, refused: None, sent: ping.count, answered: 0, left: 0 })
     }
-}
-
-/// Makes every echo request go out as the first: what another has taught the kernel about the path would cut this one
-/// into fragments, which arrive where it itself does not. For IPv4 the kernel offers that only for packets that need no
-/// fragments on the first link either.
-fn ignore_learned_sizes(socket: &Native, kind: Kind) -> io::Result<()> {
-    let (level, option, value) = match (kind.v6, kind.whole) {
-        (true, _) => (libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, libc::IPV6_PMTUDISC_OMIT),
-        (false, true) => (libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_PROBE),
-        (false, false) => return Ok(()),
-    };
-    let length = libc::socklen_t::try_from(size_of_val(&value)).unwrap_or_default();
-    // SAFETY: the descriptor is open, and the kernel reads `length` bytes of a number that outlives the call.
-    #[expect(unsafe_code, reason = "neither nix nor socket2 knows this option")]
-    let set = unsafe { libc::setsockopt(socket.as_fd().as_raw_fd(), level, option, (&raw const value).cast(), length) };
-    nix::errno::Errno::result(set).map(|_| ()).map_err(io::Error::from)
 }
 
 impl Echo {
@@ -183,18 +160,26 @@ impl Echo {
     /// When the socket broke.
     pub async fn wait(&mut self, until: Instant) -> Result<Seen, ProbeError> {
         loop {
-            match tokio::time::timeout_at(until.into(), self.waiting.next()).await {
-                Ok(Some(Ok(Seen::Answered))) => self.answered += 1,
-                Ok(Some(Ok(seen))) => {
-                    self.refused.get_or_insert(seen);
+            let rest = self.unsent.len().saturating_sub(self.burst);
+            self.waiting.extend(self.unsent.drain(rest..).rev());
+            let next = if rest > 0 { Instant::now() } else { until };
+            let heard = loop {
+                match tokio::time::timeout_at(next.into(), self.waiting.next()).await {
+                    Ok(Some(Ok(Seen::Answered))) => self.answered += 1,
+                    Ok(Some(Ok(seen))) => {
+                        self.refused.get_or_insert(seen);
+                    }
+                    Ok(Some(Err(error))) => return Err(error),
+                    Ok(None) => break Seen::Answered,
+                    Err(_) => break Seen::Silent,
                 }
-                Ok(Some(Err(error))) => return Err(error),
-                Ok(None) => return Ok(self.refused.unwrap_or(Seen::Answered)),
-                Err(_) => {
-                    self.look()?;
-                    return Ok(self.refused.unwrap_or(Seen::Silent));
-                }
+            };
+            self.look()?;
+            if rest == 0 {
+                return Ok(self.refused.unwrap_or(heard));
             }
+            // The socket is read by another task, and only when this one lets it.
+            tokio::task::yield_now().await;
         }
     }
 
@@ -231,19 +216,5 @@ fn read(answer: Result<(IcmpPacket, Duration), SurgeError>) -> Result<Option<See
         (false, 0) | (true, 129) => Ok(Some(Seen::Answered)),
         (false, 4 | 5) | (true, 137) => Ok(None),
         _ => Ok(Some(Seen::Icmp { error: IcmpError { v6, kind, code }, by, own: false })),
-    }
-}
-
-/// surge-ping's socket as a descriptor; the client keeps it open meanwhile.
-struct Native(Client);
-
-impl AsFd for Native {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        let fd = self.0.get_socket().get_native_sock();
-        // SAFETY: the client owns the socket, and the borrow does not outlive the client.
-        #[expect(unsafe_code, reason = "surge-ping gives its socket as a bare number")]
-        unsafe {
-            BorrowedFd::borrow_raw(fd)
-        }
     }
 }

@@ -26,11 +26,13 @@ use crate::observation::Seen;
 use crate::plan::End;
 use crate::words::Mac;
 
-/// Length of an Ethernet header, of an ARP packet for IPv4, of an IPv6 header, of a solicitation with one option.
+/// Length of an Ethernet header, of an ARP packet for IPv4, of an IPv6 header, of a solicitation with one option, of
+/// that option.
 const ETHERNET: usize = 14;
 const ARP: usize = 28;
 const IPV6: usize = 40;
 const SOLICITATION: usize = 32;
+const OPTION: usize = 8;
 
 /// Who asks.
 #[derive(Clone, Copy, Debug)]
@@ -251,7 +253,9 @@ fn solicitation(asker: Asker, target: Ipv6Addr) -> Option<Vec<u8>> {
         Some(IpAddr::V6(address)) => address,
         _ => Ipv6Addr::UNSPECIFIED,
     };
-    let mut frame = vec![0; ETHERNET + IPV6 + SOLICITATION];
+    // Who has no address yet must not give its MAC (RFC 4861, section 4.3): such a question would be thrown away.
+    let length = if source.is_unspecified() { SOLICITATION - OPTION } else { SOLICITATION };
+    let mut frame = vec![0; ETHERNET + IPV6 + length];
     let mut ethernet = MutableEthernetPacket::new(&mut frame)?;
     // RFC 2464, section 7: a group's frames go to 33:33 and the last four bytes of its address.
     ethernet.set_destination(MacAddr::new(0x33, 0x33, 0xff, high, middle, low));
@@ -259,7 +263,7 @@ fn solicitation(asker: Asker, target: Ipv6Addr) -> Option<Vec<u8>> {
     ethernet.set_ethertype(EtherTypes::Ipv6);
     let mut ipv6 = MutableIpv6Packet::new(frame.get_mut(ETHERNET..)?)?;
     ipv6.set_version(6);
-    ipv6.set_payload_length(u16::try_from(SOLICITATION).ok()?);
+    ipv6.set_payload_length(u16::try_from(length).ok()?);
     ipv6.set_next_header(IpNextHeaderProtocols::Icmpv6);
     // RFC 4861, section 7.1.1: any other hop limit is not from this link.
     ipv6.set_hop_limit(255);
@@ -271,10 +275,12 @@ fn solicitation(asker: Asker, target: Ipv6Addr) -> Option<Vec<u8>> {
     solicit.set_icmpv6_code(Icmpv6Code(0));
     solicit.set_target_addr(target);
     // Option 1, source link-layer address, of one unit of eight bytes (RFC 4861, section 4.6.1).
-    let option = body.get_mut(24..32)?;
-    option[0] = 1;
-    option[1] = 1;
-    option[2..].copy_from_slice(&asker.mac.0);
+    if let Some(option) = body.get_mut(SOLICITATION - OPTION..)
+        && let [kind, units, mac @ ..] = option
+    {
+        (*kind, *units) = (1, 1);
+        mac.copy_from_slice(&asker.mac.0);
+    }
     let sum = checksum(&Icmpv6Packet::new(body)?, &source, &group);
     body.get_mut(2..4)?.copy_from_slice(&sum.to_be_bytes());
     Some(frame)

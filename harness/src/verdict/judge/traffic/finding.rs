@@ -1,7 +1,8 @@
 //! What is said about traffic that was not as expected.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
+use super::trace::gateway;
 use super::way_out::way_out;
 use super::{Kind, Question};
 use crate::observation::{Departure, IcmpError, Life, LocalRefusal, Seen, Traffic};
@@ -75,7 +76,8 @@ pub(super) fn redirected(question: &Question<'_>, traffic: &Traffic) -> Option<S
 fn lost(question: &Question<'_>, traffic: &Traffic) -> String {
     let requests = question.requests.max(traffic.sent);
     let lost = requests.saturating_sub(traffic.answered);
-    format!("{:.0} %", f64::from(lost) * 100.0 / f64::from(requests.max(1)))
+    let share = f64::from(lost) * 100.0 / f64::from(requests.max(1));
+    if share < 1.0 { format!("{share:.1} %") } else { format!("{share:.0} %") }
 }
 
 fn allowed(question: &Question<'_>) -> String {
@@ -114,9 +116,9 @@ fn notes(plan: &Plan, question: &Question<'_>, traffic: &Traffic) -> Vec<String>
             vec!["that says nothing of the network, so it satisfies no outcome".to_owned()]
         }
         Seen::Local(LocalRefusal { errno: libc::EHOSTUNREACH }) if !is_refused_by_route(plan, question) => {
-            vec![nobody_there(question.to.address)]
+            vec![nobody_there(plan, question)]
         }
-        Seen::Icmp { error, own: true, .. } if is_host_unreachable(error) => vec![nobody_there(question.to.address)],
+        Seen::Icmp { error, own: true, .. } if is_host_unreachable(error) => vec![nobody_there(plan, question)],
         Seen::Answered | Seen::Delivered | Seen::Reset | Seen::Icmp { .. } | Seen::Local(_) => Vec::new(),
     }
 }
@@ -146,9 +148,13 @@ fn is_refused_by_route(plan: &Plan, question: &Question<'_>) -> bool {
     })
 }
 
-fn nobody_there(target: IpAddr) -> String {
+fn nobody_there(plan: &Plan, question: &Question<'_>) -> String {
+    let target = question.to.address;
     let asked = if target.is_ipv4() { "ARP requests" } else { "neighbour solicitations" };
-    format!("nobody on the link answered the {asked} for the next hop")
+    match gateway(plan, question.from, target) {
+        Some(gateway) => format!("nobody on the link answered the {asked} for the gateway {gateway}"),
+        None => format!("nobody on the link answered the {asked} for {target}"),
+    }
 }
 
 impl Kind {

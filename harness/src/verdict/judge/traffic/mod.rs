@@ -108,6 +108,11 @@ impl<'a> Question<'a> {
         self.outcome.iter().any(|word| matches!(word, Outcome::Reachable | Outcome::Open | Outcome::Delivered))
     }
 
+    /// Whether something must come back, be it a refusal.
+    fn needs_a_way(&self) -> bool {
+        !self.outcome.iter().any(|word| matches!(word, Outcome::Silent | Outcome::Closed | Outcome::Unreachable))
+    }
+
     /// The address of which a port is probed.
     fn port_probed(&self) -> Option<IpAddr> {
         (self.kind != Kind::Ping).then_some(self.to.address)

@@ -46,6 +46,14 @@ pub(super) fn obstacle(plan: &Plan, from: NodeId, to: IpAddr) -> Option<String> 
     None
 }
 
+/// The gateway that a node sends packets for an address to; nothing when it needs none, or the plan does not show it.
+pub(super) fn gateway(plan: &Plan, from: NodeId, to: IpAddr) -> Option<IpAddr> {
+    match next(plan.nodes.get(from).filter(|_| !hides_something(plan, from))?, to) {
+        Next::Gateway(gateway) => Some(gateway),
+        Next::Here | Next::NoRoute | Next::Refused(..) => None,
+    }
+}
+
 fn has(node: &Node, address: IpAddr) -> bool {
     node.interfaces.iter().flat_map(|interface| &interface.addresses).any(|cidr| cidr.address == address)
 }

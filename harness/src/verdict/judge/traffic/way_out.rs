@@ -13,10 +13,12 @@ use crate::words::{Outcome, Port};
 
 /// What to change so that wanted traffic gets through.
 pub(super) fn way_out(plan: &Plan, question: &Question<'_>, traffic: &Traffic) -> Option<String> {
-    if !question.wants_answers() || redirected(question, traffic).is_some() {
+    if redirected(question, traffic).is_some() {
         return None;
     }
     match traffic.seen {
+        Seen::Silent | Seen::Delivered if question.needs_a_way() => in_the_way(plan, question, traffic),
+        _ if !question.wants_answers() => None,
         Seen::Local(LocalRefusal { errno: libc::ENETUNREACH }) => Some(format!(
             "{} has no route to {}; `routes = [{{ to = \"default\", via = \"...\" }}]` in its table gives it one",
             node(plan, question.from),
@@ -24,8 +26,9 @@ pub(super) fn way_out(plan: &Plan, question: &Question<'_>, traffic: &Traffic) -
         )),
         Seen::Reset => nobody_listens(plan, question),
         Seen::Icmp { error, by, .. } if is_refusal(question, error, by) => nobody_listens(plan, question),
-        Seen::Silent | Seen::Delivered => in_the_way(plan, question, traffic),
-        Seen::Answered | Seen::Icmp { .. } | Seen::Local(_) => None,
+        // A router that says so is right; where it learns the way is what helps.
+        Seen::Icmp { own: false, .. } => obstacle(plan, question.from, question.to.address),
+        Seen::Silent | Seen::Delivered | Seen::Answered | Seen::Icmp { .. } | Seen::Local(_) => None,
     }
 }
 
