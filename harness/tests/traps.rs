@@ -95,6 +95,27 @@ fn a_routers_own_refusals_are_spaced_as_the_kernel_gives_them() {
     assert_ends(text, PASSED, &["4 passed, 0 failed, 0 errors"]);
 }
 
+/// A router's kernel refuses five at once and then one a second: the others are left out, and that is no silence.
+#[test]
+fn a_refusal_that_the_router_left_out_is_not_silence() {
+    let targets = (1..=8).map(|host| format!("\"10.9.0.{host}\"")).collect::<Vec<_>>().join(", ");
+    let text = format!(
+        r#"
+        title = "A router without a route, asked for many addresses at once"
+        [networks.lan]
+        subnet = "10.0.0.0/24"
+        members = ["a"]
+        gateway = "r"
+        [nodes]
+        a = {{}}
+        r = {{ forwarding = true }}
+        [[expect]]
+        ping = {{ from = "a", to = [{targets}], outcome = "net-unreachable", by = "r" }}
+    "#
+    );
+    assert_ends(&text, PASSED, &["8 passed, 0 failed, 0 errors"]);
+}
+
 #[test]
 fn a_matrix_larger_than_the_neighbour_table_is_answered_whole() {
     let names: Vec<String> = (0..100).map(|number| format!("\"n{number}\"")).collect();

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::clock::{Clock, Moment, Window};
+use super::refusals::Refusals;
 use super::services::Services;
 use super::stretch;
 use crate::lab::{Lab, LabNode, NeighbourTable};
@@ -22,6 +23,8 @@ pub(super) struct Bench<'a> {
     pub(super) ports: Ports,
     pub(super) pingers: Pingers,
     pub(super) wires: Wires,
+    /// What routers have refused so far.
+    pub(super) refusals: Refusals,
     /// The machine's neighbour table before the first probe.
     pub(super) table: NeighbourTable,
     /// How long nothing must be heard before it counts as silence.
@@ -47,6 +50,7 @@ impl<'a> Bench<'a> {
             ports: Ports::default(),
             pingers: Pingers::default(),
             wires: Wires::default(),
+            refusals: Refusals::default(),
             table,
             silence: stretch(plan.silence, scale),
             clock,

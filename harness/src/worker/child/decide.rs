@@ -3,17 +3,16 @@
 use std::time::{Duration, Instant};
 
 use super::attempt::Bench;
+use super::clock::Moment;
 use super::observe;
-use crate::observation::{IcmpError, Observation, Seen};
-use crate::plan::Expectation;
+use super::refusals::{APART, is_limited};
+use crate::observation::{Observation, Seen};
+use crate::plan::{Check, Expectation, NodeId};
+use crate::probe::ProbeError;
 use crate::verdict::{Finding, Judgement, Outcome, Verdict, duration, judge};
 
 /// From one attempt to the next.
 const INTERVAL: Duration = Duration::from_millis(100);
-
-/// The same where a router's own refusals are limited: 5 at once, then about one a second, and a missing one would
-/// read as silence. No setting of a namespace changes that.
-const LIMITED_INTERVAL: Duration = Duration::from_millis(1100);
 
 /// Probes until the expectation is decided.
 pub(super) async fn decide(bench: &Bench<'_>, expectation: &Expectation) -> Verdict {
@@ -27,7 +26,7 @@ pub(super) async fn decide(bench: &Bench<'_>, expectation: &Expectation) -> Verd
         attempts += 1;
         let began = Instant::now();
         let unmatched_since = matched.is_none().then_some(moment);
-        let observation = match observe::observe(bench, expectation, unmatched_since).await {
+        let observation = match attempt(bench, expectation, unmatched_since).await {
             Ok(observation) => observation,
             Err(error) => {
                 let outcome = Outcome::Error(Finding::new(format!("the probe could not be made: {error}")));
@@ -62,6 +61,38 @@ pub(super) async fn decide(bench: &Bench<'_>, expectation: &Expectation) -> Verd
 }
 
 /// How long it was tried, where once was not enough.
+/// One attempt; a silence that may be a refusal left out is probed a second time.
+async fn attempt(
+    bench: &Bench<'_>,
+    expectation: &Expectation,
+    unmatched_since: Option<Moment>,
+) -> Result<Observation, ProbeError> {
+    let observation = observe::observe(bench, expectation, unmatched_since).await?;
+    let (Some(sender), Observation::Traffic(traffic)) = (sender(&expectation.check), &observation) else {
+        return Ok(observation);
+    };
+    bench.refusals.note(sender, traffic.seen);
+    if traffic.seen != Seen::Silent || !bench.refusals.may_be_missing(sender) {
+        return Ok(observation);
+    }
+    tokio::time::sleep_until(bench.refusals.turn(sender).into()).await;
+    let again = observe::observe(bench, expectation, None).await?;
+    if let Observation::Traffic(traffic) = &again {
+        bench.refusals.note(sender, traffic.seen);
+    }
+    Ok(again)
+}
+
+/// The node whose packets a router may refuse.
+fn sender(check: &Check) -> Option<NodeId> {
+    match check {
+        Check::Ping(ping) => Some(ping.from),
+        Check::Tcp(transfer) | Check::Udp(transfer) => Some(transfer.from),
+        Check::Http(http) => Some(http.connection.from),
+        Check::Arp(_) | Check::Ndp(_) | Check::Neigh(_) | Check::Route(_) | Check::Link(_) => None,
+    }
+}
+
 fn tried(finding: Finding, attempts: u32, elapsed: Duration) -> Finding {
     match attempts {
         1 => finding,
@@ -71,19 +102,7 @@ fn tried(finding: Finding, attempts: u32, elapsed: Duration) -> Finding {
 
 fn interval(observation: &Observation) -> Duration {
     match observation {
-        Observation::Traffic(traffic) if is_limited(traffic.seen) => LIMITED_INTERVAL,
+        Observation::Traffic(traffic) if is_limited(traffic.seen) => APART,
         _ => INTERVAL,
-    }
-}
-
-/// Whether a refusal is one that a router's kernel sends for its own routes: net or host unreachable, or prohibited.
-fn is_limited(seen: Seen) -> bool {
-    match seen {
-        Seen::Icmp { error, own: false, .. } => match error {
-            IcmpError { v6: false, kind: 3, code } => matches!(code, 0 | 1 | 13),
-            IcmpError { v6: true, kind: 1, code } => matches!(code, 0 | 1 | 3),
-            _ => false,
-        },
-        _ => false,
     }
 }

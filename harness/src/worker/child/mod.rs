@@ -9,6 +9,7 @@ mod decide;
 mod enter;
 mod observe;
 mod quiet;
+mod refusals;
 mod runner;
 mod services;
 mod solicit;
