@@ -1,7 +1,7 @@
 //! Kernel objects: namespaces, links, addresses, routes, settings. Builds what the plan says, and reads it back.
 
 mod build;
-mod groups;
+mod ipv6;
 mod kernel_error;
 pub mod neighbours;
 mod netlink;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use rtnetlink::packet_route::link::{InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage};
 
 use super::state::{cidr_of, mac_of, name_of, route_of, settled_link, table};
-use super::{KernelError, Lab, LabError, LabNode, groups, sysctl};
+use super::{KernelError, Lab, LabError, LabNode, ipv6, sysctl};
 use crate::plan::{InterfaceKind, Node, Plan, Route};
 use crate::words::{Cidr, Family, RouteKind, RouteType};
 
@@ -60,7 +60,7 @@ async fn compare_node(node: &Node, made: &LabNode, scope: Scope, out: &mut Vec<S
         .filter(|link| link.header.flags.contains(LinkFlags::Up | LinkFlags::LowerUp))
         .map(|link| link.header.index)
         .collect();
-    groups::join(node, made, &connected).await?;
+    ipv6::in_use(node, made, &connected).await?;
     compare_links(node, &links, out);
     if node.interfaces.iter().any(|interface| !interface.addresses.is_empty()) {
         compare_addresses(node, made, out).await?;
