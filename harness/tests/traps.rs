@@ -187,22 +187,25 @@ fn a_server_for_one_connection_still_serves_the_probe() {
     assert_ends(&text, PASSED, &["1 passed"]);
 }
 
+/// The server knows its sender when its own queue begins to let nothing out.
 #[test]
 fn a_silence_whose_packets_never_left_is_no_pass() {
-    let place = Folder::new("part-swallow");
-    // The server is known to its sender when the sender's own queue begins to swallow everything without a word.
-    let text = format!(
-        "{}{}\
-         [[expect]]\nping = {{ from = \"server\", to = \"10.0.0.1\", outcome = \"silent\" }}\n\
-         [[expect]]\ntcp = {{ from = \"server\", to = \"10.0.0.1:7\", outcome = \"silent\" }}\n\
-         [[expect]]\nudp = {{ from = \"server\", to = \"10.0.0.1:7\", outcome = \"silent\" }}\n",
-        PAIR.replace(
-            "[nodes.server]",
-            "services.echo = { tcp = { port = 7 } }\nservices.uecho = { udp = { port = 7 } }\n[nodes.server]"
-        ),
-        service(&place, "swallow", r#"output = "part begun""#)
-    );
-    assert_ends(&text, ERROR, &["0 passed, 0 failed, 3 errors, 0 skipped, 3 unproven", "left server"]);
+    for part in ["swallow", "refuse"] {
+        let place = Folder::new(&format!("part-{part}"));
+        let text = format!(
+            "{}{}\
+             [[expect]]\nping = {{ from = \"server\", to = \"10.0.0.1\", outcome = \"silent\" }}\n\
+             [[expect]]\ntcp = {{ from = \"server\", to = \"10.0.0.1:7\", outcome = \"silent\" }}\n\
+             [[expect]]\nudp = {{ from = \"server\", to = \"10.0.0.1:7\", outcome = \"silent\" }}\n\
+             [[expect]]\narp = {{ from = \"server\", to = \"10.0.0.1\", outcome = \"silent\" }}\n",
+            PAIR.replace(
+                "[nodes.server]",
+                "services.echo = { tcp = { port = 7 } }\nservices.uecho = { udp = { port = 7 } }\n[nodes.server]"
+            ),
+            service(&place, part, r#"output = "part begun""#)
+        );
+        assert_ends(&text, ERROR, &["0 passed, 0 failed, 4 errors, 0 skipped, 4 unproven", "left server"]);
+    }
 }
 
 /// A lab that stands until this is dropped.

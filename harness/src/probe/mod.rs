@@ -66,6 +66,14 @@ fn local(what: &str, error: &io::Error) -> Result<Seen, ProbeError> {
     }
 }
 
+/// Whether the node's own queue or link threw a packet away: a silence, and whether the packet left is for its time stamp
+/// to say. (So does a kernel whose neighbour table is full; that one counts what it refuses.)
+///
+/// Source: `net_xmit_errno` of linux/netdevice.h, which sockets that ask for errors are told.
+fn is_dropped(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::ENOBUFS)
+}
+
 /// A socket that the current runtime watches.
 fn watch(socket: Socket, interest: Interest) -> io::Result<AsyncFd<Socket>> {
     // SAFETY: the descriptor is the socket's own, open for as long as the socket, and nothing swaps it.

@@ -12,7 +12,7 @@ use tokio::io::unix::AsyncFd;
 
 use super::error_queue::{self, Queued};
 use super::ports::Ports;
-use super::{ProbeError, local, watch};
+use super::{ProbeError, is_dropped, local, watch};
 use crate::namespace::Namespace;
 use crate::observation::Seen;
 
@@ -63,6 +63,7 @@ impl Datagram {
         let sent = socket.connect(&target.into()).and_then(|()| socket.send(&nonce));
         let seen = match sent {
             Ok(_) => None,
+            Err(error) if is_dropped(&error) => None,
             Err(error) => Some(local("cannot send a datagram", &error)?),
         };
         let from = socket.local_addr().ok().and_then(|address| address.as_socket());
