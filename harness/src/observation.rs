@@ -18,8 +18,8 @@ pub enum Observation {
     NoHttp {
         /// The connection.
         traffic: Traffic,
-        /// What came instead.
-        why: String,
+        /// What came instead, if anything.
+        why: Option<String>,
     },
     /// Who answered a question on the wire.
     Answers(Answers),
@@ -131,6 +131,8 @@ pub struct HttpAnswer {
     pub cut: bool,
     /// The URL that gave this answer, after redirects.
     pub url: String,
+    /// Where it redirects to, when that should be followed and leads out of the lab.
+    pub astray: Option<String>,
     /// The ends of the connection.
     pub flow: Option<(SocketAddr, SocketAddr)>,
 }

@@ -27,6 +27,12 @@ pub(super) fn judge(plan: &Plan, http: &Http, answer: &HttpAnswer) -> Judgement 
         );
         return Judgement::Mismatch(finding.about(&["outcome"]));
     }
+    if let Some(location) = &answer.astray {
+        let (target, location) = (question.target(), excerpt(location));
+        finding.message = format!("{from} was redirected by {target} to {location}, which leads out of the lab");
+        finding.notes.push("a redirect is followed to `http://` and a node of the case, or an address".to_owned());
+        return Judgement::Mismatch(finding.about(&["redirects"]));
+    }
     let wrong = differences(http, answer, &mut finding);
     if wrong.is_empty() {
         return Judgement::proven();

@@ -69,7 +69,9 @@ fn decide(plan: &Plan, check: &Check, observation: &Observation) -> Option<Judge
                 // An open port answers what `outcome` asks; whatever came over it is no HTTP.
                 Some(match judged {
                     Judgement::Match { .. } => judged,
-                    Judgement::Mismatch(_) => Judgement::Mismatch(traffic::no_http(plan, &question, traffic, why)),
+                    Judgement::Mismatch(_) => {
+                        Judgement::Mismatch(traffic::no_http(plan, &question, traffic, why.as_deref()))
+                    }
                 })
             }
             Observation::Answers(_)

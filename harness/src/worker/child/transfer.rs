@@ -14,7 +14,6 @@ use crate::probe::http::{Asked, Exchange, exchange};
 use crate::probe::tcp::Connection;
 use crate::probe::udp::Datagram;
 use crate::probe::{self, ProbeError};
-use crate::verdict::duration;
 use crate::words::{Outcome, Transport};
 
 /// Between two looks at what has arrived at the receiver.
@@ -208,17 +207,16 @@ pub(super) async fn http(bench: &Bench<'_>, http: &Http, mut window: Window) -> 
             headers: &http.headers,
             body: &http.body,
         };
-        let answer = match exchange(connection, asked, window.end()).await? {
+        let mut answer = match exchange(connection, asked, window.end()).await? {
             Exchange::Answer(answer) => answer,
             // The connection stands and no HTTP came: an open port that is no answer.
             Exchange::Silent => {
                 traffic.elapsed = began.elapsed();
-                let why = format!("nothing came for {}", duration(traffic.elapsed));
-                return Ok(Observation::NoHttp { traffic, why });
+                return Ok(Observation::NoHttp { traffic, why: None });
             }
             Exchange::Broken(why) => {
                 traffic.elapsed = began.elapsed();
-                return Ok(Observation::NoHttp { traffic, why });
+                return Ok(Observation::NoHttp { traffic, why: Some(why) });
             }
         };
         let next = answer
@@ -228,7 +226,10 @@ pub(super) async fn http(bench: &Bench<'_>, http: &Http, mut window: Window) -> 
         match next {
             Some((_, location)) if redirect < http.redirects => match step.follow(bench, location) {
                 Some(followed) => step = followed,
-                None => return Err(ProbeError(format!("the redirect to {location:?} leads out of the lab"))),
+                None => {
+                    answer.astray = Some(location.clone());
+                    return Ok(Observation::Http(answer));
+                }
             },
             _ => return Ok(Observation::Http(answer)),
         }

@@ -10,7 +10,7 @@ use crate::plan::{Plan, Target};
 use crate::verdict::Finding;
 use crate::verdict::describe::{end, flow, node, seen_in};
 use crate::verdict::judge::left_unproven;
-use crate::verdict::words::is_of_the_network;
+use crate::verdict::words::{duration, is_of_the_network};
 use crate::words::{Outcome, RouteType, Transport};
 
 /// The finding for traffic that satisfies no word of the question.
@@ -54,11 +54,12 @@ pub(in crate::verdict::judge) fn no_http(
     plan: &Plan,
     question: &Question<'_>,
     traffic: &Traffic,
-    why: &str,
+    why: Option<&str>,
 ) -> Finding {
     let mut finding = mismatch(plan, question, traffic);
     if question.wants_answer() {
         let (from, target) = (node(plan, question.from), question.target());
+        let why = why.map_or_else(|| format!("nothing came for {}", duration(traffic.elapsed)), str::to_owned);
         finding.message = match redirected(question, traffic) {
             None => format!("{from} opened a connection to {target} but got no HTTP answer: {why}"),
             Some(there) => format!("{from} was redirected by {target} to {there} but got no HTTP answer there: {why}"),
