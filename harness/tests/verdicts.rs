@@ -46,13 +46,17 @@ interfaces.eth0 = { address = ["10.0.2.2/24", "fd02::2/64"], mtu = 1300 }
 routes = [{ to = "default", via = "10.0.2.1" }, { to = "default", via = "fd02::1" }]
 "#;
 
-/// Runs a case; gives how many expectations passed and failed. There may be no error.
-fn run(name: &str, topology: &str, expectations: &str) -> (usize, usize) {
+/// Runs a case; gives what was told.
+fn told_of(name: &str, topology: &str, expectations: &str) -> String {
     let folder = Folder::new(&format!("verdict-{name}"));
     let text = format!("title = \"{name}\"\n{topology}{expectations}");
     fs::write(folder.0.join("case.toml"), text).expect("the case can be written");
-    let output = folder.run(&["case.toml"]).output().expect("netcase can be started");
-    let all = told(&output);
+    told(&folder.run(&["case.toml"]).output().expect("netcase can be started"))
+}
+
+/// Runs a case; gives how many expectations passed and failed. There may be no error.
+fn run(name: &str, topology: &str, expectations: &str) -> (usize, usize) {
+    let all = told_of(name, topology, expectations);
     let counts = all.lines().rfind(|line| line.contains(" passed, ")).unwrap_or_default();
     let count = |word: &str| {
         let before = counts.split(word).next().unwrap_or_default();
@@ -129,4 +133,17 @@ fn a_frame_that_the_link_throws_away_is_a_silence() {
     let silent = "[[expect]]\nping = { from = \"a\", to = \"b\", size = 1400, outcome = \"silent\" }\n\
                   holds-for = \"500ms\"\n";
     assert_eq!(run("uneven", &uneven, silent), (2, 0));
+}
+
+#[test]
+fn a_last_attempt_without_time_to_hear_anything_is_not_told() {
+    // Of one sender's datagrams `b` refuses the first few, and then one every ten seconds.
+    let limited = PAIR.replace(
+        "[nodes.b]",
+        "[nodes.b]\nsysctls = { \"net.ipv4.icmp_ratemask\" = 8, \"net.ipv4.icmp_ratelimit\" = 10000 }",
+    );
+    let open = "[[expect]]\nudp = { from = \"a\", to = \"b:9\", family = \"ipv4\" }\nwithin = \"800ms\"\n";
+    let all = told_of("cut-short", &limited, open);
+    let note = "the last had no time to hear anything";
+    assert!(all.contains("refused") && all.contains(note) && !all.contains("silent for"), "{all}");
 }
