@@ -79,7 +79,7 @@ fn new_senders_only() -> ! {
 /// swallows every packet as if it was sent, or one that refuses them.
 ///
 /// Source: linux/rtnetlink.h: `RTM_NEWQDISC` (36), `struct tcmsg`, `TCA_KIND` (1), `TCA_OPTIONS` (2), `TC_H_ROOT`;
-/// `struct tc_fifo_qopt` of linux/pkt_sched.h; `sch_blackhole` of the kernel.
+/// `struct tc_fifo_qopt` of `linux/pkt_sched.h`; `sch_blackhole` of the kernel.
 fn queue(kind: &[u8], options: &[u8]) -> ! {
     let probe = UdpSocket::bind("10.0.0.2:0").expect("the address is there");
     probe.send_to(b"hello", "10.0.0.1:7").expect("a datagram can be sent");
