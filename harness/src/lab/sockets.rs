@@ -2,6 +2,8 @@
 //!
 //! A connection to find that out would use up a one-shot server and move counters, limits and conntrack.
 
+mod diag;
+
 use std::fs;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -31,33 +33,37 @@ impl Listener {
     }
 }
 
-/// Every listener of a node.
+/// Every listener of a node for one transport.
 ///
 /// # Errors
 ///
-/// What open(2) and read(2) say, and a table that cannot be understood: never an empty list instead.
-pub fn listeners(namespace: &Namespace) -> io::Result<Vec<Listener>> {
-    let tables = namespace.within(|| {
-        ["tcp", "tcp6", "udp", "udp6"]
-            .into_iter()
-            .map(|table| match fs::read_to_string(format!("/proc/thread-self/net/{table}")) {
-                Ok(text) => Ok((table, text)),
-                // A kernel without IPv6 has no such table.
-                Err(error) if table.ends_with('6') && error.kind() == io::ErrorKind::NotFound => {
-                    Ok((table, String::new()))
-                }
-                Err(error) => Err(error),
-            })
-            .collect::<io::Result<Vec<_>>>()
-    })?;
-    let mut found = Vec::new();
-    for (table, text) in tables {
-        let transport = if table.starts_with("tcp") { Transport::Tcp } else { Transport::Udp };
-        for line in text.lines().skip(1) {
-            let listener = parse_line(transport, line)
-                .map_err(|()| io::Error::other(format!("/proc/net/{table} has a line of unknown form: {line}")))?;
-            found.extend(listener);
+/// What the kernel says, and a table that cannot be understood: never an empty list instead.
+pub fn listeners(namespace: &Namespace, transport: Transport) -> io::Result<Vec<Listener>> {
+    namespace.within(|| {
+        let mut found = Vec::new();
+        for v6 in [false, true] {
+            found.extend(match diag::dump(transport, v6)? {
+                Some(listeners) => listeners,
+                None => from_proc(transport, v6)?,
+            });
         }
+        Ok(found)
+    })
+}
+
+/// Those of one family in the namespace the thread is in, from `/proc`: for kernels without `sock_diag`.
+fn from_proc(transport: Transport, v6: bool) -> io::Result<Vec<Listener>> {
+    let table = format!("{transport}{}", if v6 { "6" } else { "" });
+    let text = match fs::read_to_string(format!("/proc/thread-self/net/{table}")) {
+        // A kernel without IPv6 has no such table.
+        Err(error) if v6 && error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other?,
+    };
+    let mut found = Vec::new();
+    for line in text.lines().skip(1) {
+        let listener = parse_line(transport, line)
+            .map_err(|()| io::Error::other(format!("/proc/net/{table} has a line of unknown form: {line}")))?;
+        found.extend(listener);
     }
     Ok(found)
 }
@@ -105,6 +111,21 @@ mod tests {
         );
         assert_eq!(parse_line(Transport::Tcp, &line.replace(" 0A ", " 01 ")), Ok(None));
         assert_eq!(parse_line(Transport::Tcp, "nonsense"), Err(()));
+    }
+
+    #[test]
+    fn both_tables_show_who_listens() {
+        let tcp = std::net::TcpListener::bind("127.0.0.1:0").expect("a socket can be bound");
+        let udp = std::net::UdpSocket::bind("127.0.0.1:0").expect("a socket can be bound");
+        for (transport, address) in [(Transport::Tcp, tcp.local_addr()), (Transport::Udp, udp.local_addr())] {
+            let address = address.expect("a bound socket has an address");
+            let listener = Listener { transport, address: address.ip(), port: address.port() };
+            let shown = from_proc(transport, false).expect("the kernel has the table");
+            assert!(shown.contains(&listener), "{listener:?} is not among {shown:?}");
+            if let Some(shown) = diag::dump(transport, false).expect("the kernel answers") {
+                assert!(shown.contains(&listener), "{listener:?} is not among {shown:?}");
+            }
+        }
     }
 
     #[test]
