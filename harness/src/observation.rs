@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::dns::Reply;
 use crate::words::{Cidr, LinkState, Mac, NeighState, RouteKind, RouteProto, RouteScope};
 
 /// What one probe saw.
@@ -15,12 +16,19 @@ pub enum Observation {
     /// An HTTP answer. A connection that did not come about is [`Observation::Traffic`].
     Http(HttpAnswer),
     /// A connection that opened, and over which no HTTP answer came.
-    NoHttp {
+    NoAnswer {
         /// The connection.
         traffic: Traffic,
         /// What came instead, if anything.
         why: Option<String>,
     },
+    /// The name of the target did not become an address.
+    NoName {
+        /// Why.
+        why: String,
+    },
+    /// A DNS answer. A query that got none is [`Observation::Traffic`].
+    Dns(DnsAnswer),
     /// Who answered a question on the wire.
     Answers(Answers),
     /// The entries of a neighbour table that are about one address.
@@ -134,6 +142,15 @@ pub struct HttpAnswer {
     /// Where it redirects to, when that should be followed and leads out of the lab.
     pub astray: Option<String>,
     /// The ends of the connection.
+    pub flow: Option<(SocketAddr, SocketAddr)>,
+}
+
+/// A DNS answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DnsAnswer {
+    /// What the server said.
+    pub reply: Reply,
+    /// The ends of the flow.
     pub flow: Option<(SocketAddr, SocketAddr)>,
 }
 

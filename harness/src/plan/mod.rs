@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::dns::Record;
 use crate::source::Span;
 use crate::words::{Admin, Cidr, Mac, Port, RouteType, Transport};
 
 pub use check::{
-    By, Check, Expectation, Http, HttpExpected, LinkCheck, Master, Neigh, Ping, RouteCheck, RouteQuery, Solicit,
+    By, Check, Dns, Expectation, Http, HttpExpected, LinkCheck, Master, Neigh, Ping, RouteCheck, RouteQuery, Solicit,
     Target, Text, Transfer,
 };
 pub use resolve::resolve;
@@ -73,6 +74,8 @@ pub struct Node {
     pub forward_ipv6: bool,
     /// The settings that the case asks for.
     pub sysctls: Vec<Sysctl>,
+    /// Who resolves names for it, the first choice first.
+    pub resolver: Vec<IpAddr>,
 }
 
 /// An interface as it will be.
@@ -279,6 +282,15 @@ pub enum ServiceKind {
         /// Addresses to listen on.
         listen: Vec<IpAddr>,
     },
+    /// A DNS server, over UDP and TCP.
+    Dns {
+        /// The port.
+        port: u16,
+        /// Addresses to listen on.
+        listen: Vec<IpAddr>,
+        /// What it knows.
+        records: Vec<Record>,
+    },
     /// A program.
     Command {
         /// Program and arguments; never empty.
@@ -296,8 +308,17 @@ impl ServiceKind {
         match self {
             Self::Http { port, .. } => Some(Port { number: *port, transport: Transport::Tcp }),
             Self::Echo { transport, port, .. } => Some(Port { number: *port, transport: *transport }),
+            Self::Dns { port, .. } => Some(Port { number: *port, transport: Transport::Udp }),
             Self::Command { ready: Ready::Port(port), .. } => Some(*port),
             Self::Command { ready: Ready::Output(_), .. } => None,
+        }
+    }
+
+    /// Whether it is known to listen on a port.
+    pub fn takes(&self, port: Port) -> bool {
+        match self {
+            Self::Dns { port: own, .. } => *own == port.number,
+            _ => self.port() == Some(port),
         }
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod capture;
 mod departure;
+pub mod dns;
 mod error_queue;
 pub mod http;
 pub mod ping;

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::observation::Observation;
 
+pub(crate) use describe::target_words;
 pub use describe::{describe_check, describe_traffic};
 pub use judge::{Judgement, judge};
 pub(crate) use words::duration;

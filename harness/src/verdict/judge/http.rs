@@ -42,6 +42,13 @@ pub(super) fn judge(plan: &Plan, http: &Http, answer: &HttpAnswer) -> Judgement 
     Judgement::Mismatch(finding.about(&keys))
 }
 
+/// The finding for a name that did not become an address: nothing was tried, so it satisfies no outcome.
+pub(super) fn no_name(plan: &Plan, http: &Http, why: &str) -> Finding {
+    let name = http.lookup.as_ref().map_or(&*http.host, |lookup| &lookup.name);
+    let from = node(plan, http.connection.from);
+    Finding::new(format!("{from} could not resolve {name}: {why}")).about(&["url"])
+}
+
 /// What is not as expected, each with the key of the check that expects it.
 fn differences(http: &Http, answer: &HttpAnswer, finding: &mut Finding) -> Vec<(&'static str, String)> {
     let expected = &http.answer;

@@ -92,9 +92,7 @@ async fn attempt(
 fn sender(check: &Check) -> Option<NodeId> {
     match check {
         Check::Ping(ping) => Some(ping.from),
-        Check::Tcp(transfer) | Check::Udp(transfer) => Some(transfer.from),
-        Check::Http(http) => Some(http.connection.from),
-        Check::Arp(_) | Check::Ndp(_) | Check::Neigh(_) | Check::Route(_) | Check::Link(_) => None,
+        _ => check.transfer().map(|transfer| transfer.from),
     }
 }
 
@@ -102,7 +100,7 @@ fn sender(check: &Check) -> Option<NodeId> {
 fn silence(observation: &Observation) -> Option<Duration> {
     match observation {
         Observation::Traffic(Traffic { seen: Seen::Silent, elapsed, .. })
-        | Observation::NoHttp { traffic: Traffic { elapsed, .. }, why: None } => Some(*elapsed),
+        | Observation::NoAnswer { traffic: Traffic { elapsed, .. }, why: None } => Some(*elapsed),
         Observation::Answers(answers) if answers.macs.is_empty() => Some(answers.elapsed),
         _ => None,
     }

@@ -231,7 +231,7 @@ fn a_redirect_is_told_apart_from_its_target() {
 #[test]
 fn an_open_connection_without_http_says_why() {
     let told = |outcome, why: Option<&str>| {
-        let observation = Observation::NoHttp { traffic: traffic(Seen::Answered), why: why.map(str::to_owned) };
+        let observation = Observation::NoAnswer { traffic: traffic(Seen::Answered), why: why.map(str::to_owned) };
         found(Check::Http(Box::new(http::request(&[outcome]))), observation).message
     };
     for (why, words) in [(Some("garbage"), "garbage"), (None, "nothing came for 1 s")] {
