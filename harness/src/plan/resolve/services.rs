@@ -7,7 +7,7 @@ use super::routes::not_an_address_of;
 use crate::case::service::{CommandService, EchoService, HttpService, Ready as WrittenReady, Service as Written};
 use crate::case::{CaseMap, Many};
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::plan::{NodeId, Ready, Service, ServiceKind};
+use crate::plan::{NodeId, Ready, Service, ServiceKind, covers};
 use crate::source::{Span, Spanned};
 use crate::words::Transport;
 
@@ -106,15 +106,14 @@ fn echo_kind(node: &Draft, transport: Transport, written: EchoService, out: &mut
 
 fn addresses(node: &Draft, written: Option<Many<Spanned<IpAddr>>>, out: &mut Diagnostics) -> Vec<IpAddr> {
     let items = written.map(|written| written.items).unwrap_or_default();
-    for address in items.iter().filter(|address| node.sound && !node.owns(address.value)) {
-        let wrong = not_an_address_of(node, *address, "a service listens on an address of its node");
-        out.push(if address.is_unspecified() {
-            wrong.help("leave `listen` out to listen on every address")
-        } else {
-            wrong
-        });
+    let is_own = |address: IpAddr| address.is_unspecified() || node.owns(address);
+    for address in items.iter().filter(|address| node.sound && !is_own(address.value)) {
+        out.push(not_an_address_of(node, *address, "a service listens on an address of its node"));
     }
-    items.into_iter().map(|address| address.value).collect()
+    let all: Vec<IpAddr> = items.into_iter().map(|address| address.value).collect();
+    // What is beside "every address" would be bound twice.
+    let beside = |address: &IpAddr| all.iter().any(|other| other != address && covers(*other, *address));
+    all.iter().copied().filter(|address| !beside(address)).collect()
 }
 
 fn command_kind(written: CommandService, out: &mut Diagnostics) -> Option<ServiceKind> {
@@ -190,7 +189,12 @@ fn readiness(written: WrittenReady, out: &mut Diagnostics) -> Option<Ready> {
 fn clash(first: &ServiceKind, second: &ServiceKind) -> bool {
     let (Some(port), Some(other)) = (first.port(), second.port()) else { return false };
     let (here, there) = (listen(first), listen(second));
-    port == other && (here.is_empty() || there.is_empty() || here.iter().any(|address| there.contains(address)))
+    port == other
+        && (here.is_empty()
+            || there.is_empty()
+            || here
+                .iter()
+                .any(|address| there.iter().any(|other| covers(*address, *other) || covers(*other, *address))))
 }
 
 /// The addresses that a service listens on; none means all.

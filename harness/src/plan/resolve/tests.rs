@@ -347,6 +347,34 @@ fn a_refused_port_without_a_listener_is_no_doubt() {
 }
 
 #[test]
+fn an_unspecified_address_is_every_one_of_its_family() {
+    let text = |listen: &str, checks: &str| {
+        let services = format!("services.more = {{ tcp = {{ port = 9, listen = {listen} }} }}\nservices.echo");
+        pair(checks).replace("services.echo", &services)
+    };
+    for (listen, kept) in [
+        (r#""0.0.0.0""#, &["0.0.0.0"][..]),
+        (r#"["::", "10.0.0.1"]"#, &["::", "10.0.0.1"]),
+        (r#"["10.0.0.1", "0.0.0.0", "127.0.0.1", "::1"]"#, &["0.0.0.0", "::1"]),
+        (r#"["0.0.0.0", "::"]"#, &["0.0.0.0", "::"]),
+    ] {
+        let (plan, warnings) = plan_of(&text(listen, "[[expect]]\nping = { from = \"red\", to = \"blue\" }"));
+        let more = plan.services.iter().find(|service| service.name == "more").expect("it is there");
+        let found: Vec<String> = super::services::listen(&more.kind).iter().map(ToString::to_string).collect();
+        assert_eq!(
+            (&*found, warnings),
+            (&*kept.iter().map(ToString::to_string).collect::<Vec<_>>(), vec![]),
+            "{listen}"
+        );
+    }
+    let open = "[[expect]]\ntcp = { from = \"red\", to = [\"10.0.0.1:9\", \"[fd00::1]:9\"] }";
+    for (listen, silent) in [(r#""0.0.0.0""#, "[fd00::1]:9/tcp"), (r#""::""#, "10.0.0.1:9/tcp")] {
+        assert_eq!(plan_of(&text(listen, open)).1, [format!("nothing in `blue` listens on {silent}")]);
+    }
+    assert_eq!(plan_of(&text(r#"["::", "0.0.0.0"]"#, open)).1, [""; 0]);
+}
+
+#[test]
 fn a_plan_survives_the_wire() {
     let everything = r#"
 [nodes.host.interfaces]
