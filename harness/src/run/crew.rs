@@ -137,7 +137,7 @@ impl Crew {
     }
 
     fn decided(&self, expectation: &Expectation, verdict: Verdict) -> TestReport {
-        let Verdict { outcome, attempts, elapsed, observation: _ } = verdict;
+        let Verdict { outcome, attempts, elapsed } = verdict;
         let (status, unproven) = match outcome {
             Outcome::Pass { unproven: None } => (Status::Pass, None),
             Outcome::Pass { unproven: Some(reason) } if self.conduct.allow_unproven => (Status::Pass, Some(reason)),
