@@ -30,7 +30,7 @@ record! {
     pub struct HttpService {
         /// The TCP port.
         port("port"): Spanned<Number<1, 65535>>,
-        /// The addresses to listen on (default: all, in both families).
+        /// The addresses to listen on; `0.0.0.0` and `::` are all of one family (default: all, in both families).
         listen("listen"): Option<Many<Spanned<IpAddr>>>,
         /// The status of the answer (default: 200).
         status("status"): Option<Spanned<Number<200, 599>>>,
@@ -46,7 +46,7 @@ record! {
     pub struct EchoService {
         /// The port.
         port("port"): Spanned<Number<1, 65535>>,
-        /// The addresses to listen on (default: all, in both families).
+        /// The addresses to listen on; `0.0.0.0` and `::` are all of one family (default: all, in both families).
         listen("listen"): Option<Many<Spanned<IpAddr>>>,
     }
 }

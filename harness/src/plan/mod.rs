@@ -257,7 +257,8 @@ pub struct Service {
     pub span: Span,
 }
 
-/// What a [`Service`] is. An empty `listen` means every address, in both families.
+/// What a [`Service`] is. An empty `listen` means every address, in both families; an
+/// unspecified address in it means every one of its own family.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum ServiceKind {
     /// An HTTP server with one answer.
@@ -321,6 +322,21 @@ impl ServiceKind {
             _ => self.port() == Some(port),
         }
     }
+
+    /// Whether it listens on an address of its node; of a program that is not known.
+    pub fn listens_on(&self, address: IpAddr) -> bool {
+        match self {
+            Self::Http { listen, .. } | Self::Echo { listen, .. } | Self::Dns { listen, .. } => {
+                listen.is_empty() || listen.iter().any(|own| covers(*own, address))
+            }
+            Self::Command { .. } => false,
+        }
+    }
+}
+
+/// Whether who listens on an address also gets what is sent to another.
+pub(crate) fn covers(own: IpAddr, address: IpAddr) -> bool {
+    own == address || (own.is_unspecified() && own.is_ipv6() == address.is_ipv6())
 }
 
 /// When a program counts as started.

@@ -26,6 +26,9 @@ const HEADER: usize = 16;
 const REQUEST: usize = 56;
 const ANSWER: usize = 72;
 
+/// `INET_DIAG_SKV6ONLY` of `linux/inet_diag.h`.
+const ONLY_V6: u16 = 11;
+
 /// How often a table that changed while it was read is asked for again.
 const TRIES: u32 = 10;
 
@@ -118,16 +121,31 @@ fn split(bytes: &[u8]) -> Option<(u16, u16, &[u8], &[u8])> {
     Some((kind, flags, content, bytes.get(length.next_multiple_of(4)..).unwrap_or_default()))
 }
 
-/// An `inet_diag_msg`: family, state, timer, retransmissions; then ports and addresses as they are on the wire.
+/// An `inet_diag_msg`: family, state, timer, retransmissions; then ports and addresses as they are on the wire. Behind it
+/// stand attributes.
 fn listener(transport: Transport, message: &[u8]) -> Option<Listener> {
-    let message: &[u8; ANSWER] = message.first_chunk()?;
+    let (message, attributes) = message.split_first_chunk::<ANSWER>()?;
     let port = u16::from_be_bytes([message[4], message[5]]);
     let address: IpAddr = match i32::from(message[0]) {
         libc::AF_INET => Ipv4Addr::from(*message[8..].first_chunk::<4>()?).into(),
         libc::AF_INET6 => Ipv6Addr::from(*message[8..].first_chunk::<16>()?).into(),
         _ => return None,
     };
-    Some(Listener { transport, address, port })
+    Some(Listener { transport, address, only_v6: is_only_v6(attributes)?, port })
+}
+
+/// Whether attributes (`struct nlattr`: length and type, then the value) say that a socket takes IPv6 only.
+fn is_only_v6(mut attributes: &[u8]) -> Option<bool> {
+    while !attributes.is_empty() {
+        let length = usize::from(u16::from_ne_bytes(*attributes.first_chunk()?));
+        let kind = u16::from_ne_bytes(*attributes.get(2..)?.first_chunk()?);
+        let value = attributes.get(4..length)?;
+        if kind == ONLY_V6 {
+            return Some(value.first().is_some_and(|only| *only != 0));
+        }
+        attributes = attributes.get(length.next_multiple_of(4)..).unwrap_or_default();
+    }
+    Some(false)
 }
 
 #[cfg(test)]
@@ -141,7 +159,8 @@ mod tests {
         message[4..6].copy_from_slice(&8080_u16.to_be_bytes());
         message[8..12].copy_from_slice(&[127, 0, 0, 1]);
         let found = listener(Transport::Tcp, &message);
-        let expected = Listener { transport: Transport::Tcp, address: Ipv4Addr::LOCALHOST.into(), port: 8080 };
+        let expected =
+            Listener { transport: Transport::Tcp, address: Ipv4Addr::LOCALHOST.into(), only_v6: false, port: 8080 };
         assert_eq!(found, Some(expected));
         assert_eq!(listener(Transport::Tcp, &message[..40]), None);
         message[0] = 99;

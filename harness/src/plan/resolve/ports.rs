@@ -50,10 +50,9 @@ pub(super) fn warn(
     let mut own = checker.services.iter().filter(|service| service.node == owner.node);
     let heard = own.any(|service| {
         let here = service.kind.takes(Port { number: port, transport });
-        let at = listen(&service.kind);
         // A program may listen on more than it says.
         let unknown = matches!(service.kind, ServiceKind::Command { .. });
-        unknown || (here && (at.is_empty() || at.contains(&to.address)))
+        unknown || (here && service.kind.listens_on(to.address))
     });
     let node = &checker.lab.nodes[owner.node];
     if heard || !node.whole {

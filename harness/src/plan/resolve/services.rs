@@ -9,7 +9,7 @@ use crate::case::service::{
 };
 use crate::case::{CaseMap, Many};
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::plan::{NodeId, Ready, Service, ServiceKind};
+use crate::plan::{NodeId, Ready, Service, ServiceKind, covers};
 use crate::source::{Span, Spanned};
 use crate::words::Transport;
 
@@ -120,15 +120,14 @@ fn dns_kind(node: &Draft, written: DnsService, out: &mut Diagnostics) -> Option<
 
 fn addresses(node: &Draft, written: Option<Many<Spanned<IpAddr>>>, out: &mut Diagnostics) -> Vec<IpAddr> {
     let items = written.map(|written| written.items).unwrap_or_default();
-    for address in items.iter().filter(|address| node.sound && !node.owns(address.value)) {
-        let wrong = not_an_address_of(node, *address, "a service listens on an address of its node");
-        out.push(if address.is_unspecified() {
-            wrong.help("leave `listen` out to listen on every address")
-        } else {
-            wrong
-        });
+    let is_own = |address: IpAddr| address.is_unspecified() || node.owns(address);
+    for address in items.iter().filter(|address| node.sound && !is_own(address.value)) {
+        out.push(not_an_address_of(node, *address, "a service listens on an address of its node"));
     }
-    items.into_iter().map(|address| address.value).collect()
+    let all: Vec<IpAddr> = items.into_iter().map(|address| address.value).collect();
+    // What is beside "every address" would be bound twice.
+    let beside = |address: &IpAddr| all.iter().any(|other| other != address && covers(*other, *address));
+    all.iter().copied().filter(|address| !beside(address)).collect()
 }
 
 fn command_kind(written: CommandService, out: &mut Diagnostics) -> Option<ServiceKind> {
@@ -205,7 +204,11 @@ fn clash(first: &ServiceKind, second: &ServiceKind) -> bool {
     let same = |one: &ServiceKind, other: &ServiceKind| one.port().is_some_and(|port| other.takes(port));
     let (here, there) = (listen(first), listen(second));
     (same(first, second) || same(second, first))
-        && (here.is_empty() || there.is_empty() || here.iter().any(|address| there.contains(address)))
+        && (here.is_empty()
+            || there.is_empty()
+            || here
+                .iter()
+                .any(|address| there.iter().any(|other| covers(*address, *other) || covers(*other, *address))))
 }
 
 /// The addresses that a service listens on; none means all.

@@ -31,7 +31,7 @@ pub(super) async fn decide(bench: &Bench<'_>, expectation: &Expectation) -> Verd
             Ok(observation) => observation,
             Err(error) => {
                 let outcome = Outcome::Error(Finding::new(format!("the probe could not be made: {error}")));
-                return Verdict { outcome, attempts, elapsed: started.elapsed(), observation: None };
+                return Verdict { outcome, attempts, elapsed: started.elapsed() };
             }
         };
         let decided = match (judge(&bench.plan, expectation, &observation), matched) {
@@ -59,7 +59,7 @@ pub(super) async fn decide(bench: &Bench<'_>, expectation: &Expectation) -> Verd
             }
         };
         if let Some(outcome) = decided {
-            return Verdict { outcome, attempts, elapsed: started.elapsed(), observation: Some(observation) };
+            return Verdict { outcome, attempts, elapsed: started.elapsed() };
         }
         tokio::time::sleep_until((began + interval(&observation)).into()).await;
         observe::prepare_next(bench, expectation, &observation).await;

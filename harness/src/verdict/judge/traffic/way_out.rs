@@ -44,7 +44,7 @@ fn nobody_listens(plan: &Plan, question: &Question<'_>) -> Option<String> {
                 if !service.kind.takes(port) {
                     continue;
                 }
-                if listen.is_empty() || listen.contains(&question.to.address) {
+                if service.kind.listens_on(question.to.address) {
                     return None;
                 }
                 elsewhere.extend(listen.iter().map(IpAddr::to_string));
