@@ -15,7 +15,7 @@ use crate::words::{Admin, Cidr, Mac, Port, RouteType, Transport};
 
 pub use check::{
     By, Check, Dns, Expectation, Http, HttpExpected, LinkCheck, Master, Neigh, Ping, RouteCheck, RouteQuery, Solicit,
-    Target, Text, Transfer,
+    Target, Text, Trace, Transfer,
 };
 pub use resolve::resolve;
 

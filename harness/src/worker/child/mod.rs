@@ -16,6 +16,7 @@ mod runner;
 mod services;
 mod solicit;
 mod steps;
+mod trace;
 mod transfer;
 
 use std::io::{self, BufRead, Write};
