@@ -125,9 +125,8 @@ pub(super) fn allows_silence(check: &Check) -> bool {
         Check::Tcp(transfer) | Check::Udp(transfer) => words(&transfer.outcome),
         Check::Http(http) => words(&http.connection.outcome),
         Check::Dns(dns) => words(&dns.carrier.outcome),
-        Check::Trace(_) => false,
         Check::Arp(solicit) | Check::Ndp(solicit) => solicit.outcome.contains(&Answer::Silent),
-        Check::Neigh(_) | Check::Route(_) | Check::Link(_) => false,
+        Check::Trace(_) | Check::Neigh(_) | Check::Route(_) | Check::Link(_) => false,
     }
 }
 

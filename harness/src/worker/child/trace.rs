@@ -18,7 +18,7 @@ const FARTHEST: u8 = 30;
 pub(super) async fn follow(bench: &Bench<'_>, trace: &Trace, window: &Window) -> Result<Vec<Seen>, ProbeError> {
     let expected = u8::try_from(trace.via.len() + 1).unwrap_or(FARTHEST);
     let mut hops = hops(bench, &trace.ping, 1..=expected, window).await?;
-    let ended = hops.iter().any(|seen| *seen == Seen::Answered) || hops.last().is_some_and(|seen| !ran_out(*seen));
+    let ended = hops.contains(&Seen::Answered) || hops.last().is_some_and(|seen| !ran_out(*seen));
     if !ended && expected < FARTHEST {
         hops.extend(self::hops(bench, &trace.ping, expected + 1..=FARTHEST, window).await?);
     }
