@@ -70,7 +70,7 @@ pub fn resolve(case: Case, out: &mut Diagnostics) -> Option<Plan> {
         return None;
     }
     let operations = operations::order(&lab);
-    Some(Plan { title: title?.value, timeout, silence, nodes, operations, services, expectations, needs })
+    Some(Plan { title: title?.value, folder: None, timeout, silence, nodes, operations, services, expectations, needs })
 }
 
 /// The topology, in the order in which one thing needs another: interfaces, cables, addresses, and what names them.

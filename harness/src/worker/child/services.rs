@@ -4,11 +4,11 @@ use std::io;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use super::programs::Programs;
 use super::stretch;
 use crate::lab::{self, Lab};
 use crate::plan::{NodeId, Plan, Ready, Service, ServiceKind};
-use crate::service::cage::{Cage, Room};
-use crate::service::command::Program;
+use crate::service::command::{Invocation, Program};
 use crate::service::{self, Arrivals};
 use crate::worker::message::Broken;
 
@@ -29,53 +29,31 @@ pub(super) struct Services {
 
 impl Services {
     /// Starts all services; the programs side by side.
-    pub(super) async fn start(plan: &Plan, lab: &Lab, scale: f64) -> Result<Self, Broken> {
+    pub(super) async fn start(plan: &Plan, lab: &Lab, programs: Option<&Programs>, scale: f64) -> Result<Self, Broken> {
         let arrivals = Arrivals::default();
         for service in &plan.services {
             service::start(&lab.node(service.node).namespace, &service.kind, &arrivals)
                 .map_err(|error| not_started(plan, service, &error))?;
         }
-        let mut programs = Vec::new();
-        if plan.runs_programs() {
-            let cage = cage(plan, lab)?;
-            for service in &plan.services {
-                if let ServiceKind::Command { run, env, ready } = &service.kind {
-                    let room = room(plan, lab, service.node);
-                    let program =
-                        Program::start(&cage, &room, run, env).map_err(|error| not_started(plan, service, &error))?;
-                    programs.push((program, service, ready));
-                }
+        let mut running = Vec::new();
+        for service in &plan.services {
+            if let (ServiceKind::Command { run, env, ready }, Some(programs)) = (&service.kind, programs) {
+                let invocation = Invocation { run: run.clone(), env: env.clone(), ..Invocation::default() };
+                let program = programs
+                    .room(plan, lab, service.node)
+                    .and_then(|room| Program::start(programs.place(lab, service.node, &room), &invocation))
+                    .map_err(|error| programs.explain(run, &error, not_started(plan, service, &error)))?;
+                running.push((program, service, ready));
             }
         }
         let until = Instant::now() + stretch(PATIENCE, scale);
         let mut ready = Vec::new();
-        for (mut program, service, condition) in programs {
+        for (mut program, service, condition) in running {
             wait_until_ready(plan, lab, &mut program, service, condition, until).await?;
             ready.push(program);
         }
         Ok(Self { arrivals, _programs: ready })
     }
-}
-
-fn room<'a>(plan: &'a Plan, lab: &'a Lab, node: NodeId) -> Room<'a> {
-    Room { name: &plan.nodes[node].name, namespace: &lab.node(node).namespace }
-}
-
-fn cage(plan: &Plan, lab: &Lab) -> Result<Cage, Broken> {
-    let rooms: Vec<Room<'_>> = (0..plan.nodes.len()).map(|node| room(plan, lab, node)).collect();
-    Cage::make(&rooms, &hosts(plan))
-        .map_err(|error| Broken::new(format!("cannot make the place where programs run: {error}")))
-}
-
-/// The text of `/etc/hosts`: every node by name, at each of its addresses.
-fn hosts(plan: &Plan) -> String {
-    let mut text = String::from("127.0.0.1\tlocalhost\n::1\tlocalhost\n");
-    for node in plan.nodes.iter().filter(|node| !node.switch) {
-        for cidr in node.interfaces.iter().flat_map(|interface| &interface.addresses) {
-            text.push_str(&format!("{}\t{}\n", cidr.address, node.name));
-        }
-    }
-    text
 }
 
 fn name(plan: &Plan, service: &Service) -> String {
