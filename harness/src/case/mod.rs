@@ -8,6 +8,7 @@ mod places;
 pub mod scalar;
 pub mod service;
 mod shape;
+pub mod step;
 mod syntax;
 pub mod topology;
 
@@ -15,6 +16,7 @@ use decode::{Decode, Required, record};
 use expect::Expect;
 use scalar::Time;
 use shape::{List, Map, Number};
+use step::Step;
 use topology::{Network, Node};
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
@@ -49,6 +51,8 @@ record! {
         networks("networks"): Option<Map<Network>>,
         /// What must hold.
         expect("expect"): Option<List<Expect>>,
+        /// What happens and must hold, step by step; instead of `expect`.
+        steps("steps"): Option<List<Step>>,
     }
 }
 

@@ -155,6 +155,7 @@ mod tests {
             span: Span::default(),
         };
         Plan {
+            folder: None,
             title: String::new(),
             timeout: Duration::ZERO,
             silence: Duration::ZERO,
@@ -162,6 +163,7 @@ mod tests {
             operations: Vec::new(),
             services: Vec::new(),
             expectations: (0..targets).map(ping).collect(),
+            steps: Vec::new(),
             needs: Vec::new(),
         }
     }

@@ -31,6 +31,9 @@ const CAPTURED: usize = 1024 * 1024;
 /// What is left in a pipe when its writer has ended is at most its capacity (pipe(7)); others may go on writing.
 const LEFT: usize = 256 * 1024;
 
+/// A pipe's capacity as it is made.
+const AT_ONCE: usize = 64 * 1024;
+
 /// Where a program runs.
 #[derive(Clone, Copy, Debug)]
 pub struct Place<'a> {
@@ -223,7 +226,7 @@ impl Output {
 
     /// Takes what is there: how much, nothing at the end, `None` when there may be more later.
     fn take(&self, stream: usize, pipe: &Receiver) -> Option<usize> {
-        let mut buffer = [0; 65_536];
+        let mut buffer = vec![0; AT_ONCE];
         let length = match pipe.try_read(&mut buffer) {
             Ok(length) => length,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,

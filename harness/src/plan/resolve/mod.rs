@@ -3,7 +3,9 @@
 //! Pure: nothing is asked of the machine. A mistake is reported where it stands and left out, and resolving goes on,
 //! so that one run shows all of them; what merely follows from an earlier mistake is not said (`sound`).
 
+mod actions;
 mod aims;
+mod change;
 mod checker;
 mod endpoint;
 mod expectations;
@@ -23,6 +25,7 @@ mod routes;
 mod services;
 mod solicit;
 mod state;
+mod steps;
 mod subnet;
 mod sysctls;
 mod targets;
@@ -52,8 +55,20 @@ const SILENCES: std::ops::RangeInclusive<Duration> = Duration::from_millis(50)..
 
 /// Resolves a case. Every mistake and every doubt goes to `out`; there is a plan only when there is no error.
 pub fn resolve(case: Case, out: &mut Diagnostics) -> Option<Plan> {
-    let Case { title, description: _, tags: _, timeout, silence, needs, nodes, networks, expect, span: _, sound: _ } =
-        case;
+    let Case {
+        title,
+        description: _,
+        tags: _,
+        timeout,
+        silence,
+        needs,
+        nodes,
+        networks,
+        expect,
+        steps,
+        span: _,
+        sound: _,
+    } = case;
     let title = title.0;
     if let Some(title) = title.as_ref().filter(|title| title.trim().is_empty() || title.chars().any(char::is_control)) {
         out.push(
@@ -61,16 +76,28 @@ pub fn resolve(case: Case, out: &mut Diagnostics) -> Option<Plan> {
         );
     }
     let (timeout, silence) = times(timeout, silence, out);
-    let (lab, services) = build(nodes, networks, out);
+    let (mut lab, services) = build(nodes, networks, out);
+    lab.number();
     let nodes = lab.finish();
-    let built = expectations::Built { lab: &lab, nodes: &nodes, services: &services, timeout };
-    let expectations = expectations::resolve(&built, expect, out);
+    let operations = operations::order(&lab);
+    let told = steps::resolve(&mut lab, &services, timeout, steps::Written { expect, steps }, out);
     let needs = needs::resolve(needs, &lab, &services, out);
     if out.has_errors() {
         return None;
     }
-    let operations = operations::order(&lab);
-    Some(Plan { title: title?.value, folder: None, timeout, silence, nodes, operations, services, expectations, needs })
+    let steps::Told { steps, expectations } = told;
+    Some(Plan {
+        title: title?.value,
+        folder: None,
+        timeout,
+        silence,
+        nodes,
+        operations,
+        services,
+        expectations,
+        steps,
+        needs,
+    })
 }
 
 /// The topology, in the order in which one thing needs another: interfaces, cables, addresses, and what names them.

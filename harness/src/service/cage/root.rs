@@ -41,7 +41,7 @@ const SUDO: &str = include_str!("sudo.sh");
 
 /// The new root while it is put together.
 pub(super) struct Root {
-    root: PathBuf,
+    place: PathBuf,
     layers: PathBuf,
     count: usize,
     /// Where the machine has mounts.
@@ -59,10 +59,10 @@ impl Root {
             .map_err(failed("mounting a tmpfs"))?;
         let stage = Path::new(STAGE);
         let mut root =
-            Self { root: stage.join("root"), layers: stage.join("layers"), count: 0, mounts, lost: Vec::new() };
-        fs::create_dir(&root.root)?;
+            Self { place: stage.join("root"), layers: stage.join("layers"), count: 0, mounts, lost: Vec::new() };
+        fs::create_dir(&root.place)?;
         fs::create_dir(&root.layers)?;
-        mount(Some(&root.root), &root.root, none, MsFlags::MS_BIND, none).map_err(failed("binding the new root"))?;
+        mount(Some(&root.place), &root.place, none, MsFlags::MS_BIND, none).map_err(failed("binding the new root"))?;
         root.descend(Path::new("/"))?;
         fs::set_permissions(root.at(Path::new("/tmp")), Permissions::from_mode(0o1777))?;
         if let Some(folder) = setting.folder {
@@ -74,12 +74,12 @@ impl Root {
 
     /// Where it stands.
     pub(super) fn path(&self) -> &Path {
-        &self.root
+        &self.place
     }
 
     /// The place of a path in the new root.
     fn at(&self, path: &Path) -> PathBuf {
-        self.root.join(path.strip_prefix("/").unwrap_or(path))
+        self.place.join(path.strip_prefix("/").unwrap_or(path))
     }
 
     /// A folder that cannot be one layer: its entries one by one.

@@ -27,7 +27,7 @@ const MOVE_MOUNT_F_EMPTY_PATH: libc::c_uint = 0x4;
 ///
 /// # Errors
 ///
-/// What open_tree(2) and mount_setattr(2) say.
+/// What `open_tree(2)` and `mount_setattr(2)` say.
 pub fn pick(folder: &Path) -> io::Result<OwnedFd> {
     let path = c_string(folder)?;
     // SAFETY: the path is a C string that lives through the call; what comes back is a descriptor of our own.
@@ -44,7 +44,7 @@ pub fn pick(folder: &Path) -> io::Result<OwnedFd> {
 ///
 /// # Errors
 ///
-/// What mount_setattr(2) says; `EINVAL` where the file system cannot do it.
+/// What `mount_setattr(2)` says; `EINVAL` where the file system cannot do it.
 pub fn give_to(tree: &OwnedFd, users: BorrowedFd<'_>) -> io::Result<()> {
     let users = u64::from(users.as_raw_fd().cast_unsigned());
     change(tree.as_fd(), &Attributes { set: MOUNT_ATTR_IDMAP, users, ..Attributes::default() })

@@ -38,7 +38,7 @@ pub(super) fn enter(wanted: Wanted<'_>) -> Result<Option<OwnedFd>, Broken> {
             Ok(())
         })?;
         become_root()?;
-        return Ok(tree.map_err(no_user_namespace)?);
+        return tree.map_err(no_user_namespace);
     }
     let ranges = if wanted.programs { Ranges::find(user) } else { None };
     if let Some(ranges) = ranges {
