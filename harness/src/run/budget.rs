@@ -156,6 +156,7 @@ mod tests {
             span: Span::default(),
         };
         Plan {
+            folder: None,
             title: String::new(),
             timeout: Duration::ZERO,
             silence: Duration::ZERO,
