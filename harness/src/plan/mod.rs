@@ -14,8 +14,8 @@ use crate::source::Span;
 use crate::words::{Admin, Cidr, Mac, Port, RouteType, Transport};
 
 pub use check::{
-    By, Check, Expectation, Http, HttpExpected, LinkCheck, Master, Neigh, Ping, RouteCheck, RouteQuery, Solicit,
-    Target, Text, Transfer,
+    By, Check, Expectation, Http, HttpExpected, LinkCheck, Master, Neigh, Ping, ReadFrom, RouteCheck, RouteQuery,
+    Solicit, Target, Text, Transfer,
 };
 pub use resolve::resolve;
 
@@ -49,6 +49,8 @@ pub struct Plan {
     pub nodes: Vec<Node>,
     /// What is done to the kernel to build the lab, in order.
     pub operations: Vec<Operation>,
+    /// What is run before the services start, in order.
+    pub setup: Vec<Script>,
     /// What runs in the nodes.
     pub services: Vec<Service>,
     /// What must hold, step by step.
@@ -76,6 +78,10 @@ pub struct Node {
     pub forward_ipv6: bool,
     /// The settings that the case asks for.
     pub sysctls: Vec<Sysctl>,
+    /// Whether scripts change it, so that what it has is known only once they have run.
+    pub open: bool,
+    /// The node whose scripts make it.
+    pub created_by: Option<NodeId>,
 }
 
 /// An interface as it will be.
@@ -118,6 +124,8 @@ pub enum InterfaceKind {
     },
     /// A bridge.
     Bridge,
+    /// What a script makes; the rest is read when it has run.
+    Found,
 }
 
 /// A static route.
@@ -242,6 +250,17 @@ pub struct Step {
     pub expectations: std::ops::Range<usize>,
 }
 
+/// A script of the case.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Script {
+    /// Its node.
+    pub node: NodeId,
+    /// Its path as written, from the case's folder.
+    pub path: String,
+    /// Where the case asks for it.
+    pub span: Span,
+}
+
 /// What runs in a node.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Service {
@@ -349,6 +368,7 @@ impl Plan {
 
     /// Whether the case brings programs of its own to run.
     pub fn runs_programs(&self) -> bool {
-        self.services.iter().any(|service| matches!(service.kind, ServiceKind::Command { .. }))
+        !self.setup.is_empty()
+            || self.services.iter().any(|service| matches!(service.kind, ServiceKind::Command { .. }))
     }
 }

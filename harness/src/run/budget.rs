@@ -140,7 +140,7 @@ mod tests {
             name: String::new(),
             check: Check::Ping(Ping {
                 from: 0,
-                to: Target { words: String::new(), address: IpAddr::V4(target.into()), owner: None },
+                to: Target { words: String::new(), address: IpAddr::V4(target.into()), owner: None, read: None },
                 source: None,
                 count: 1,
                 size: 56,

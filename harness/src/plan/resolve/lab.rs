@@ -33,6 +33,10 @@ pub(super) struct Draft {
     pub sound: bool,
     /// Whether also its services, routes and settings could be read.
     pub whole: bool,
+    /// Whether scripts change it.
+    pub open: bool,
+    /// The node whose scripts make it.
+    pub created_by: Option<NodeId>,
 }
 
 /// An interface so far.
@@ -124,6 +128,8 @@ impl Draft {
             sysctls: Vec::new(),
             sound: true,
             whole: true,
+            open: false,
+            created_by: None,
         }
     }
 
@@ -291,6 +297,7 @@ impl Lab {
             match interface.kind {
                 // `lo` has 1 in every node; the others share one row of numbers.
                 Some(InterfaceKind::Loopback) => interface.index = 1,
+                Some(InterfaceKind::Found) => {}
                 _ if interface.index == 0 => {
                     self.numbered += 1;
                     interface.index = 1 + self.numbered;
@@ -328,6 +335,8 @@ fn finish_node(draft: &Draft) -> Node {
         forward_ipv4: draft.forward_ipv4,
         forward_ipv6: draft.forward_ipv6,
         sysctls: draft.sysctls.clone(),
+        open: draft.open,
+        created_by: draft.created_by,
     }
 }
 

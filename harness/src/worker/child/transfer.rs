@@ -21,15 +21,11 @@ use crate::words::{Outcome, Transport};
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// One TCP connection.
-pub(super) async fn tcp(bench: &Bench<'_>, transfer: &Transfer, mut window: Window) -> Result<Traffic, ProbeError> {
+pub(super) async fn tcp(bench: &Bench, transfer: &Transfer, mut window: Window) -> Result<Traffic, ProbeError> {
     connect(bench, transfer, &mut window).await.map(|(traffic, _)| traffic)
 }
 
-async fn connect(
-    bench: &Bench<'_>,
-    transfer: &Transfer,
-    window: &mut Window,
-) -> Result<(Traffic, Connection), ProbeError> {
+async fn connect(bench: &Bench, transfer: &Transfer, window: &mut Window) -> Result<(Traffic, Connection), ProbeError> {
     let began = Instant::now();
     let target = SocketAddr::new(transfer.to.address, transfer.port);
     let node = bench.node(transfer.from);
@@ -57,7 +53,7 @@ fn known(flow: (SocketAddr, SocketAddr)) -> Option<(SocketAddr, SocketAddr)> {
 
 /// A SYN carries no time stamp of its own; a datagram by the same way does.
 pub(super) async fn twin_left(
-    bench: &Bench<'_>,
+    bench: &Bench,
     from: NodeId,
     source: Option<IpAddr>,
     target: SocketAddr,
@@ -71,13 +67,13 @@ pub(super) async fn twin_left(
 }
 
 /// Whether the target listens, by its own socket table.
-fn listener_lives(bench: &Bench<'_>, transfer: &Transfer, transport: Transport) -> Result<Life, ProbeError> {
+fn listener_lives(bench: &Bench, transfer: &Transfer, transport: Transport) -> Result<Life, ProbeError> {
     let Target { address, owner, .. } = &transfer.to;
     let Some(End { node, .. }) = owner else {
         return Ok(Life::Unproven(format!("no node of this case has the address {address}")));
     };
     let name = &bench.plan.nodes[*node].name;
-    match services::listens(bench.lab, *node, transport, *address, transfer.port) {
+    match services::listens(&bench.lab, *node, transport, *address, transfer.port) {
         Ok(true) => Ok(Life::Alive),
         Ok(false) => Ok(Life::Unproven(format!("nothing in {name} listens on {}/{transport}", transfer.port))),
         Err(error) => Err(ProbeError(format!("the socket table of {name} cannot be read: {error}"))),
@@ -85,7 +81,7 @@ fn listener_lives(bench: &Bench<'_>, transfer: &Transfer, transport: Transport) 
 }
 
 /// One UDP datagram.
-pub(super) async fn udp(bench: &Bench<'_>, transfer: &Transfer, mut window: Window) -> Result<Traffic, ProbeError> {
+pub(super) async fn udp(bench: &Bench, transfer: &Transfer, mut window: Window) -> Result<Traffic, ProbeError> {
     let began = Instant::now();
     let target = SocketAddr::new(transfer.to.address, transfer.port);
     let receiver = Receiver::of(bench, transfer)?;
@@ -120,7 +116,7 @@ enum Receiver {
 }
 
 impl Receiver {
-    fn of(bench: &Bench<'_>, transfer: &Transfer) -> Result<Self, ProbeError> {
+    fn of(bench: &Bench, transfer: &Transfer) -> Result<Self, ProbeError> {
         let Some(owner) = transfer.to.owner else { return Ok(Self::Stranger) };
         let on_node = || bench.plan.services.iter().filter(|service| service.node == owner.node);
         let ours = on_node().any(|service| match &service.kind {
@@ -140,7 +136,7 @@ impl Receiver {
 
 /// Waits for an answer, and meanwhile looks at the receiver where arriving is enough.
 async fn listen(
-    bench: &Bench<'_>,
+    bench: &Bench,
     transfer: &Transfer,
     datagram: &mut Datagram,
     receiver: &Receiver,
@@ -180,14 +176,14 @@ async fn listen(
 }
 
 /// A datagram that no other attempt, of this case or another, has sent.
-fn nonce(bench: &Bench<'_>, transfer: &Transfer) -> Vec<u8> {
+fn nonce(bench: &Bench, transfer: &Transfer) -> Vec<u8> {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     let place = std::ptr::from_ref(bench) as usize;
     format!("netcase {} {place} {} {}", std::process::id(), now.as_nanos(), transfer.from).into_bytes()
 }
 
 /// One HTTP request, and those that its redirects ask for.
-pub(super) async fn http(bench: &Bench<'_>, http: &Http, mut window: Window) -> Result<Observation, ProbeError> {
+pub(super) async fn http(bench: &Bench, http: &Http, mut window: Window) -> Result<Observation, ProbeError> {
     let began = Instant::now();
     let mut step = Step {
         transfer: http.connection.clone(),
@@ -246,7 +242,7 @@ struct Step {
 
 impl Step {
     /// The request that a `Location` field asks for (RFC 9110, section 10.2.2).
-    fn follow(&self, bench: &Bench<'_>, location: &str) -> Option<Self> {
+    fn follow(&self, bench: &Bench, location: &str) -> Option<Self> {
         let Some(rest) = location.strip_prefix("http://") else {
             let path = if location.starts_with('/') { location.to_owned() } else { format!("/{location}") };
             let url = format!("http://{}{path}", self.host);
@@ -268,14 +264,14 @@ impl Step {
         let v6 = self.transfer.to.address.is_ipv6();
         let name = name.trim_start_matches('[').trim_end_matches(']');
         let (address, owner) = find(bench, name, v6)?;
-        let to = Target { words: name.to_owned(), address, owner };
+        let to = Target { words: name.to_owned(), address, owner, read: None };
         let transfer = Transfer { to, port, ..self.transfer.clone() };
         Some(Self { transfer, url: location.to_owned(), host: host.to_owned(), path: path.to_owned() })
     }
 }
 
 /// A node's or an address's place in the lab.
-fn find(bench: &Bench<'_>, name: &str, v6: bool) -> Option<(IpAddr, Option<End>)> {
+fn find(bench: &Bench, name: &str, v6: bool) -> Option<(IpAddr, Option<End>)> {
     let literal = name.parse::<IpAddr>().ok();
     let ends = bench.plan.nodes.iter().enumerate().flat_map(|(node, planned): (NodeId, _)| {
         planned

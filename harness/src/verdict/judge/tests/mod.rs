@@ -92,7 +92,7 @@ fn plan() -> Plan {
 
 fn target(words: &str, address: &str) -> Target {
     let owner = (words == "lan").then_some(End { node: LAN, interface: 0 });
-    Target { words: words.to_owned(), address: ip(address), owner }
+    Target { words: words.to_owned(), address: ip(address), owner, read: None }
 }
 
 fn ping(outcome: &[Outcome]) -> Ping {
