@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::{End, InterfaceId, NodeId};
 use crate::source::Span;
 use crate::words::{
-    Admin, Answer, Cidr, Family, LinkState, Mac, NeighState, Outcome, RouteKind, RouteProto, RouteScope,
+    Admin, Answer, Cidr, Family, LinkState, Mac, NeighState, Outcome, Rcode, RecordType, RouteKind, RouteProto,
+    RouteScope, Transport,
 };
 
 /// One thing that must hold.
@@ -39,6 +40,10 @@ pub enum Check {
     Udp(Transfer),
     /// An HTTP request.
     Http(Box<Http>),
+    /// A DNS query.
+    Dns(Box<Dns>),
+    /// The routers on the way.
+    Trace(Trace),
     /// An ARP request.
     Arp(Solicit),
     /// An IPv6 neighbour solicitation.
@@ -55,8 +60,25 @@ impl Check {
     /// Whether it puts packets on the wire; the others look at the kernel's state after the traffic has settled.
     pub fn is_traffic(&self) -> bool {
         match self {
-            Self::Ping(_) | Self::Tcp(_) | Self::Udp(_) | Self::Http(_) | Self::Arp(_) | Self::Ndp(_) => true,
+            Self::Ping(_)
+            | Self::Tcp(_)
+            | Self::Udp(_)
+            | Self::Http(_)
+            | Self::Dns(_)
+            | Self::Trace(_)
+            | Self::Arp(_)
+            | Self::Ndp(_) => true,
             Self::Neigh(_) | Self::Route(_) | Self::Link(_) => false,
+        }
+    }
+
+    /// What carries it, where that is a connection or a datagram to a port.
+    pub fn transfer(&self) -> Option<&Transfer> {
+        match self {
+            Self::Tcp(transfer) | Self::Udp(transfer) => Some(transfer),
+            Self::Http(http) => Some(&http.connection),
+            Self::Dns(dns) => Some(&dns.carrier),
+            _ => None,
         }
     }
 }
@@ -68,6 +90,8 @@ impl Check {
             Self::Ping(ping) => vec![&mut ping.to],
             Self::Tcp(transfer) | Self::Udp(transfer) => vec![&mut transfer.to],
             Self::Http(http) => vec![&mut http.connection.to],
+            Self::Dns(dns) => vec![&mut dns.carrier.to],
+            Self::Trace(trace) => vec![&mut trace.ping.to],
             Self::Arp(solicit) | Self::Ndp(solicit) => vec![&mut solicit.to],
             Self::Neigh(neigh) => vec![&mut neigh.to],
             Self::Route(route) => match &mut route.query {
@@ -84,17 +108,25 @@ impl Check {
             Self::Arp(solicit) | Self::Ndp(solicit) => solicit.macs.iter_mut().collect(),
             Self::Neigh(neigh) => neigh.mac.iter_mut().collect(),
             Self::Link(link) => link.mac.iter_mut().collect(),
-            Self::Ping(_) | Self::Tcp(_) | Self::Udp(_) | Self::Http(_) | Self::Route(_) => Vec::new(),
+            Self::Ping(_)
+            | Self::Tcp(_)
+            | Self::Udp(_)
+            | Self::Http(_)
+            | Self::Dns(_)
+            | Self::Trace(_)
+            | Self::Route(_) => Vec::new(),
         }
     }
 
     /// Who must have sent a refusal.
-    pub fn by_mut(&mut self) -> Option<&mut By> {
+    pub fn bys_mut(&mut self) -> Vec<&mut By> {
         match self {
-            Self::Ping(ping) => ping.by.as_mut(),
-            Self::Tcp(transfer) | Self::Udp(transfer) => transfer.by.as_mut(),
-            Self::Http(http) => http.connection.by.as_mut(),
-            Self::Arp(_) | Self::Ndp(_) | Self::Neigh(_) | Self::Route(_) | Self::Link(_) => None,
+            Self::Ping(ping) => ping.by.iter_mut().collect(),
+            Self::Tcp(transfer) | Self::Udp(transfer) => transfer.by.iter_mut().collect(),
+            Self::Http(http) => http.connection.by.iter_mut().collect(),
+            Self::Dns(dns) => dns.carrier.by.iter_mut().collect(),
+            Self::Trace(trace) => trace.via.iter_mut().flatten().collect(),
+            Self::Arp(_) | Self::Ndp(_) | Self::Neigh(_) | Self::Route(_) | Self::Link(_) => Vec::new(),
         }
     }
 
@@ -104,6 +136,8 @@ impl Check {
             Self::Ping(ping) => ping.from,
             Self::Tcp(transfer) | Self::Udp(transfer) => transfer.from,
             Self::Http(http) => http.connection.from,
+            Self::Dns(dns) => dns.carrier.from,
+            Self::Trace(trace) => trace.ping.from,
             Self::Arp(solicit) | Self::Ndp(solicit) => solicit.from.node,
             Self::Neigh(neigh) => neigh.on,
             Self::Route(route) => route.on,
@@ -190,6 +224,8 @@ pub struct Transfer {
 pub struct Http {
     /// The connection; its `outcome` is `[Open]` when an answer is expected.
     pub connection: Transfer,
+    /// How the name becomes an address, where it is not a node's: the address of the connection is not known then.
+    pub lookup: Option<Dns>,
     /// As the user wrote it.
     pub url: String,
     /// The `Host` field.
@@ -217,6 +253,32 @@ pub struct HttpExpected {
     pub headers: Vec<(String, Text)>,
     /// The body.
     pub body: Option<Text>,
+}
+
+/// A DNS query.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Dns {
+    /// What carries it; its `outcome` is `[Open]` when an answer is expected.
+    pub carrier: Transfer,
+    /// Over UDP, or over TCP.
+    pub transport: Transport,
+    /// The name asked for.
+    pub name: String,
+    /// The type asked for.
+    pub kind: RecordType,
+    /// The response code.
+    pub rcode: Option<Rcode>,
+    /// Exactly these records of the type asked for.
+    pub answer: Option<Vec<String>>,
+}
+
+/// The routers on the way to a target.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Trace {
+    /// The echo request whose time to live runs out on the way.
+    pub ping: Ping,
+    /// The routers in order; `None` for one that says nothing.
+    pub via: Vec<Option<By>>,
 }
 
 /// What a text must be; all conditions given must hold.

@@ -29,6 +29,8 @@ pub(super) struct Draft {
     pub forward_ipv4: bool,
     pub forward_ipv6: bool,
     pub sysctls: Vec<Sysctl>,
+    /// Who resolves names for it, the first choice first.
+    pub resolver: Vec<(Spanned<String>, Vec<IpAddr>)>,
     /// Whether its interfaces could be read and made sense; if not, nothing is to be concluded from what it lacks.
     pub sound: bool,
     /// Whether also its services, routes and settings could be read.
@@ -126,6 +128,7 @@ impl Draft {
             forward_ipv4: false,
             forward_ipv6: false,
             sysctls: Vec::new(),
+            resolver: Vec::new(),
             sound: true,
             whole: true,
             open: false,
@@ -337,6 +340,7 @@ fn finish_node(draft: &Draft) -> Node {
         sysctls: draft.sysctls.clone(),
         open: draft.open,
         created_by: draft.created_by,
+        resolver: draft.resolver.iter().flat_map(|(_, addresses)| addresses).copied().collect(),
     }
 }
 

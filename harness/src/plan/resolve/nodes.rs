@@ -19,6 +19,7 @@ pub(super) struct Rest {
     pub routes: Option<CaseList<Route>>,
     pub forwarding: Option<Span>,
     pub sysctls: Option<CaseMap<Spanned<SysctlValue>>>,
+    pub resolver: Option<Many<Spanned<String>>>,
     pub services: Option<CaseMap<Service>>,
     pub setup: Option<Many<Spanned<String>>>,
     pub created_by: Option<Spanned<String>>,
@@ -55,6 +56,7 @@ pub(super) fn declare(lab: &mut Lab, nodes: CaseMap<Node>, out: &mut Diagnostics
             mut routes,
             mut forwarding,
             mut sysctls,
+            mut resolver,
             services,
             mut setup,
             created_by,
@@ -67,10 +69,11 @@ pub(super) fn declare(lab: &mut Lab, nodes: CaseMap<Node>, out: &mut Diagnostics
                 ("routes", routes.as_ref().map(|routes| routes.span)),
                 ("forwarding", forwarding.map(|forwarding| forwarding.span)),
                 ("sysctls", sysctls.as_ref().map(|sysctls| sysctls.span)),
+                ("resolver", resolver.as_ref().map(|resolver| resolver.span)),
                 ("setup", setup.as_ref().map(|setup| setup.span)),
             ];
             refuse_of_created(&draft.name, given, out);
-            (interfaces, routes, forwarding, sysctls, setup) = (None, None, None, None, None);
+            (interfaces, routes, forwarding, sysctls, resolver, setup) = (None, None, None, None, None, None);
         }
         if let Some(forwarding) = &forwarding {
             draft.forward_ipv4 = forwarding.forwards(Family::Ipv4);
@@ -81,13 +84,13 @@ pub(super) fn declare(lab: &mut Lab, nodes: CaseMap<Node>, out: &mut Diagnostics
         }
         let node = lab.add(draft);
         let forwarding = forwarding.map(|forwarding| forwarding.span);
-        rests.push(Rest { node, routes, forwarding, sysctls, services, setup, created_by });
+        rests.push(Rest { node, routes, forwarding, sysctls, resolver, services, setup, created_by });
     }
     rests
 }
 
 /// A node that a script makes is as the script makes it.
-fn refuse_of_created(name: &Spanned<String>, given: [(&str, Option<Span>); 5], out: &mut Diagnostics) {
+fn refuse_of_created(name: &Spanned<String>, given: [(&str, Option<Span>); 6], out: &mut Diagnostics) {
     for (key, span) in given {
         if let Some(span) = span {
             out.push(

@@ -84,6 +84,8 @@ fn words(expect: &Expect) -> Vec<&Spanned<String>> {
         tcp,
         udp,
         http,
+        dns,
+        trace,
         arp,
         ndp,
         neigh,
@@ -101,6 +103,12 @@ fn words(expect: &Expect) -> Vec<&Spanned<String>> {
     }
     if let Some(http) = http {
         words.extend(http.from.items.iter().chain(&http.by));
+    }
+    if let Some(dns) = dns {
+        words.extend(dns.from.items.iter());
+    }
+    if let Some(trace) = trace {
+        words.extend(trace.from.items.iter().chain(&trace.to.items).chain(&trace.via.items));
     }
     for solicit in [arp, ndp].into_iter().flatten() {
         let macs = solicit.mac.iter().flat_map(|mac| &mac.items);

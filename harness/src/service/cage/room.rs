@@ -34,16 +34,17 @@ pub struct Door<'a> {
 }
 
 impl Cage {
-    /// Makes the room of a node; `doors` are the nodes that its programs find below `/run/netns`.
+    /// Makes the room of a node; `doors` are the nodes that its programs find below `/run/netns`, `resolvers` is the text
+    /// of its `/etc/resolv.conf`.
     ///
     /// # Errors
     ///
     /// What unshare(2) and mount(2) say, with the step that failed.
-    pub fn room(&self, name: &str, network: &Namespace, doors: &[Door<'_>]) -> io::Result<Room> {
+    pub fn room(&self, name: &str, network: &Namespace, doors: &[Door<'_>], resolvers: &str) -> io::Result<Room> {
         let made = network.within(|| {
             self.visit(&self.mounts, || {
                 unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWUTS).map_err(failed("a mount namespace"))?;
-                furnish(name, doors)?;
+                furnish(name, doors, resolvers)?;
                 Ok(Room { mounts: own_namespace(&self.proc, "mnt")?, name: own_namespace(&self.proc, "uts")? })
             })
         });
@@ -146,7 +147,7 @@ fn enter_node(name: &str) -> io::Result<()> {
     Ok(nix::unistd::sethostname(name)?)
 }
 
-fn furnish(name: &str, doors: &[Door<'_>]) -> io::Result<()> {
+fn furnish(name: &str, doors: &[Door<'_>], resolvers: &str) -> io::Result<()> {
     let none: Option<&str> = None;
     share()?;
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
@@ -157,6 +158,11 @@ fn furnish(name: &str, doors: &[Door<'_>]) -> io::Result<()> {
     }
     fs::create_dir("/run/netcase")?;
     fs::write(NOTER, include_str!("line.sh"))?;
+    if !resolvers.is_empty() {
+        fs::write("/run/netcase/resolv.conf", resolvers)?;
+        let place = "/etc/resolv.conf";
+        mount(Some("/run/netcase/resolv.conf"), place, none, MsFlags::MS_BIND, none).map_err(failed("resolvers"))?;
+    }
     for door in doors {
         let place = PathBuf::from(NAMESPACES).join(door.name);
         File::create(&place)?;

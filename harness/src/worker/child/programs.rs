@@ -46,7 +46,8 @@ impl Programs {
                 let nodes = plan.nodes.iter().zip(&lab.nodes).filter(|(node, _)| node.created_by.is_none());
                 let doors: Vec<Door<'_>> =
                     nodes.map(|(node, made)| Door { name: &node.name, namespace: &made.namespace }).collect();
-                self.cage.room(&made.name, network, &doors)?
+                let resolvers: String = made.resolver.iter().map(|address| format!("nameserver {address}\n")).collect();
+                self.cage.room(&made.name, network, &doors, &resolvers)?
             }
         });
         self.rooms.borrow_mut().insert(node, Rc::clone(&room));

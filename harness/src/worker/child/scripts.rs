@@ -158,7 +158,7 @@ pub(super) async fn read(bench: &mut Bench, step: &Step) -> Result<(), Broken> {
         for (mac, words) in check.macs_mut() {
             *mac = nodes.interface(words).and_then(|end| nodes.at(end).mac).unwrap_or(*mac);
         }
-        if let Some(by) = check.by_mut() {
+        for by in check.bys_mut() {
             nodes.fill_by(by);
         }
     }
