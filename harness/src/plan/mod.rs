@@ -2,6 +2,7 @@
 
 mod check;
 mod resolve;
+mod rules;
 mod wording;
 
 use std::net::IpAddr;
@@ -19,6 +20,7 @@ pub use check::{
     Solicit, Target, Text, Trace, Transfer,
 };
 pub use resolve::resolve;
+pub use rules::{Loader, Placing, Rules, RulesText};
 
 /// Index of a node in [`Plan::nodes`].
 pub type NodeId = usize;
@@ -52,6 +54,10 @@ pub struct Plan {
     pub operations: Vec<Operation>,
     /// What is run before the services start, in order.
     pub setup: Vec<Script>,
+    /// The rules that are loaded then, in order.
+    pub rules: Vec<Rules>,
+    /// Files that programs find at other places.
+    pub files: Vec<Placing>,
     /// What runs in the nodes.
     pub services: Vec<Service>,
     /// What must hold, step by step.
@@ -406,6 +412,7 @@ impl Plan {
     /// Whether the case brings programs of its own to run.
     pub fn runs_programs(&self) -> bool {
         !self.setup.is_empty()
+            || !self.rules.is_empty()
             || self.services.iter().any(|service| matches!(service.kind, ServiceKind::Command { .. }))
     }
 }

@@ -157,6 +157,9 @@ mod tests {
         };
         Plan {
             folder: None,
+            setup: Vec::new(),
+            rules: Vec::new(),
+            files: Vec::new(),
             title: String::new(),
             timeout: Duration::ZERO,
             silence: Duration::ZERO,

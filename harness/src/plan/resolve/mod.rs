@@ -23,6 +23,7 @@ mod outcomes;
 mod ports;
 mod route_check;
 mod routes;
+mod rules;
 mod scripts;
 mod services;
 mod solicit;
@@ -38,7 +39,7 @@ mod warnings;
 
 use std::time::Duration;
 
-use super::{Plan, Script, Service};
+use super::{Placing, Plan, Rules, Script, Service};
 use crate::case::scalar::Time;
 use crate::case::topology::{Network, Node};
 use crate::case::{Case, CaseMap};
@@ -78,7 +79,7 @@ pub fn resolve(case: Case, out: &mut Diagnostics) -> Option<Plan> {
         );
     }
     let (timeout, silence) = times(timeout, silence, out);
-    let Built { mut lab, services, setup } = build(nodes, networks, out);
+    let Built { mut lab, services, setup, rules, files } = build(nodes, networks, out);
     scripts::mention(&mut lab, expect.iter().flat_map(|list| &list.items));
     let later = steps.iter().flat_map(|list| &list.items).filter_map(|step| step.expect.as_ref());
     scripts::mention(&mut lab, later.flat_map(|list| &list.items));
@@ -99,6 +100,8 @@ pub fn resolve(case: Case, out: &mut Diagnostics) -> Option<Plan> {
         nodes,
         operations,
         setup,
+        rules,
+        files,
         services,
         expectations,
         steps,
@@ -111,6 +114,8 @@ struct Built {
     lab: Lab,
     services: Vec<Service>,
     setup: Vec<Script>,
+    rules: Vec<Rules>,
+    files: Vec<Placing>,
 }
 
 /// The topology, in the order in which one thing needs another: interfaces, cables, addresses, and what names them.
@@ -121,8 +126,11 @@ fn build(nodes: Option<CaseMap<Node>>, networks: Option<CaseMap<Network>>, out: 
     let laid = networks::declare(&mut lab, networks.unwrap_or_default(), out);
     let mut services = Vec::new();
     let setup = scripts::resolve(&mut lab, &rests, out);
-    for nodes::Rest { node, routes, forwarding, sysctls, resolver, services: written, setup: _, created_by: _ } in rests
-    {
+    let (mut loaded, mut placed) = (Vec::new(), Vec::new());
+    for rest in rests {
+        let nodes::Rest { node, routes, forwarding, sysctls, resolver, services: written, .. } = rest;
+        loaded.extend(rules::resolve(node, rest.rules, out));
+        placed.extend(rules::files(node, rest.files, out));
         sysctls::add(&mut lab, node, forwarding, sysctls.unwrap_or_default(), out);
         if let Some(routes) = routes {
             routes::add_listed(&mut lab, node, routes, out);
@@ -135,7 +143,7 @@ fn build(nodes: Option<CaseMap<Node>>, networks: Option<CaseMap<Network>>, out: 
     routes::add_defaults(&mut lab, laid.defaults, out);
     lab.index_addresses();
     warnings::look(&lab, &laid.gateways, out);
-    Built { lab, services, setup }
+    Built { lab, services, setup, rules: loaded, files: placed }
 }
 
 fn times(
