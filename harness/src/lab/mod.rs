@@ -1,6 +1,7 @@
 //! Kernel objects: namespaces, links, addresses, routes, settings. Builds what the plan says, and reads it back.
 
 mod build;
+mod found;
 mod ipv6;
 mod kernel_error;
 pub mod neighbours;
@@ -8,6 +9,7 @@ mod netlink;
 mod paths;
 mod perform;
 mod read_back;
+mod rules;
 mod sockets;
 mod state;
 mod sysctl;
@@ -24,6 +26,7 @@ pub use neighbours::NeighbourTable;
 pub use netlink::Netlink;
 pub use paths::forget_path;
 pub use read_back::{read_back, read_back_links};
+pub use rules::generation_of_rules;
 pub use sockets::{Listener, listeners};
 pub use state::{HopState, link_state, lookup_route, main_routes, neighbours_of, next_hop_state};
 pub use sysctl::{BASELINE, NEIGHBOUR_BASELINE};
@@ -42,6 +45,8 @@ pub struct LabNode {
     pub namespace: Namespace,
     /// Its routing socket.
     pub netlink: Netlink,
+    /// Whether there is no such namespace now: a script has not made it yet, or has deleted it.
+    pub absent: bool,
 }
 
 impl Lab {

@@ -141,7 +141,7 @@ mod tests {
             name: String::new(),
             check: Check::Ping(Ping {
                 from: 0,
-                to: Target { words: String::new(), address: IpAddr::V4(target.into()), owner: None },
+                to: Target { words: String::new(), address: IpAddr::V4(target.into()), owner: None, read: None },
                 source: None,
                 count: 1,
                 size: 56,
@@ -157,6 +157,9 @@ mod tests {
         };
         Plan {
             folder: None,
+            setup: Vec::new(),
+            rules: Vec::new(),
+            files: Vec::new(),
             title: String::new(),
             timeout: Duration::ZERO,
             silence: Duration::ZERO,

@@ -54,6 +54,8 @@ fn interface(name: &str, last: u8, addresses: &[&str]) -> Interface {
 
 fn machine(name: &str, interfaces: Vec<Interface>) -> Node {
     Node {
+        open: false,
+        created_by: None,
         name: name.to_owned(),
         switch: false,
         interfaces,
@@ -69,6 +71,9 @@ fn machine(name: &str, interfaces: Vec<Interface>) -> Node {
 fn plan() -> Plan {
     Plan {
         folder: None,
+        setup: Vec::new(),
+        rules: Vec::new(),
+        files: Vec::new(),
         title: "test".to_owned(),
         timeout: Duration::from_secs(30),
         silence: Duration::from_secs(1),
@@ -93,7 +98,7 @@ fn plan() -> Plan {
 
 fn target(words: &str, address: &str) -> Target {
     let owner = (words == "lan").then_some(End { node: LAN, interface: 0 });
-    Target { words: words.to_owned(), address: ip(address), owner }
+    Target { words: words.to_owned(), address: ip(address), owner, read: None }
 }
 
 fn ping(outcome: &[Outcome]) -> Ping {
