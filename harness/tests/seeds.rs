@@ -10,7 +10,7 @@ use netcase::source::Source;
 use netcase::{case, plan};
 
 /// Rows that name no expectation yet, because the format cannot say it yet.
-const WAITING: usize = 58;
+const WAITING: usize = 24;
 
 /// The tutorials.
 const TUTORIALS: usize = 5;
@@ -144,4 +144,33 @@ fn every_case_is_named() {
         }
     }
     assert!(forgotten.is_empty(), "not on the page: {forgotten:?}");
+}
+
+/// A tutorial's script has all its commands, in its order: as they are, or behind `# - ` where it says why not.
+#[test]
+fn every_command_stands_in_the_script() {
+    let mut faults = Vec::new();
+    for Tutorial { title, rows, files, .. } in tutorials() {
+        let script = files.get("commands").unwrap_or_else(|| panic!("{title} has a case `commands`"));
+        let script = fs::read_to_string(folder().join(script).with_extension("sh")).expect("it has a script");
+        let mut lines = script.lines();
+        for Row { line, number, text, .. } in rows {
+            let command = text.trim_matches('`');
+            // Forms of a command, with names left open, are no commands.
+            let is_form = ["<", "[", "NAME", "..."].iter().any(|open| command.contains(open));
+            if number.is_empty() || is_form {
+                continue;
+            }
+            let stands = |written: &str| {
+                let written = written.strip_prefix("# - ").unwrap_or(written);
+                let rest = written.strip_prefix(command).map(str::trim_start);
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['<', '>']))
+            };
+            if !lines.any(stands) {
+                faults.push(format!("{title}, line {line}: `{command}` does not stand in commands.sh, or not here"));
+                break;
+            }
+        }
+    }
+    assert!(faults.is_empty(), "\n{}", faults.join("\n"));
 }
