@@ -137,9 +137,10 @@ fn every_case_is_named() {
         for file in fs::read_dir(&place).into_iter().flatten() {
             let path = file.expect("the folder can be read").path();
             let path = path.strip_prefix(folder()).expect("it lies in the folder").to_owned();
-            let name = path.display().to_string();
-            if name.ends_with(".toml") && !name.ends_with(".lab.toml") && !named.contains(&path) {
-                forgotten.push(name);
+            let is_case = path.extension().is_some_and(|it| it == "toml")
+                && path.with_extension("").extension().is_none_or(|it| it != "lab");
+            if is_case && !named.contains(&path) {
+                forgotten.push(path.display().to_string());
             }
         }
     }

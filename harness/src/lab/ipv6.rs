@@ -15,8 +15,8 @@ use crate::plan::Node;
 const INTERVAL: Duration = Duration::from_millis(1);
 const LOOKS: u32 = 5000;
 
-/// An address of an interface.
-struct Address<'a> {
+/// An address that an interface was given.
+struct Assigned<'a> {
     index: u32,
     dev: &'a str,
     address: Ipv6Addr,
@@ -24,14 +24,14 @@ struct Address<'a> {
 
 /// Waits until every IPv6 address of the node's interfaces that are up and have a carrier is in use.
 pub(super) async fn in_use(node: &Node, made: &LabNode, connected: &[u32]) -> Result<(), KernelError> {
-    let addresses: Vec<Address<'_>> = node
+    let addresses: Vec<Assigned<'_>> = node
         .interfaces
         .iter()
         .skip(1)
         .filter(|interface| connected.contains(&interface.index))
         .flat_map(|interface| interface.addresses.iter().map(move |cidr| (interface, cidr.address)))
         .filter_map(|(interface, address)| match address {
-            IpAddr::V6(address) => Some(Address { index: interface.index, dev: &interface.name, address }),
+            IpAddr::V6(address) => Some(Assigned { index: interface.index, dev: &interface.name, address }),
             IpAddr::V4(_) => None,
         })
         .collect();
@@ -57,7 +57,7 @@ pub(super) async fn in_use(node: &Node, made: &LabNode, connected: &[u32]) -> Re
 }
 
 /// A line of the table of groups is: index, name, group in hexadecimal, users, flags, timer.
-fn is_member(table: &str, it: &Address<'_>) -> bool {
+fn is_member(table: &str, it: &Assigned<'_>) -> bool {
     let group = solicited_node_group(it.address);
     table.lines().any(|line| {
         let mut words = line.split_whitespace();
@@ -67,8 +67,8 @@ fn is_member(table: &str, it: &Address<'_>) -> bool {
 
 /// A line of the table of routes is: destination and its length, source and its length, gateway, metric, references,
 /// uses, flags, all in hexadecimal, and the interface.
-fn is_local(table: &str, it: &Address<'_>) -> bool {
-    /// `RTF_LOCAL` of include/uapi/linux/ipv6_route.h.
+fn is_local(table: &str, it: &Assigned<'_>) -> bool {
+    /// `RTF_LOCAL` of `linux/ipv6_route.h`.
     const LOCAL: u32 = 0x8000_0000;
     let destination = format!("{:032x}", u128::from(it.address));
     table.lines().any(|line| {
@@ -87,8 +87,8 @@ fn solicited_node_group(address: Ipv6Addr) -> String {
 mod tests {
     use super::*;
 
-    fn address(index: u32, dev: &str) -> Address<'_> {
-        Address { index, dev, address: "fd00::12:3456".parse().expect("an address") }
+    fn address(index: u32, dev: &str) -> Assigned<'_> {
+        Assigned { index, dev, address: "fd00::12:3456".parse().expect("an address") }
     }
 
     #[test]
