@@ -5,6 +5,7 @@ mod resolve;
 mod rules;
 mod wording;
 
+use std::iter;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -268,6 +269,31 @@ pub struct Script {
     pub path: String,
     /// Where the case asks for it.
     pub span: Span,
+}
+
+impl Action {
+    /// The interfaces that it is about, where they must be there already.
+    pub fn places_mut(&mut self) -> Vec<&mut Place> {
+        match self {
+            Self::SetMaster(place, master) => iter::once(place).chain(master).collect(),
+            Self::AddAddress(place, _)
+            | Self::DelAddress(place, _)
+            | Self::SetAdmin(place, _)
+            | Self::SetName(place, _)
+            | Self::SetMtu(place, _)
+            | Self::SetMac(place, _)
+            | Self::SetNode(place, _)
+            | Self::DelLink(place) => vec![place],
+            Self::AddRoute(_, _, dev) | Self::DelRoute(_, _, dev) | Self::FlushNeighbours(_, dev) => {
+                dev.iter_mut().collect()
+            }
+            Self::AddBridge(_)
+            | Self::AddVeth { .. }
+            | Self::SetSysctl(..)
+            | Self::StartService(_)
+            | Self::StopService(_) => Vec::new(),
+        }
+    }
 }
 
 /// What runs in a node.

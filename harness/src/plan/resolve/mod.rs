@@ -81,6 +81,8 @@ pub fn resolve(case: Case, out: &mut Diagnostics) -> Option<Plan> {
     let (timeout, silence) = times(timeout, silence, out);
     let Built { mut lab, services, setup, rules, files } = build(nodes, networks, out);
     scripts::mention(&mut lab, expect.iter().flat_map(|list| &list.items));
+    let actions = steps.iter().flat_map(|list| &list.items).filter_map(|step| step.r#do.as_ref());
+    scripts::mention_in_actions(&mut lab, actions.flat_map(|list| &list.items));
     let later = steps.iter().flat_map(|list| &list.items).filter_map(|step| step.expect.as_ref());
     scripts::mention(&mut lab, later.flat_map(|list| &list.items));
     lab.number();

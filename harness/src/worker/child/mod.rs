@@ -141,9 +141,7 @@ async fn case(wire: Wire, order: Order, home: &Namespace, programs: Option<Progr
     let mut bench = Bench::new(plan, lab, services, table, clock, timeout_scale);
     for (number, step) in steps.iter().enumerate() {
         if !step.actions.is_empty() {
-            scripts::let_go(&mut bench, home).await?;
-            steps::perform(wire, &mut bench, number, step).await?;
-            scripts::find_again(&mut bench);
+            steps::perform(wire, &mut bench, home, number, step).await?;
         }
         scripts::read(&mut bench, step).await?;
         wire.doing("probing");
