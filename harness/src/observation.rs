@@ -39,6 +39,8 @@ pub enum Observation {
     Lookup(Result<Route, LocalRefusal>),
     /// An interface, or that there is none of this name.
     Link(Option<Link>),
+    /// The end of a program.
+    Ran(Ran),
 }
 
 /// One attempt to get something across.
@@ -150,6 +152,19 @@ pub struct HttpAnswer {
     pub astray: Option<String>,
     /// The ends of the connection.
     pub flow: Option<(SocketAddr, SocketAddr)>,
+}
+
+/// The end of a program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ran {
+    /// Its exit status; `None` when a signal ended it.
+    pub exit: Option<i32>,
+    /// How it ended, in words that read behind its name.
+    pub how: String,
+    /// The start of its standard output; not UTF-8 is replaced.
+    pub stdout: String,
+    /// The start of its standard error.
+    pub stderr: String,
 }
 
 /// A DNS answer.

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::decode::{Decode, Value, record};
 use super::matcher::Matcher;
+use super::program::Run;
 use super::scalar::{Loss, Time};
 use super::shape::{List, Many, Map, Number};
 use crate::diagnostic::Diagnostics;
@@ -44,6 +45,8 @@ record! {
         route("route"): Option<RouteCheck>,
         /// An interface.
         link("link"): Option<LinkCheck>,
+        /// A program, and what its end must be.
+        run("run"): Option<Run>,
     }
 }
 

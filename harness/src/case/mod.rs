@@ -5,6 +5,7 @@ pub mod expect;
 mod file;
 pub mod matcher;
 mod places;
+pub mod program;
 pub mod scalar;
 pub mod service;
 mod shape;

@@ -11,12 +11,12 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::source::Spanned;
 use crate::words::{
     Admin, Answer, Cidr, Family, Ipv6Mode, LinkState, Mac, NeighState, Outcome, Port, Rcode, RecordType, RouteKind,
-    RouteProto, RouteScope, RouteType, Transport, string_schema,
+    RouteProto, RouteScope, RouteType, Stream, Transport, string_schema,
 };
 
 read_words!(
     Admin, Answer, Family, Ipv6Mode, LinkState, NeighState, Outcome, Rcode, RecordType, RouteKind, RouteProto,
-    RouteScope, RouteType, Transport,
+    RouteScope, RouteType, Stream, Transport,
 );
 
 impl Scalar for String {

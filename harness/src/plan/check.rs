@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{End, NodeId};
+use super::{End, NodeId, Run};
 use crate::source::Span;
 use crate::words::{
     Admin, Answer, Cidr, LinkState, Mac, NeighState, Outcome, Rcode, RecordType, RouteKind, RouteProto, RouteScope,
@@ -54,6 +54,8 @@ pub enum Check {
     Route(RouteCheck),
     /// An interface.
     Link(Box<LinkCheck>),
+    /// A program.
+    Run(Box<Run>),
 }
 
 impl Check {
@@ -68,7 +70,7 @@ impl Check {
             | Self::Trace(_)
             | Self::Arp(_)
             | Self::Ndp(_) => true,
-            Self::Neigh(_) | Self::Route(_) | Self::Link(_) => false,
+            Self::Neigh(_) | Self::Route(_) | Self::Link(_) | Self::Run(_) => false,
         }
     }
 

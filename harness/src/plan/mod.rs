@@ -1,6 +1,7 @@
 //! What will be done: names resolved, defaults filled in, limits checked, kernel operations in order. Plain data.
 
 mod check;
+mod program;
 mod resolve;
 mod wording;
 
@@ -18,6 +19,7 @@ pub use check::{
     By, Check, Dns, Expectation, Http, HttpExpected, LinkCheck, Master, Neigh, Ping, RouteCheck, RouteQuery, Solicit,
     Target, Text, Trace, Transfer,
 };
+pub use program::{Capture, CaptureBy, Input, Printed, Run};
 pub use resolve::resolve;
 
 /// Index of a node in [`Plan::nodes`].
@@ -208,6 +210,8 @@ pub enum Action {
     StartService(usize),
     /// Stops one.
     StopService(usize),
+    /// Runs a program to its end.
+    Run(Box<Run>),
 }
 
 /// An interface as the kernel has it at the time of an operation.
@@ -386,6 +390,24 @@ impl Plan {
 
     /// Whether the case brings programs of its own to run.
     pub fn runs_programs(&self) -> bool {
-        self.services.iter().any(|service| matches!(service.kind, ServiceKind::Command { .. }))
+        self.services.iter().any(|service| matches!(service.kind, ServiceKind::Command { .. })) || self.runs().next().is_some()
     }
+
+    /// The programs that are run to their end, in actions and in checks.
+    pub fn runs(&self) -> impl Iterator<Item = &Run> {
+        runs(&self.steps, &self.expectations)
+    }
+}
+
+/// The programs that are run to their end, in actions and in checks.
+fn runs<'a>(steps: &'a [Step], expectations: &'a [Expectation]) -> impl Iterator<Item = &'a Run> {
+    let acted = steps.iter().flat_map(|step| &step.actions).filter_map(|operation| match &operation.action {
+        Action::Run(run) => Some(&**run),
+        _ => None,
+    });
+    let checked = expectations.iter().filter_map(|expectation| match &expectation.check {
+        Check::Run(run) => Some(&**run),
+        _ => None,
+    });
+    acted.chain(checked)
 }

@@ -40,6 +40,7 @@ impl Check {
                 };
                 format!("route {on} -> {to}{}{family}", absent(route.present))
             }
+            Self::Run(run) => format!("run {}: {}", node(nodes, run.on), run.words()),
             Self::Link(link) => format!("link {}.{}{}", node(nodes, link.on), link.name, absent(link.present)),
         }
     }

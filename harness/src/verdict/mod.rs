@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use describe::target_words;
 pub use describe::{describe_check, describe_traffic};
 pub use judge::{Judgement, judge};
+pub(crate) use judge::run::{captured, judge as judge_run};
 pub(crate) use words::duration;
 
 /// The end of one expectation.

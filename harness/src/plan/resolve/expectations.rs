@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::checker::Checker;
 use super::lab::Lab;
-use super::{dns, outcomes, route_check, solicit, state, traffic};
+use super::{dns, outcomes, program, route_check, solicit, state, traffic};
 use crate::case::CaseList;
 use crate::case::expect::Expect;
 use crate::diagnostic::{Diagnostic, Diagnostics, quoted};
@@ -14,7 +14,7 @@ use crate::source::{Span, Spanned};
 use crate::words::{Answer, Family, Transport};
 
 /// The words of all checks.
-const CHECKS: [&str; 11] = ["ping", "tcp", "udp", "http", "dns", "trace", "arp", "ndp", "neigh", "route", "link"];
+const CHECKS: [&str; 12] = ["ping", "tcp", "udp", "http", "dns", "trace", "arp", "ndp", "neigh", "route", "link", "run"];
 
 /// The most expectations of a case, counted after lists are written out: all pairs of three hundred nodes.
 const MOST: usize = 100_000;
@@ -73,7 +73,7 @@ fn too_many(expect: &Expect, already: usize, out: &mut Diagnostics) -> bool {
 }
 
 fn resolve_one(built: &Built<'_>, written: Expect, expectations: &mut Vec<Expectation>, out: &mut Diagnostics) {
-    let Expect { name, within, holds_for, ping, tcp, udp, http, dns, trace, arp, ndp, neigh, route, link, span, sound } =
+    let Expect { name, within, holds_for, ping, tcp, udp, http, dns, trace, arp, ndp, neigh, route, link, run, span, sound } =
         written;
     let places = [
         ping.as_ref().map(|check| check.span),
@@ -87,6 +87,7 @@ fn resolve_one(built: &Built<'_>, written: Expect, expectations: &mut Vec<Expect
         neigh.as_ref().map(|check| check.span),
         route.as_ref().map(|check| check.span),
         link.as_ref().map(|check| check.span),
+        run.as_ref().map(|check| check.span),
     ];
     let mut given: Vec<(&str, Span)> =
         CHECKS.into_iter().zip(places).filter_map(|(word, place)| place.map(|place| (word, place))).collect();
@@ -107,6 +108,7 @@ fn resolve_one(built: &Built<'_>, written: Expect, expectations: &mut Vec<Expect
     checks.extend(neigh.into_iter().flat_map(|written| state::neigh(&mut checker, written)));
     checks.extend(route.into_iter().flat_map(|written| route_check::resolve(&mut checker, written)));
     checks.extend(link.into_iter().flat_map(|written| state::link(&mut checker, written)));
+    checks.extend(run.and_then(|written| program::run(&mut checker, built.timeout, written)).map(|run| Check::Run(Box::new(run))));
     let place = given.first().map_or(span, |(_, place)| *place);
     check_name(name.as_ref(), out);
     check_time(
@@ -188,7 +190,7 @@ fn default_within(check: &Check) -> Duration {
                 Duration::from_secs(1)
             }
         }
-        Check::Neigh(_) | Check::Route(_) | Check::Link(_) => Duration::ZERO,
+        Check::Neigh(_) | Check::Route(_) | Check::Link(_) | Check::Run(_) => Duration::ZERO,
     }
 }
 

@@ -21,6 +21,7 @@ mod nodes;
 mod operations;
 mod outcomes;
 mod ports;
+mod program;
 mod route_check;
 mod routes;
 mod services;
@@ -82,7 +83,7 @@ pub fn resolve(case: Case, out: &mut Diagnostics) -> Option<Plan> {
     let nodes = lab.finish();
     let operations = operations::order(&lab);
     let told = steps::resolve(&mut lab, &services, timeout, steps::Written { expect, steps }, out);
-    let needs = needs::resolve(needs, &lab, &services, out);
+    let needs = needs::resolve(needs, &lab, &services, &told, out);
     if out.has_errors() {
         return None;
     }

@@ -50,7 +50,7 @@ pub(super) fn resolve(
     let mut told = Told::default();
     let mut running: Vec<bool> = services.iter().map(|service| service.initial).collect();
     for step in steps {
-        let mut stage = Stage { lab, services, running: &mut running, out };
+        let mut stage = Stage { lab, services, running: &mut running, timeout, out };
         tell(&mut stage, timeout, step, &mut told);
     }
     expectations::refuse_equal_names(&told.expectations, out);

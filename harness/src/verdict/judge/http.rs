@@ -107,7 +107,7 @@ fn header_difference(name: &str, text: &Text, answer: &HttpAnswer) -> Option<Str
 }
 
 /// The conditions that a text does not meet, or `None`.
-fn unmet(text: &Text, found: &str) -> Option<String> {
+pub(super) fn unmet(text: &Text, found: &str) -> Option<String> {
     let mut wrong = Vec::new();
     if let Some(equals) = &text.equals
         && equals != found

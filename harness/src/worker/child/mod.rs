@@ -14,6 +14,7 @@ mod query;
 mod quiet;
 mod refusals;
 mod runner;
+mod runs;
 mod services;
 mod solicit;
 mod steps;

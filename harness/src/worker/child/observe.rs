@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::attempt::{Bench, allows_silence};
 use super::clock::{Moment, Window};
 use super::quiet::settled;
-use super::{fetch, query, solicit, trace, transfer};
+use super::{fetch, query, runs, solicit, trace, transfer};
 use crate::lab::{self, KernelError, NeighbourTable};
 use crate::observation::{Departure, IcmpError, Life, Observation, Seen, Traffic};
 use crate::plan::{Check, End, Expectation, Ping, RouteCheck, RouteQuery, Target};
@@ -56,6 +56,11 @@ async fn attempt(
             .map(Observation::Neighbours)
             .map_err(unreadable),
         Check::Route(route) => look_up(bench, route).await.map_err(unreadable),
+        Check::Run(run) => {
+            let ran = runs::run(bench, run).await.map_err(|broken| ProbeError(broken.message))?;
+            runs::keep(bench, run, &ran);
+            Ok(Observation::Ran(ran))
+        }
         Check::Link(link) => lab::link_state(&bench.plan, bench.lab, link.on, &link.name)
             .await
             .map(Observation::Link)
@@ -88,7 +93,8 @@ fn rests_on_neighbours(observation: &Observation) -> bool {
         | Observation::Dns(_)
         | Observation::Routes(_)
         | Observation::Lookup(_)
-        | Observation::Link(_) => false,
+        | Observation::Link(_)
+        | Observation::Ran(_) => false,
     }
 }
 

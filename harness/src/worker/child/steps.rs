@@ -1,7 +1,7 @@
 //! What a step does before it is looked at what holds.
 
 use super::attempt::Bench;
-use super::{Wire, broken_lab};
+use super::{Wire, broken_lab, runs};
 use crate::lab;
 use crate::plan::{Action, Operation, Step};
 use crate::worker::message::{Broken, Message};
@@ -27,9 +27,10 @@ pub(super) async fn perform(wire: Wire, bench: &mut Bench<'_>, number: usize, st
 }
 
 async fn act(bench: &mut Bench<'_>, operation: &Operation) -> Result<(), Broken> {
-    match operation.action {
-        Action::StartService(service) => bench.services.start_one(&bench.plan, bench.lab, service).await,
-        Action::StopService(service) => bench.services.stop(&bench.plan, service).await,
+    match &operation.action {
+        Action::Run(run) => runs::act(bench, run).await,
+        Action::StartService(service) => bench.services.start_one(&bench.plan, bench.lab, *service).await,
+        Action::StopService(service) => bench.services.stop(&bench.plan, *service).await,
         _ => bench.lab.perform(&bench.plan, operation).await.map_err(broken_lab),
     }
 }

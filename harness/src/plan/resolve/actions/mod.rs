@@ -8,16 +8,18 @@ mod link;
 mod route;
 mod service;
 
+use std::time::Duration;
+
 use super::checker::Checker;
 use super::lab::Lab;
-use super::sysctls;
+use super::{program, sysctls};
 use crate::case::step::{Action as Written, NeighFlush, SysctlChange};
 use crate::diagnostic::{Diagnostic, Diagnostics, quoted};
 use crate::plan::{Action, Operation, Service};
 use crate::source::{Span, Spanned};
 
 /// The words of all actions.
-const ACTIONS: [&str; 11] = [
+const ACTIONS: [&str; 12] = [
     "link-add",
     "link-set",
     "link-del",
@@ -29,6 +31,7 @@ const ACTIONS: [&str; 11] = [
     "sysctl",
     "service-start",
     "service-stop",
+    "run",
 ];
 
 /// The lab between two actions.
@@ -37,6 +40,8 @@ pub(super) struct Stage<'a> {
     pub services: &'a [Service],
     /// Which of them run.
     pub running: &'a mut [bool],
+    /// The case's.
+    pub timeout: Duration,
     pub out: &'a mut Diagnostics,
 }
 
@@ -92,6 +97,7 @@ fn perform(stage: &mut Stage<'_>, written: Written) -> (Span, Vec<Action>) {
         sysctl,
         service_start,
         service_stop,
+        run,
         span,
         sound,
     } = written;
@@ -107,6 +113,7 @@ fn perform(stage: &mut Stage<'_>, written: Written) -> (Span, Vec<Action>) {
         sysctl.as_ref().map(|action| action.span),
         service_start.as_ref().map(|action| action.span),
         service_stop.as_ref().map(|action| action.span),
+        run.as_ref().map(|action| action.span),
     ];
     let mut given: Vec<(&str, Span)> =
         ACTIONS.into_iter().zip(places).filter_map(|(word, place)| Some((word, place?))).collect();
@@ -128,6 +135,9 @@ fn perform(stage: &mut Stage<'_>, written: Written) -> (Span, Vec<Action>) {
     actions.extend(sysctl.into_iter().flat_map(|action| set(stage, action)));
     actions.extend(service_start.and_then(|action| service::start(stage, &action)));
     actions.extend(service_stop.and_then(|action| service::stop(stage, &action)));
+    let limit = stage.timeout;
+    let run = run.and_then(|action| program::run(&mut stage.checker(), limit, action));
+    actions.extend(run.map(|run| Action::Run(Box::new(run))));
     (given.first().map_or(span, |(_, place)| *place), actions)
 }
 
