@@ -3,6 +3,7 @@
 pub mod budget;
 mod crew;
 pub mod exit;
+mod files;
 mod interrupt;
 mod listing;
 mod load;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use std::thread;
 
 pub use crew::{Conduct, Crew};
+pub use files::check_files;
 pub use interrupt::Interrupt;
 pub use listing::listing;
 pub use load::{CASE_TEST, Loaded, load, resolve};

@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use netcase::diagnostic::{Diagnostics, Style};
+use netcase::run::check_files;
 use netcase::{case, plan};
 
 fn folder() -> PathBuf {
@@ -19,6 +20,7 @@ fn diagnose(path: &Path, shown: &str) -> String {
     let source = match case::read(path, shown) {
         Ok(source) => {
             if let Some(case) = case::parse(&source, &mut out) {
+                check_files(&case, &folder(), &mut out);
                 plan::resolve(case, &mut out);
             }
             source

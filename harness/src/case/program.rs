@@ -124,7 +124,8 @@ impl Decode for Spanned<Printed> {
             let text = <Spanned<Matcher>>::decode(value, out)?;
             return Some(Self::new(Printed { text: Some(text), json: Vec::new() }, span));
         }
-        let PrintedConditions { equals, contains, regex, json, span: _, sound } = PrintedConditions::decode(value, out)?;
+        let PrintedConditions { equals, contains, regex, json, span: _, sound } =
+            PrintedConditions::decode(value, out)?;
         let text = (equals.is_some() || contains.is_some() || regex.is_some()).then(|| {
             Spanned::new(Matcher::Conditions(super::matcher::Conditions { equals, contains, regex, span, sound }), span)
         });

@@ -27,6 +27,10 @@ record! {
         resolver("resolver"): Option<Many<Spanned<String>>>,
         /// The services by name.
         services("services"): Option<Map<Service>>,
+        /// A script, or several, run in this order as root of the node once all links exist.
+        setup("setup"): Option<Many<Spanned<String>>>,
+        /// The node whose scripts make this one, as a network namespace of its name.
+        created_by("created-by"): Option<Spanned<String>>,
     }
 }
 

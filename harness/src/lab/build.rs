@@ -37,6 +37,10 @@ fn make_nodes(plan: &Plan, home: &Namespace) -> Result<Lab, LabError> {
     let mut born = None;
     let mut nodes = Vec::with_capacity(plan.nodes.len());
     for (index, node) in plan.nodes.iter().enumerate() {
+        if node.created_by.is_some() {
+            nodes.push(LabNode::absent(home).map_err(|error| no_namespace(&node.name, &error))?);
+            continue;
+        }
         let last = index + 1 == plan.nodes.len();
         let (namespace, netlink) = home
             .beside(|| {
@@ -51,7 +55,7 @@ fn make_nodes(plan: &Plan, home: &Namespace) -> Result<Lab, LabError> {
                 Netlink::open()
             })
             .map_err(|error| no_namespace(&node.name, &error))?;
-        let made = LabNode { namespace, netlink };
+        let made = LabNode { namespace, netlink, absent: false };
         sysctl::apply(node, &made, false)?;
         nodes.push(made);
     }

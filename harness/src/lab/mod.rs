@@ -1,6 +1,7 @@
 //! Kernel objects: namespaces, links, addresses, routes, settings. Builds what the plan says, and reads it back.
 
 mod build;
+mod found;
 mod groups;
 mod kernel_error;
 pub mod neighbours;
@@ -42,6 +43,8 @@ pub struct LabNode {
     pub namespace: Namespace,
     /// Its routing socket.
     pub netlink: Netlink,
+    /// Whether there is no such namespace now: a script has not made it yet, or has deleted it.
+    pub absent: bool,
 }
 
 impl Lab {

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{End, NodeId, Run};
+use super::{End, InterfaceId, NodeId, Run};
 use crate::source::Span;
 use crate::words::{
-    Admin, Answer, Cidr, LinkState, Mac, NeighState, Outcome, Rcode, RecordType, RouteKind, RouteProto, RouteScope,
-    Transport,
+    Admin, Answer, Cidr, Family, LinkState, Mac, NeighState, Outcome, Rcode, RecordType, RouteKind, RouteProto,
+    RouteScope, Transport,
 };
 
 /// One thing that must hold.
@@ -85,6 +85,71 @@ impl Check {
     }
 }
 
+impl Check {
+    /// The addresses that the check is about.
+    pub fn targets_mut(&mut self) -> Vec<&mut Target> {
+        match self {
+            Self::Ping(ping) => vec![&mut ping.to],
+            Self::Tcp(transfer) | Self::Udp(transfer) => vec![&mut transfer.to],
+            Self::Http(http) => vec![&mut http.connection.to],
+            Self::Dns(dns) => vec![&mut dns.carrier.to],
+            Self::Trace(trace) => vec![&mut trace.ping.to],
+            Self::Arp(solicit) | Self::Ndp(solicit) => vec![&mut solicit.to],
+            Self::Neigh(neigh) => vec![&mut neigh.to],
+            Self::Route(route) => match &mut route.query {
+                RouteQuery::Lookup(target) => vec![target],
+                RouteQuery::Table(_) => Vec::new(),
+            },
+            Self::Link(_) | Self::Run(_) => Vec::new(),
+        }
+    }
+
+    /// The MAC addresses that it expects, each with its words.
+    pub fn macs_mut(&mut self) -> Vec<&mut (Mac, String)> {
+        match self {
+            Self::Arp(solicit) | Self::Ndp(solicit) => solicit.macs.iter_mut().collect(),
+            Self::Neigh(neigh) => neigh.mac.iter_mut().collect(),
+            Self::Link(link) => link.mac.iter_mut().collect(),
+            Self::Ping(_)
+            | Self::Tcp(_)
+            | Self::Udp(_)
+            | Self::Http(_)
+            | Self::Dns(_)
+            | Self::Trace(_)
+            | Self::Route(_)
+            | Self::Run(_) => Vec::new(),
+        }
+    }
+
+    /// Who must have sent a refusal.
+    pub fn bys_mut(&mut self) -> Vec<&mut By> {
+        match self {
+            Self::Ping(ping) => ping.by.iter_mut().collect(),
+            Self::Tcp(transfer) | Self::Udp(transfer) => transfer.by.iter_mut().collect(),
+            Self::Http(http) => http.connection.by.iter_mut().collect(),
+            Self::Dns(dns) => dns.carrier.by.iter_mut().collect(),
+            Self::Trace(trace) => trace.via.iter_mut().flatten().collect(),
+            Self::Arp(_) | Self::Ndp(_) | Self::Neigh(_) | Self::Route(_) | Self::Link(_) | Self::Run(_) => Vec::new(),
+        }
+    }
+
+    /// The nodes that it probes from or looks at.
+    pub fn place(&self) -> NodeId {
+        match self {
+            Self::Ping(ping) => ping.from,
+            Self::Tcp(transfer) | Self::Udp(transfer) => transfer.from,
+            Self::Http(http) => http.connection.from,
+            Self::Dns(dns) => dns.carrier.from,
+            Self::Trace(trace) => trace.ping.from,
+            Self::Arp(solicit) | Self::Ndp(solicit) => solicit.from.node,
+            Self::Neigh(neigh) => neigh.on,
+            Self::Route(route) => route.on,
+            Self::Link(link) => link.on,
+            Self::Run(run) => run.on,
+        }
+    }
+}
+
 /// Where a probe goes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
@@ -94,6 +159,19 @@ pub struct Target {
     pub address: IpAddr,
     /// The interface that has the address, where one of the lab does.
     pub owner: Option<End>,
+    /// Where the address is read when the step begins; until then there is none.
+    pub read: Option<ReadFrom>,
+}
+
+/// A node, or an interface of it, that scripts give its addresses.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadFrom {
+    /// The node.
+    pub node: NodeId,
+    /// Only this interface.
+    pub interface: Option<InterfaceId>,
+    /// The family of the address.
+    pub family: Family,
 }
 
 /// Who must have sent a refusal.

@@ -16,8 +16,8 @@ use crate::source::Span;
 use crate::words::{Admin, Cidr, Mac, Port, RouteType, Transport};
 
 pub use check::{
-    By, Check, Dns, Expectation, Http, HttpExpected, LinkCheck, Master, Neigh, Ping, RouteCheck, RouteQuery, Solicit,
-    Target, Text, Trace, Transfer,
+    By, Check, Dns, Expectation, Http, HttpExpected, LinkCheck, Master, Neigh, Ping, ReadFrom, RouteCheck, RouteQuery,
+    Solicit, Target, Text, Trace, Transfer,
 };
 pub use program::{Capture, CaptureBy, Input, Printed, Run};
 pub use resolve::resolve;
@@ -52,6 +52,8 @@ pub struct Plan {
     pub nodes: Vec<Node>,
     /// What is done to the kernel to build the lab, in order.
     pub operations: Vec<Operation>,
+    /// What is run before the services start, in order.
+    pub setup: Vec<Script>,
     /// What runs in the nodes.
     pub services: Vec<Service>,
     /// What must hold, step by step.
@@ -79,6 +81,10 @@ pub struct Node {
     pub forward_ipv6: bool,
     /// The settings that the case asks for.
     pub sysctls: Vec<Sysctl>,
+    /// Whether scripts change it, so that what it has is known only once they have run.
+    pub open: bool,
+    /// The node whose scripts make it.
+    pub created_by: Option<NodeId>,
     /// Who resolves names for it, the first choice first.
     pub resolver: Vec<IpAddr>,
 }
@@ -123,6 +129,8 @@ pub enum InterfaceKind {
     },
     /// A bridge.
     Bridge,
+    /// What a script makes; the rest is read when it has run.
+    Found,
 }
 
 /// A static route.
@@ -247,6 +255,17 @@ pub struct Step {
     pub nodes: Option<Vec<Node>>,
     /// Which of [`Plan::expectations`] must hold then.
     pub expectations: std::ops::Range<usize>,
+}
+
+/// A script of the case.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Script {
+    /// Its node.
+    pub node: NodeId,
+    /// Its path as written, from the case's folder.
+    pub path: String,
+    /// Where the case asks for it.
+    pub span: Span,
 }
 
 /// What runs in a node.
@@ -390,7 +409,9 @@ impl Plan {
 
     /// Whether the case brings programs of its own to run.
     pub fn runs_programs(&self) -> bool {
-        self.services.iter().any(|service| matches!(service.kind, ServiceKind::Command { .. })) || self.runs().next().is_some()
+        !self.setup.is_empty()
+            || self.services.iter().any(|service| matches!(service.kind, ServiceKind::Command { .. }))
+            || self.runs().next().is_some()
     }
 
     /// The programs that are run to their end, in actions and in checks.

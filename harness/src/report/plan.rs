@@ -141,7 +141,7 @@ fn sysctl_words(node: &str, sysctl: &Sysctl) -> String {
 /// What is set when a link is made. A port of a bridge is made as one where its bridge stands already.
 fn settings(interface: &Interface) -> String {
     let mut text = match interface.kind {
-        InterfaceKind::Loopback => String::new(),
+        InterfaceKind::Loopback | InterfaceKind::Found => String::new(),
         InterfaceKind::Veth { .. } | InterfaceKind::Bridge => format!(" index {}", interface.index),
     };
     if let Some(mac) = interface.mac {

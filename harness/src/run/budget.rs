@@ -141,7 +141,7 @@ mod tests {
             name: String::new(),
             check: Check::Ping(Ping {
                 from: 0,
-                to: Target { words: String::new(), address: IpAddr::V4(target.into()), owner: None },
+                to: Target { words: String::new(), address: IpAddr::V4(target.into()), owner: None, read: None },
                 source: None,
                 count: 1,
                 size: 56,
@@ -162,6 +162,7 @@ mod tests {
             silence: Duration::ZERO,
             nodes: Vec::new(),
             operations: Vec::new(),
+            setup: Vec::new(),
             services: Vec::new(),
             expectations: (0..targets).map(ping).collect(),
             steps: Vec::new(),

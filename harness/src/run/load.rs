@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::files::check_files;
 use super::select::{CaseFile, Problem};
 use crate::case::{self, Unreadable};
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
@@ -56,9 +57,13 @@ pub fn resolve(file: &CaseFile, source: Source) -> Loaded {
         },
         None => None,
     };
+    let folder = file.path.canonicalize().ok().and_then(|path| path.parent().map(Path::to_owned));
+    if let (Some(case), Some(folder)) = (&case, &folder) {
+        check_files(case, folder, &mut out);
+    }
     let mut plan = case.and_then(|case| plan::resolve(case, &mut out));
-    if let Some(plan) = &mut plan {
-        plan.folder = file.path.canonicalize().ok().and_then(|path| path.parent().map(Path::to_owned));
+    if let (Some(plan), Some(folder)) = (&mut plan, &folder) {
+        plan.folder = Some(folder.clone());
     }
     let failed = out.has_errors();
     let diagnostics = out.into_sorted();

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use describe::target_words;
 pub use describe::{describe_check, describe_traffic};
-pub use judge::{Judgement, judge};
 pub(crate) use judge::run::{captured, judge as judge_run};
+pub use judge::{Judgement, judge};
 pub(crate) use words::duration;
 
 /// The end of one expectation.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::lab::Lab;
 use crate::diagnostic::{Diagnostic, Diagnostics, suggest};
-use crate::plan::{End, NodeId, Service};
+use crate::plan::{End, InterfaceKind, NodeId, Service};
 use crate::source::{Span, Spanned};
 use crate::words::Mac;
 
@@ -146,6 +146,9 @@ impl Checker<'_> {
             return self.ok(mac).map(|mac| (mac, word.value.clone()));
         }
         let end = self.end(word)?;
+        if self.lab.at(end).kind == Some(InterfaceKind::Found) {
+            return Some((Mac([0; 6]), word.value.clone()));
+        }
         let Some(mac) = self.lab.at(end).mac else {
             self.say(
                 Diagnostic::error(word.span, "`lo` has no MAC address").label("an interface with a cable is expected"),

@@ -243,7 +243,11 @@ pub(super) fn lookups(checker: &mut Checker<'_>, way: &Way, url: &Url) -> Vec<(S
                 let carrier = Transfer { source: None, ..make_transfer(&one, from, server.clone(), port) };
                 let name = url.host.value.clone();
                 let lookup = Dns { carrier, transport: Transport::Udp, name, kind, rcode: None, answer: None };
-                places.push((from, Target { words: url.authority.value.clone(), address, owner: None }, Some(lookup)));
+                places.push((
+                    from,
+                    Target { words: url.authority.value.clone(), address, owner: None, read: None },
+                    Some(lookup),
+                ));
             }
         }
     }

@@ -14,7 +14,8 @@ use crate::source::{Span, Spanned};
 use crate::words::{Answer, Family, Transport};
 
 /// The words of all checks.
-const CHECKS: [&str; 12] = ["ping", "tcp", "udp", "http", "dns", "trace", "arp", "ndp", "neigh", "route", "link", "run"];
+const CHECKS: [&str; 12] =
+    ["ping", "tcp", "udp", "http", "dns", "trace", "arp", "ndp", "neigh", "route", "link", "run"];
 
 /// The most expectations of a case, counted after lists are written out: all pairs of three hundred nodes.
 const MOST: usize = 100_000;
@@ -73,8 +74,25 @@ fn too_many(expect: &Expect, already: usize, out: &mut Diagnostics) -> bool {
 }
 
 fn resolve_one(built: &Built<'_>, written: Expect, expectations: &mut Vec<Expectation>, out: &mut Diagnostics) {
-    let Expect { name, within, holds_for, ping, tcp, udp, http, dns, trace, arp, ndp, neigh, route, link, run, span, sound } =
-        written;
+    let Expect {
+        name,
+        within,
+        holds_for,
+        ping,
+        tcp,
+        udp,
+        http,
+        dns,
+        trace,
+        arp,
+        ndp,
+        neigh,
+        route,
+        link,
+        run,
+        span,
+        sound,
+    } = written;
     let places = [
         ping.as_ref().map(|check| check.span),
         tcp.as_ref().map(|check| check.span),
@@ -108,7 +126,9 @@ fn resolve_one(built: &Built<'_>, written: Expect, expectations: &mut Vec<Expect
     checks.extend(neigh.into_iter().flat_map(|written| state::neigh(&mut checker, written)));
     checks.extend(route.into_iter().flat_map(|written| route_check::resolve(&mut checker, written)));
     checks.extend(link.into_iter().flat_map(|written| state::link(&mut checker, written)));
-    checks.extend(run.and_then(|written| program::run(&mut checker, built.timeout, written)).map(|run| Check::Run(Box::new(run))));
+    checks.extend(
+        run.and_then(|written| program::run(&mut checker, built.timeout, written)).map(|run| Check::Run(Box::new(run))),
+    );
     let place = given.first().map_or(span, |(_, place)| *place);
     check_name(name.as_ref(), out);
     check_time(

@@ -35,6 +35,10 @@ pub(super) struct Draft {
     pub sound: bool,
     /// Whether also its services, routes and settings could be read.
     pub whole: bool,
+    /// Whether scripts change it.
+    pub open: bool,
+    /// The node whose scripts make it.
+    pub created_by: Option<NodeId>,
 }
 
 /// An interface so far.
@@ -127,6 +131,8 @@ impl Draft {
             resolver: Vec::new(),
             sound: true,
             whole: true,
+            open: false,
+            created_by: None,
         }
     }
 
@@ -294,6 +300,7 @@ impl Lab {
             match interface.kind {
                 // `lo` has 1 in every node; the others share one row of numbers.
                 Some(InterfaceKind::Loopback) => interface.index = 1,
+                Some(InterfaceKind::Found) => {}
                 _ if interface.index == 0 => {
                     self.numbered += 1;
                     interface.index = 1 + self.numbered;
@@ -331,6 +338,8 @@ fn finish_node(draft: &Draft) -> Node {
         forward_ipv4: draft.forward_ipv4,
         forward_ipv6: draft.forward_ipv6,
         sysctls: draft.sysctls.clone(),
+        open: draft.open,
+        created_by: draft.created_by,
         resolver: draft.resolver.iter().flat_map(|(_, addresses)| addresses).copied().collect(),
     }
 }

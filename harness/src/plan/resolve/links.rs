@@ -86,7 +86,7 @@ fn plug_cable(lab: &mut Lab, near: End, far: End, peer: &Spanned<String>) -> Res
         return Err(taken(lab, &near_name, other, peer));
     }
     match far_kind {
-        None => {
+        None | Some(InterfaceKind::Found) => {
             lab.at_mut(near).kind = Some(InterfaceKind::Veth { peer: far });
             lab.at_mut(far).kind = Some(InterfaceKind::Veth { peer: near });
             Ok(())
@@ -175,7 +175,7 @@ fn plug_port(lab: &mut Lab, bridge: End, port: &Spanned<String>) -> Result<(), O
                     .help("join two bridges by a veth with one end in each"),
             ));
         }
-        Some(InterfaceKind::Veth { .. }) | None => {}
+        Some(InterfaceKind::Veth { .. } | InterfaceKind::Found) | None => {}
     }
     match lab.at(end).master {
         Some(first) if first == bridge.interface => {

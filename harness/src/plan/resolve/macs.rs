@@ -7,13 +7,13 @@ use crate::plan::{End, InterfaceKind};
 use crate::source::Spanned;
 use crate::words::Mac;
 
-/// Gives every interface that has none its MAC address; `lo` stays without.
+/// Gives every interface that has none its MAC address; `lo` stays without, and so does what a script makes.
 pub(super) fn fill(lab: &mut Lab) {
     let ends: Vec<End> = lab.ends().collect();
     let taken: HashSet<Mac> = ends.iter().filter_map(|end| lab.at(*end).mac).map(|mac| mac.value).collect();
     for end in ends {
         let interface = lab.at_mut(end);
-        if interface.mac.is_none() && interface.kind != Some(InterfaceKind::Loopback) {
+        if interface.mac.is_none() && !matches!(interface.kind, Some(InterfaceKind::Loopback | InterfaceKind::Found)) {
             interface.mac = Some(Spanned::new(automatic(end, &taken), interface.span));
         }
     }

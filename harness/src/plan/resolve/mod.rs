@@ -24,6 +24,7 @@ mod ports;
 mod program;
 mod route_check;
 mod routes;
+mod scripts;
 mod services;
 mod solicit;
 mod state;
@@ -38,7 +39,7 @@ mod warnings;
 
 use std::time::Duration;
 
-use super::{Plan, Service};
+use super::{Plan, Script, Service};
 use crate::case::scalar::Time;
 use crate::case::topology::{Network, Node};
 use crate::case::{Case, CaseMap};
@@ -78,7 +79,10 @@ pub fn resolve(case: Case, out: &mut Diagnostics) -> Option<Plan> {
         );
     }
     let (timeout, silence) = times(timeout, silence, out);
-    let (mut lab, services) = build(nodes, networks, out);
+    let Built { mut lab, services, setup } = build(nodes, networks, out);
+    scripts::mention(&mut lab, expect.iter().flat_map(|list| &list.items));
+    let later = steps.iter().flat_map(|list| &list.items).filter_map(|step| step.expect.as_ref());
+    scripts::mention(&mut lab, later.flat_map(|list| &list.items));
     lab.number();
     let nodes = lab.finish();
     let operations = operations::order(&lab);
@@ -95,6 +99,7 @@ pub fn resolve(case: Case, out: &mut Diagnostics) -> Option<Plan> {
         silence,
         nodes,
         operations,
+        setup,
         services,
         expectations,
         steps,
@@ -102,18 +107,23 @@ pub fn resolve(case: Case, out: &mut Diagnostics) -> Option<Plan> {
     })
 }
 
+/// What there is before the first step.
+struct Built {
+    lab: Lab,
+    services: Vec<Service>,
+    setup: Vec<Script>,
+}
+
 /// The topology, in the order in which one thing needs another: interfaces, cables, addresses, and what names them.
-fn build(
-    nodes: Option<CaseMap<Node>>,
-    networks: Option<CaseMap<Network>>,
-    out: &mut Diagnostics,
-) -> (Lab, Vec<Service>) {
+fn build(nodes: Option<CaseMap<Node>>, networks: Option<CaseMap<Network>>, out: &mut Diagnostics) -> Built {
     let mut lab = Lab::default();
     let rests = nodes::declare(&mut lab, nodes.unwrap_or_default(), out);
     links::plug(&mut lab, out);
     let laid = networks::declare(&mut lab, networks.unwrap_or_default(), out);
     let mut services = Vec::new();
-    for nodes::Rest { node, routes, forwarding, sysctls, resolver, services: written } in rests {
+    let setup = scripts::resolve(&mut lab, &rests, out);
+    for nodes::Rest { node, routes, forwarding, sysctls, resolver, services: written, setup: _, created_by: _ } in rests
+    {
         sysctls::add(&mut lab, node, forwarding, sysctls.unwrap_or_default(), out);
         if let Some(routes) = routes {
             routes::add_listed(&mut lab, node, routes, out);
@@ -126,7 +136,7 @@ fn build(
     routes::add_defaults(&mut lab, laid.defaults, out);
     lab.index_addresses();
     warnings::look(&lab, &laid.gateways, out);
-    (lab, services)
+    Built { lab, services, setup }
 }
 
 fn times(

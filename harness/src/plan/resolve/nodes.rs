@@ -21,6 +21,8 @@ pub(super) struct Rest {
     pub sysctls: Option<CaseMap<Spanned<SysctlValue>>>,
     pub resolver: Option<Many<Spanned<String>>>,
     pub services: Option<CaseMap<Service>>,
+    pub setup: Option<Many<Spanned<String>>>,
+    pub created_by: Option<Spanned<String>>,
 }
 
 /// The most nodes and networks a case may have: each is a network namespace, and these are not free.
@@ -45,10 +47,34 @@ pub(super) fn declare(lab: &mut Lab, nodes: CaseMap<Node>, out: &mut Diagnostics
         let interfaces = node.as_ref().is_some_and(|node| node.interfaces.is_some());
         draft.sound = draft.whole || interfaces;
         out.extend(wrong);
-        let Some(Node { interfaces, routes, forwarding, sysctls, resolver, services, span: _, sound: _ }) = node else {
+        let Some(node) = node else {
             lab.add(draft);
             continue;
         };
+        let Node {
+            mut interfaces,
+            mut routes,
+            mut forwarding,
+            mut sysctls,
+            mut resolver,
+            services,
+            mut setup,
+            created_by,
+            span: _,
+            sound: _,
+        } = node;
+        if created_by.is_some() {
+            let given = [
+                ("interfaces", interfaces.as_ref().map(|interfaces| interfaces.span)),
+                ("routes", routes.as_ref().map(|routes| routes.span)),
+                ("forwarding", forwarding.map(|forwarding| forwarding.span)),
+                ("sysctls", sysctls.as_ref().map(|sysctls| sysctls.span)),
+                ("resolver", resolver.as_ref().map(|resolver| resolver.span)),
+                ("setup", setup.as_ref().map(|setup| setup.span)),
+            ];
+            refuse_of_created(&draft.name, given, out);
+            (interfaces, routes, forwarding, sysctls, resolver, setup) = (None, None, None, None, None, None);
+        }
         if let Some(forwarding) = &forwarding {
             draft.forward_ipv4 = forwarding.forwards(Family::Ipv4);
             draft.forward_ipv6 = forwarding.forwards(Family::Ipv6);
@@ -58,9 +84,22 @@ pub(super) fn declare(lab: &mut Lab, nodes: CaseMap<Node>, out: &mut Diagnostics
         }
         let node = lab.add(draft);
         let forwarding = forwarding.map(|forwarding| forwarding.span);
-        rests.push(Rest { node, routes, forwarding, sysctls, resolver, services });
+        rests.push(Rest { node, routes, forwarding, sysctls, resolver, services, setup, created_by });
     }
     rests
+}
+
+/// A node that a script makes is as the script makes it.
+fn refuse_of_created(name: &Spanned<String>, given: [(&str, Option<Span>); 6], out: &mut Diagnostics) {
+    for (key, span) in given {
+        if let Some(span) = span {
+            out.push(
+                Diagnostic::error(span, format!("`{}` is made by a script, and takes no `{key}`", **name))
+                    .label("the script that makes the node does this too")
+                    .help("with `created-by` a node has `services` only"),
+            );
+        }
+    }
 }
 
 fn declare_interface(draft: &mut Draft, name: Spanned<String>, written: Option<Interface>, out: &mut Diagnostics) {

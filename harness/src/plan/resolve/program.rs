@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::checker::Checker;
 use super::http;
-use crate::case::program::{Capture as WrittenCapture, Input as WrittenInput, Printed as WrittenPrinted, Run as Written};
+use crate::case::program::{
+    Capture as WrittenCapture, Input as WrittenInput, Printed as WrittenPrinted, Run as Written,
+};
 use crate::case::{CaseList, CaseMap};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::plan::{Capture, CaptureBy, Input, Printed, Run};
@@ -133,9 +135,9 @@ fn captures(written: CaseMap<WrittenCapture>, out: &mut Diagnostics) -> Vec<Capt
 /// A pointer is empty, for the whole, or each of its parts begins with a slash (RFC 6901, section 3).
 fn check_pointer(pointer: &Spanned<String>, out: &mut Diagnostics) {
     if !pointer.is_empty() && !pointer.starts_with('/') {
-        out.push(
-            Diagnostic::error(pointer.span, format!("`{}` is not a JSON pointer", **pointer))
-                .label(format!("did you mean `/{}`?", pointer.replace(['.', '[', ']'], "/").trim_matches('/').replace("//", "/"))),
-        );
+        out.push(Diagnostic::error(pointer.span, format!("`{}` is not a JSON pointer", **pointer)).label(format!(
+            "did you mean `/{}`?",
+            pointer.replace(['.', '[', ']'], "/").trim_matches('/').replace("//", "/")
+        )));
     }
 }

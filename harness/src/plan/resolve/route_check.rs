@@ -50,7 +50,7 @@ pub(super) fn resolve(checker: &mut Checker<'_>, written: Written) -> Vec<Check>
     let mut checks = Vec::new();
     for (on, query) in queries {
         check_families(checker, &query, [("via", via), ("src", src)]);
-        if let Some(dev) = dev.as_ref().filter(|_| must_be) {
+        if let Some(dev) = dev.as_ref().filter(|_| must_be && !checker.lab.nodes[on.node].open) {
             checker.interface(on.node, dev, dev.span);
         }
         checks.push(Check::Route(RouteCheck {

@@ -116,6 +116,13 @@ fn interface(checker: &mut Checker<'_>, asker: &Asker, to: &Target) -> Option<En
         return Some(End { node: asker.node, interface });
     }
     let wires: Vec<End> = checker.wires(asker.node).collect();
+    if draft.open {
+        checker.say(
+            Diagnostic::error(asker.span, format!("on which interface of `{}` is asked?", *draft.name))
+                .label(format!("scripts change this node: write `{}.INTERFACE`", *draft.name)),
+        );
+        return None;
+    }
     let near: Vec<End> = wires.iter().copied().filter(|end| checker.lab.at(*end).reaches(to.address)).collect();
     match (&*near, &*wires) {
         ([one], _) | ([], [one]) => Some(*one),

@@ -105,7 +105,7 @@ pub(super) fn link(checker: &mut Checker<'_>, written: WrittenLink) -> Vec<Check
     let mut checks = Vec::new();
     for word in &checker.once(on.items) {
         let Some((node, name)) = named_link(checker, word, expected) else { continue };
-        if let Some(master) = master.as_ref().filter(|master| !master.is_empty()) {
+        if let Some(master) = master.as_ref().filter(|master| !master.is_empty() && !checker.lab.nodes[node].open) {
             checker.interface(node, master, master.span);
         }
         checks.push(Check::Link(Box::new(LinkCheck {

@@ -94,6 +94,8 @@ fn tell(stage: &mut Stage<'_>, timeout: Duration, written: step::Step, told: &mu
     for action in r#do.map(|list| list.items).unwrap_or_default() {
         actions::resolve(stage, action, &mut performed);
     }
+    super::scripts::mention(stage.lab, expect.iter().flat_map(|list| &list.items));
+    stage.lab.number();
     stage.lab.index_addresses();
     let nodes = stage.lab.finish();
     let running = stage.services.iter().zip(&*stage.running).filter(|(_, running)| **running);

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::http::unmet;
 use super::Judgement;
+use super::http::unmet;
 use crate::observation::Ran;
 use crate::plan::{CaptureBy, Plan, Printed, Run, Text};
 use crate::verdict::Finding;
@@ -29,7 +29,8 @@ pub(crate) fn judge(plan: &Plan, run: &Run, ran: &Ran) -> Judgement {
         return Judgement::proven();
     }
     let (keys, words): (Vec<&str>, Vec<String>) = wrong.into_iter().unzip();
-    let mut finding = Finding::new(format!("`{}` in {}: {}", run.words(), node(plan, run.on), words.join("; "))).about(&keys);
+    let mut finding =
+        Finding::new(format!("`{}` in {}: {}", run.words(), node(plan, run.on), words.join("; "))).about(&keys);
     for (stream, text) in [("standard output", &ran.stdout), ("standard error", &ran.stderr)] {
         finding.notes.extend(printed_note(stream, text));
     }
@@ -73,7 +74,8 @@ fn plain(value: &Value) -> String {
 }
 
 fn differences(printed: &Printed, text: &str) -> Vec<String> {
-    let mut wrong: Vec<String> = printed.text.iter().filter_map(|wanted| unmet(wanted, ended_alike(wanted, text))).collect();
+    let mut wrong: Vec<String> =
+        printed.text.iter().filter_map(|wanted| unmet(wanted, ended_alike(wanted, text))).collect();
     for (pointer, wanted) in &printed.json {
         match at(text, pointer) {
             Ok(value) if same(&value, wanted) => {}
@@ -97,10 +99,8 @@ fn same(value: &Value, wanted: &Value) -> bool {
 
 /// The output without the newline that ends nearly every output, where the text that it must be has none either.
 fn ended_alike<'a>(wanted: &Text, text: &'a str) -> &'a str {
-    match &wanted.equals {
-        Some(equals) if !equals.ends_with('\n') => text.strip_suffix('\n').unwrap_or(text),
-        _ => text,
-    }
+    let kept = [&wanted.equals, &wanted.contains].into_iter().flatten().any(|wanted| wanted.ends_with('\n'));
+    if kept { text } else { text.strip_suffix('\n').unwrap_or(text) }
 }
 
 fn printed_note(stream: &str, text: &str) -> Option<String> {

@@ -1,6 +1,7 @@
 //! What every attempt needs: the lab, the sockets that attempts share, the clock.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -14,14 +15,15 @@ use crate::plan::{Check, End, Expectation, NodeId, Ping, Plan, Target, Trace};
 use crate::probe::ping::Pingers;
 use crate::probe::ports::Ports;
 use crate::probe::solicit::Wires;
+use crate::verdict::Finding;
 use crate::words::{Answer, Outcome};
 
 /// A lab ready to be probed.
 #[derive(Debug)]
-pub(super) struct Bench<'a> {
+pub(super) struct Bench {
     /// The plan; its nodes are as they stand after the step's actions.
     pub(super) plan: Plan,
-    pub(super) lab: &'a Lab,
+    pub(super) lab: Lab,
     pub(super) services: Services,
     pub(super) ports: Ports,
     pub(super) pingers: Pingers,
@@ -34,15 +36,17 @@ pub(super) struct Bench<'a> {
     pub(super) silence: Duration,
     /// What programs have said that later checks go by.
     pub(super) captured: RefCell<Captured>,
+    /// What could not be read for an expectation, by its place in the plan.
+    pub(super) unread: HashMap<usize, Finding>,
     /// Time in which the worker could listen.
     pub(super) clock: Clock,
     scale: f64,
 }
 
-impl<'a> Bench<'a> {
+impl Bench {
     pub(super) fn new(
         plan: Plan,
-        lab: &'a Lab,
+        lab: Lab,
         services: Services,
         table: NeighbourTable,
         clock: Clock,
@@ -59,6 +63,7 @@ impl<'a> Bench<'a> {
             refusals: Refusals::default(),
             table,
             captured: RefCell::default(),
+            unread: HashMap::new(),
             clock,
             scale,
         }

@@ -19,7 +19,7 @@ const NOBODYS_PORT: u16 = 9;
 
 /// Makes one attempt; nothing has matched since the moment given, if any.
 pub(super) async fn observe(
-    bench: &Bench<'_>,
+    bench: &Bench,
     expectation: &Expectation,
     unmatched_since: Option<Moment>,
 ) -> Result<Observation, ProbeError> {
@@ -35,7 +35,7 @@ pub(super) async fn observe(
 }
 
 async fn attempt(
-    bench: &Bench<'_>,
+    bench: &Bench,
     expectation: &Expectation,
     unmatched_since: Option<Moment>,
 ) -> Result<Observation, ProbeError> {
@@ -61,7 +61,7 @@ async fn attempt(
             runs::keep(bench, run, &ran);
             Ok(Observation::Ran(ran))
         }
-        Check::Link(link) => lab::link_state(&bench.plan, bench.lab, link.on, &link.name)
+        Check::Link(link) => lab::link_state(&bench.plan, &bench.lab, link.on, &link.name)
             .await
             .map(Observation::Link)
             .map_err(unreadable),
@@ -99,7 +99,7 @@ fn rests_on_neighbours(observation: &Observation) -> bool {
 }
 
 /// Says so when the machine's neighbour table has overflowed since the first probe.
-async fn overflow(bench: &Bench<'_>) -> Result<Option<String>, ProbeError> {
+async fn overflow(bench: &Bench) -> Result<Option<String>, ProbeError> {
     let Some(node) = bench.lab.nodes.first() else { return Ok(None) };
     let table = NeighbourTable::read(node).await.map_err(unreadable)?;
     Ok((table.overflows > bench.table.overflows).then(|| {
@@ -113,7 +113,7 @@ async fn overflow(bench: &Bench<'_>) -> Result<Option<String>, ProbeError> {
 
 /// Undoes what an attempt leaves behind that would change the next one: after "too big" the kernel remembers the size,
 /// and the next probe would be cut to it, or fail locally.
-pub(super) async fn prepare_next(bench: &Bench<'_>, expectation: &Expectation, observation: &Observation) {
+pub(super) async fn prepare_next(bench: &Bench, expectation: &Expectation, observation: &Observation) {
     let Observation::Traffic(Traffic { seen: Seen::Icmp { .. } | Seen::Local(_), .. }) = observation else { return };
     let (from, to) = match (&expectation.check, expectation.check.transfer()) {
         (Check::Ping(ping), _) => (ping.from, &ping.to),
@@ -128,7 +128,7 @@ pub(super) fn unreadable(error: KernelError) -> ProbeError {
     ProbeError(error.to_string())
 }
 
-async fn look_up(bench: &Bench<'_>, check: &RouteCheck) -> Result<Observation, KernelError> {
+async fn look_up(bench: &Bench, check: &RouteCheck) -> Result<Observation, KernelError> {
     let node = bench.node(check.on);
     match &check.query {
         RouteQuery::Table(to) => lab::main_routes(node, Family::of(to.address)).await.map(Observation::Routes),
@@ -137,12 +137,7 @@ async fn look_up(bench: &Bench<'_>, check: &RouteCheck) -> Result<Observation, K
 }
 
 /// Echo requests to one target.
-pub(super) async fn echo(
-    bench: &Bench<'_>,
-    proof: Proof,
-    ping: &Ping,
-    mut window: Window,
-) -> Result<Traffic, ProbeError> {
+pub(super) async fn echo(bench: &Bench, proof: Proof, ping: &Ping, mut window: Window) -> Result<Traffic, ProbeError> {
     let began = Instant::now();
     let node = bench.node(ping.from);
     let mut echo = bench.pingers.start(&node.namespace, &bench.ports, ping, proof, bench.fits(ping)).await?;
@@ -171,7 +166,7 @@ pub(super) async fn echo(
 }
 
 /// The ends of an echo request: the source is the one that the kernel chooses, unless the case does.
-async fn echo_flow(bench: &Bench<'_>, ping: &Ping) -> Result<Option<(SocketAddr, SocketAddr)>, ProbeError> {
+async fn echo_flow(bench: &Bench, ping: &Ping) -> Result<Option<(SocketAddr, SocketAddr)>, ProbeError> {
     let source = match ping.source {
         Some(source) => Some(source),
         None => {
@@ -183,14 +178,14 @@ async fn echo_flow(bench: &Bench<'_>, ping: &Ping) -> Result<Option<(SocketAddr,
 }
 
 /// Whether an address of the lab is on an interface that is up and has a carrier, as the kernel has it now.
-async fn address_lives(bench: &Bench<'_>, to: &Target) -> Result<Life, ProbeError> {
+async fn address_lives(bench: &Bench, to: &Target) -> Result<Life, ProbeError> {
     let Some(owner) = to.owner else {
         return Ok(Life::Unproven(format!("no node of this case has the address {}", to.address)));
     };
     let name = bench.plan.end_name(owner);
     let End { node, .. } = owner;
     let link =
-        lab::link_state(&bench.plan, bench.lab, node, &bench.plan.interface(owner).name).await.map_err(unreadable)?;
+        lab::link_state(&bench.plan, &bench.lab, node, &bench.plan.interface(owner).name).await.map_err(unreadable)?;
     Ok(match link {
         None => Life::Unproven(format!("{name} is gone")),
         Some(link) if !link.up => Life::Unproven(format!("{name} is down")),

@@ -15,7 +15,7 @@ use crate::probe::{self, ProbeError};
 use crate::words::Transport;
 
 /// Asks once; over TCP again when the answer is too long for a datagram, as resolvers do (RFC 7766, section 5).
-pub(super) async fn ask(bench: &Bench<'_>, query: &Dns, window: &mut Window) -> Result<Observation, ProbeError> {
+pub(super) async fn ask(bench: &Bench, query: &Dns, window: &mut Window) -> Result<Observation, ProbeError> {
     let id = u16::from_be_bytes([random(), random()]);
     let question = dns::question(id, &query.name, query.kind)
         .map_err(|why| ProbeError(format!("{} cannot be asked for: {why}", query.name)))?;
@@ -36,7 +36,7 @@ fn random() -> u8 {
 }
 
 async fn over_udp(
-    bench: &Bench<'_>,
+    bench: &Bench,
     query: &Dns,
     question: Vec<u8>,
     window: &mut Window,
@@ -68,12 +68,7 @@ async fn over_udp(
     })
 }
 
-async fn over_tcp(
-    bench: &Bench<'_>,
-    query: &Dns,
-    question: &[u8],
-    window: &mut Window,
-) -> Result<Observation, ProbeError> {
+async fn over_tcp(bench: &Bench, query: &Dns, question: &[u8], window: &mut Window) -> Result<Observation, ProbeError> {
     let (traffic, connection) = connect(bench, &query.carrier, window).await?;
     if traffic.seen != Seen::Answered {
         return Ok(Observation::Traffic(traffic));

@@ -21,7 +21,7 @@ pub(super) type Captured = HashMap<String, String>;
 /// # Errors
 ///
 /// That it could not be started, or its input not read.
-pub(super) async fn run(bench: &Bench<'_>, run: &Run) -> Result<Ran, Broken> {
+pub(super) async fn run(bench: &Bench, run: &Run) -> Result<Ran, Broken> {
     let node = &bench.plan.nodes[run.on].name;
     let Some(programs) = bench.services.programs() else {
         return Err(Broken::new("there is no place where programs run"));
@@ -34,15 +34,11 @@ pub(super) async fn run(bench: &Bench<'_>, run: &Run) -> Result<Ran, Broken> {
         Input::Text(text) => text.clone().into_bytes(),
         Input::File(path) => read(bench, path)?,
     };
-    let invocation = Invocation {
-        run: run.command.clone(),
-        env: run.env.clone(),
-        stdin,
-        folder: run.cwd.as_ref().map(Into::into),
-    };
-    let room = programs.room(&bench.plan, bench.lab, run.on).map_err(failed)?;
+    let invocation =
+        Invocation { run: run.command.clone(), env: run.env.clone(), stdin, folder: run.cwd.as_ref().map(Into::into) };
+    let room = programs.room(&bench.plan, &bench.lab, run.on).map_err(failed)?;
     let until = Instant::now() + stretch(run.timeout, bench.scale());
-    let place = programs.place(bench.lab, run.on, &room);
+    let place = programs.place(&bench.lab, run.on, &room);
     let ended = command::run(place, &invocation, until).await.map_err(failed)?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Ok(Ran {
@@ -53,7 +49,7 @@ pub(super) async fn run(bench: &Bench<'_>, run: &Run) -> Result<Ran, Broken> {
     })
 }
 
-fn read(bench: &Bench<'_>, path: &str) -> Result<Vec<u8>, Broken> {
+fn read(bench: &Bench, path: &str) -> Result<Vec<u8>, Broken> {
     let whole = bench.plan.folder.as_deref().map_or_else(|| path.into(), |folder| folder.join(path));
     std::fs::read(whole).map_err(|error| Broken::new(format!("cannot read {path}: {}", KernelError::words(&error))))
 }
@@ -63,7 +59,7 @@ fn read(bench: &Bench<'_>, path: &str) -> Result<Vec<u8>, Broken> {
 /// # Errors
 ///
 /// That it could not be run, or did not end as it must.
-pub(super) async fn act(bench: &mut Bench<'_>, wanted: &Run) -> Result<(), Broken> {
+pub(super) async fn act(bench: &mut Bench, wanted: &Run) -> Result<(), Broken> {
     let ran = run(bench, wanted).await?;
     if let Judgement::Mismatch(finding) = judge_run(&bench.plan, wanted, &ran) {
         let mut broken = Broken::new(finding.message);
@@ -76,7 +72,7 @@ pub(super) async fn act(bench: &mut Bench<'_>, wanted: &Run) -> Result<(), Broke
 }
 
 /// Keeps what a program said.
-pub(super) fn keep(bench: &Bench<'_>, wanted: &Run, ran: &Ran) {
+pub(super) fn keep(bench: &Bench, wanted: &Run, ran: &Ran) {
     let values = captured(wanted, ran).into_iter().filter_map(|(name, value)| Some((name, value.ok()?)));
     bench.captured.borrow_mut().extend(values);
 }

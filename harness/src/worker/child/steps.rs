@@ -11,7 +11,7 @@ use crate::worker::message::{Broken, Message};
 /// # Errors
 ///
 /// The first action that failed; what stands behind it, here and in later steps, is not reached.
-pub(super) async fn perform(wire: Wire, bench: &mut Bench<'_>, number: usize, step: &Step) -> Result<(), Broken> {
+pub(super) async fn perform(wire: Wire, bench: &mut Bench, number: usize, step: &Step) -> Result<(), Broken> {
     let title = step.title.clone().unwrap_or_else(|| format!("step {}", number + 1));
     for operation in &step.actions {
         wire.say(&Message::Doing { what: format!("performing the actions of `{title}`"), span: Some(operation.span) });
@@ -23,13 +23,13 @@ pub(super) async fn perform(wire: Wire, bench: &mut Bench<'_>, number: usize, st
     if let Some(nodes) = &step.nodes {
         bench.plan.nodes.clone_from(nodes);
     }
-    lab::read_back_links(&bench.plan, bench.lab).await.map_err(broken_lab)
+    lab::read_back_links(&bench.plan, &bench.lab).await.map_err(broken_lab)
 }
 
-async fn act(bench: &mut Bench<'_>, operation: &Operation) -> Result<(), Broken> {
+async fn act(bench: &mut Bench, operation: &Operation) -> Result<(), Broken> {
     match &operation.action {
         Action::Run(run) => runs::act(bench, run).await,
-        Action::StartService(service) => bench.services.start_one(&bench.plan, bench.lab, *service).await,
+        Action::StartService(service) => bench.services.start_one(&bench.plan, &bench.lab, *service).await,
         Action::StopService(service) => bench.services.stop(&bench.plan, *service).await,
         _ => bench.lab.perform(&bench.plan, operation).await.map_err(broken_lab),
     }

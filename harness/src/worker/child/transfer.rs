@@ -19,12 +19,12 @@ use crate::words::{Outcome, Transport};
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// One TCP connection.
-pub(super) async fn tcp(bench: &Bench<'_>, transfer: &Transfer, mut window: Window) -> Result<Traffic, ProbeError> {
+pub(super) async fn tcp(bench: &Bench, transfer: &Transfer, mut window: Window) -> Result<Traffic, ProbeError> {
     connect(bench, transfer, &mut window).await.map(|(traffic, _)| traffic)
 }
 
 pub(super) async fn connect(
-    bench: &Bench<'_>,
+    bench: &Bench,
     transfer: &Transfer,
     window: &mut Window,
 ) -> Result<(Traffic, Connection), ProbeError> {
@@ -55,7 +55,7 @@ pub(super) fn known(flow: (SocketAddr, SocketAddr)) -> Option<(SocketAddr, Socke
 
 /// A SYN carries no time stamp of its own; a datagram by the same way does.
 pub(super) async fn twin_left(
-    bench: &Bench<'_>,
+    bench: &Bench,
     from: NodeId,
     source: Option<IpAddr>,
     target: SocketAddr,
@@ -69,13 +69,13 @@ pub(super) async fn twin_left(
 }
 
 /// Whether the target listens, by its own socket table.
-pub(super) fn listener_lives(bench: &Bench<'_>, transfer: &Transfer, transport: Transport) -> Result<Life, ProbeError> {
+pub(super) fn listener_lives(bench: &Bench, transfer: &Transfer, transport: Transport) -> Result<Life, ProbeError> {
     let Target { address, owner, .. } = &transfer.to;
     let Some(End { node, .. }) = owner else {
         return Ok(Life::Unproven(format!("no node of this case has the address {address}")));
     };
     let name = &bench.plan.nodes[*node].name;
-    match services::listens(bench.lab, *node, transport, *address, transfer.port) {
+    match services::listens(&bench.lab, *node, transport, *address, transfer.port) {
         Ok(true) => Ok(Life::Alive),
         Ok(false) => Ok(Life::Unproven(format!("nothing in {name} listens on {}/{transport}", transfer.port))),
         Err(error) => Err(ProbeError(format!("the socket table of {name} cannot be read: {error}"))),
@@ -83,7 +83,7 @@ pub(super) fn listener_lives(bench: &Bench<'_>, transfer: &Transfer, transport: 
 }
 
 /// One UDP datagram.
-pub(super) async fn udp(bench: &Bench<'_>, transfer: &Transfer, mut window: Window) -> Result<Traffic, ProbeError> {
+pub(super) async fn udp(bench: &Bench, transfer: &Transfer, mut window: Window) -> Result<Traffic, ProbeError> {
     let began = Instant::now();
     let target = SocketAddr::new(transfer.to.address, transfer.port);
     let receiver = Receiver::of(bench, transfer)?;
@@ -123,7 +123,7 @@ enum Receiver {
 }
 
 impl Receiver {
-    fn of(bench: &Bench<'_>, transfer: &Transfer) -> Result<Self, ProbeError> {
+    fn of(bench: &Bench, transfer: &Transfer) -> Result<Self, ProbeError> {
         let Some(owner) = transfer.to.owner else { return Ok(Self::Stranger) };
         let on_node = || bench.plan.services.iter().filter(|service| service.node == owner.node);
         let ours = on_node().any(|service| match &service.kind {
@@ -143,7 +143,7 @@ impl Receiver {
 
 /// Waits for an answer, and meanwhile looks at the receiver where arriving is enough.
 async fn listen(
-    bench: &Bench<'_>,
+    bench: &Bench,
     transfer: &Transfer,
     datagram: &mut Datagram,
     receiver: &Receiver,
@@ -182,7 +182,7 @@ async fn listen(
 }
 
 /// A datagram that no other attempt, of this case or another, has sent.
-fn nonce(bench: &Bench<'_>, transfer: &Transfer) -> Vec<u8> {
+fn nonce(bench: &Bench, transfer: &Transfer) -> Vec<u8> {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     let place = std::ptr::from_ref(bench) as usize;
     format!("netcase {} {place} {} {}", std::process::id(), now.as_nanos(), transfer.from).into_bytes()

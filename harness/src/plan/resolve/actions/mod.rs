@@ -137,7 +137,11 @@ fn perform(stage: &mut Stage<'_>, written: Written) -> (Span, Vec<Action>) {
     actions.extend(service_stop.and_then(|action| service::stop(stage, &action)));
     let limit = stage.timeout;
     let run = run.and_then(|action| program::run(&mut stage.checker(), limit, action));
-    actions.extend(run.map(|run| Action::Run(Box::new(run))));
+    if let Some(run) = run {
+        // What a program does to its node is known only when it has done it.
+        stage.lab.nodes[run.on].open = true;
+        actions.push(Action::Run(Box::new(run)));
+    }
     (given.first().map_or(span, |(_, place)| *place), actions)
 }
 

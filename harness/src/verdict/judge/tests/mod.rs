@@ -62,6 +62,8 @@ fn machine(name: &str, interfaces: Vec<Interface>) -> Node {
         forward_ipv6: false,
         sysctls: Vec::new(),
         resolver: Vec::new(),
+        open: false,
+        created_by: None,
     }
 }
 
@@ -78,6 +80,7 @@ fn plan() -> Plan {
             machine("lan", vec![interface("eth0", 4, &["192.168.1.3/24", "fd01::3/64"])]),
         ],
         operations: Vec::new(),
+        setup: Vec::new(),
         services: vec![Service {
             node: LAN,
             name: "echo".to_owned(),
@@ -93,7 +96,7 @@ fn plan() -> Plan {
 
 fn target(words: &str, address: &str) -> Target {
     let owner = (words == "lan").then_some(End { node: LAN, interface: 0 });
-    Target { words: words.to_owned(), address: ip(address), owner }
+    Target { words: words.to_owned(), address: ip(address), owner, read: None }
 }
 
 fn ping(outcome: &[Outcome]) -> Ping {
