@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::LazyLock;
 
+use netcase::case::Given;
 use netcase::diagnostic::{Diagnostics, Style};
 use netcase::source::Source;
 use netcase::{case, plan};
@@ -128,11 +129,11 @@ const WORDS: &[&str] = &[
 
 /// Reads a text as a user's file is read, and draws everything that is said of it.
 fn read(text: &str) {
-    let source = Source::new("any.toml", text);
+    let mut source = Source::new("any.toml", text);
     let mut out = Diagnostics::default();
-    let plan = case::parse(&source, &mut out).and_then(|case| plan::resolve(case, &mut out));
+    let plan = case::parse(&mut source, &Given::default(), &mut out).and_then(|case| plan::resolve(case, &mut out));
     assert_eq!(plan.is_none(), out.has_errors(), "either a plan or an error: {text}");
-    for diagnostic in out.into_sorted() {
+    for diagnostic in out.into_sorted(&source) {
         diagnostic.render(&source, Style::Plain);
     }
 }
@@ -170,11 +171,11 @@ fn apply(text: &str, change: &Change) -> String {
 
 #[test]
 fn the_seed_of_all_mutations_is_correct() {
-    let source = Source::new("valid.toml", VALID);
+    let mut source = Source::new("valid.toml", VALID);
     let mut out = Diagnostics::default();
-    let plan = case::parse(&source, &mut out).and_then(|case| plan::resolve(case, &mut out));
+    let plan = case::parse(&mut source, &Given::default(), &mut out).and_then(|case| plan::resolve(case, &mut out));
     let said: Vec<String> =
-        out.into_sorted().iter().map(|diagnostic| diagnostic.render(&source, Style::Plain)).collect();
+        out.into_sorted(&source).iter().map(|diagnostic| diagnostic.render(&source, Style::Plain)).collect();
     assert!(plan.is_some(), "{}", said.join("\n"));
 }
 

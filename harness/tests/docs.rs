@@ -9,6 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use netcase::case::Given;
 use netcase::diagnostic::{Diagnostics, Style};
 use netcase::source::Source;
 use netcase::{case, plan};
@@ -85,13 +86,13 @@ fn every_example_is_a_case_without_mistakes() {
     for path in DOCUMENTS {
         for (name, text) in cases_of(path) {
             seen += 1;
-            let source = Source::new(&name, &*text);
+            let mut source = Source::new(&name, &*text);
             let mut out = Diagnostics::default();
-            if let Some(case) = case::parse(&source, &mut out) {
+            if let Some(case) = case::parse(&mut source, &Given::default(), &mut out) {
                 plan::resolve(case, &mut out);
             }
             if out.has_errors() {
-                let drawn = out.into_sorted().into_iter().map(|mistake| mistake.render(&source, Style::Plain));
+                let drawn = out.into_sorted(&source).into_iter().map(|mistake| mistake.render(&source, Style::Plain));
                 wrong.push(drawn.collect::<Vec<_>>().join("\n"));
             }
         }

@@ -10,13 +10,17 @@ use super::output::{Output, complain};
 use crate::report::Listener;
 use crate::report::junit::Junit;
 use crate::report::terminal::{Look, Terminal};
-use crate::run::{self, Conduct, Interrupt, RunOptions, exit};
+use crate::run::{self, Conduct, Interrupt, RunOptions, exit, select};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// Files, folders, or patterns such as 'cases/**/nat-*.toml'
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<PathBuf>,
+
+    /// The value of a parameter, before what the cases say; given several times for several parameters
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = select::read_set)]
+    set: Vec<(String, String)>,
 
     /// Only cases whose name contains TEXT; given several times, one of them
     #[arg(long = "filter", value_name = "TEXT")]
@@ -62,6 +66,7 @@ pub(super) struct Arguments {
 pub(super) fn execute(arguments: Arguments, output: Output) -> u8 {
     let Arguments {
         paths,
+        set,
         filters,
         tags,
         jobs,
@@ -80,6 +85,7 @@ pub(super) fn execute(arguments: Arguments, output: Output) -> u8 {
     let options = RunOptions {
         paths,
         directory: PathBuf::from("."),
+        set: set.into(),
         filters,
         tags,
         jobs: jobs.unwrap_or_else(run::default_jobs),

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::crew::Crew;
 use super::load::{CASE_TEST, Loaded, load, problem_report};
-use super::select::{CaseFile, Problem, Selection, select};
+use super::select::{CaseFile, Problem, Selection, Set, select};
 use super::{Interrupt, RunOptions};
 use crate::report::{CaseReport, Event, Listener, Status, Summary, TestReport};
 use crate::verdict::Finding;
@@ -70,14 +70,14 @@ enum Work {
 }
 
 fn work(options: &RunOptions) -> Vec<Work> {
-    let selection = selected(&options.paths, &options.directory, &options.filters, &options.tags);
+    let selection = selected(&options.paths, &options.directory, &options.set, &options.filters, &options.tags);
     let problems = selection.problems.into_iter().map(Work::Problem);
     problems.chain(selection.cases.into_iter().map(Work::Case)).collect()
 }
 
 /// The cases that paths, filters and tags select, and the arguments that are wrong.
-pub fn selected(paths: &[PathBuf], directory: &Path, filters: &[String], tags: &[String]) -> Selection {
-    let mut selection = select(paths, directory);
+pub fn selected(paths: &[PathBuf], directory: &Path, set: &Set, filters: &[String], tags: &[String]) -> Selection {
+    let mut selection = select(paths, directory, set);
     selection.cases.retain(|file| is_wanted(file, filters, tags));
     selection
 }

@@ -52,8 +52,22 @@ const SILENCES: std::ops::RangeInclusive<Duration> = Duration::from_millis(50)..
 
 /// Resolves a case. Every mistake and every doubt goes to `out`; there is a plan only when there is no error.
 pub fn resolve(case: Case, out: &mut Diagnostics) -> Option<Plan> {
-    let Case { title, description: _, tags: _, timeout, silence, needs, nodes, networks, expect, span: _, sound: _ } =
-        case;
+    let Case {
+        title,
+        description: _,
+        tags: _,
+        timeout,
+        silence,
+        needs,
+        params: _,
+        matrix: _,
+        topology: _,
+        nodes,
+        networks,
+        expect,
+        span: _,
+        sound: _,
+    } = case;
     let title = title.0;
     if let Some(title) = title.as_ref().filter(|title| title.trim().is_empty() || title.chars().any(char::is_control)) {
         out.push(
