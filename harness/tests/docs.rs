@@ -62,7 +62,8 @@ fn cases_of(path: &str) -> Vec<(String, String)> {
         let whole = match mark.as_str() {
             "toml" => {
                 assert!(text.contains("title ="), "{path}:{line}: a block marked `toml` is a whole case");
-                text.split("[[expect]]").next().unwrap_or_default().clone_into(&mut lab);
+                let end = text.find("[[expect]]").or(text.find("[[steps]]")).unwrap_or(text.len());
+                text[..end].clone_into(&mut lab);
                 text
             }
             "toml,lab" => {
@@ -156,10 +157,10 @@ fn output_in_the_readme_is_what_netcase_prints() {
 /// Durations and the sender's port differ from run to run.
 fn without_what_varies(text: &str) -> String {
     let times = regex::Regex::new(r"\d+(\.\d+)? (ms|s)\b").expect("a pattern");
-    let attempts = regex::Regex::new(r"after \d+ attempts").expect("a pattern");
+    let attempts = regex::Regex::new(r"(after|of) \d+ attempts").expect("a pattern");
     let ports = regex::Regex::new(r":\d{5} -> ").expect("a pattern");
     let text = times.replace_all(text, "TIME");
-    let text = attempts.replace_all(&text, "after N attempts");
+    let text = attempts.replace_all(&text, "$1 N attempts");
     let text = ports.replace_all(&text, ":PORT -> ");
     text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n").trim().to_owned()
 }

@@ -13,6 +13,7 @@ pub mod scalar;
 mod schema;
 pub mod service;
 mod shape;
+pub mod step;
 mod syntax;
 mod template;
 pub mod topology;
@@ -25,6 +26,7 @@ use expect::Expect;
 use parameters::{Parameter, Parameters};
 use scalar::Time;
 use shape::{List, Map, Number};
+use step::Step;
 use topology::{Network, Node};
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
@@ -69,6 +71,8 @@ record! {
         networks("networks"): Option<Map<Network>>,
         /// What must hold.
         expect("expect"): Option<List<Expect>>,
+        /// What happens and must hold, step by step; instead of `expect`.
+        steps("steps"): Option<List<Step>>,
     }
 }
 

@@ -18,6 +18,8 @@ record! {
         udp("udp"): Option<EchoService>,
         /// A program.
         command("command"): Option<CommandService>,
+        /// `false`: it waits for a `service-start` (default: true).
+        start("start"): Option<Spanned<bool>>,
     }
 }
 

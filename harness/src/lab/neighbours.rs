@@ -48,10 +48,17 @@ impl NeighbourTable {
 /// A request that failed.
 pub async fn forget(lab: &Lab) -> Result<(), KernelError> {
     for node in &lab.nodes {
-        for entry in node.netlink.neighbours().await? {
-            if destination(&entry).is_some_and(|address| !address.is_multicast() && !address.is_loopback()) {
-                node.netlink.delete_neighbour(&entry).await?;
-            }
+        flush(node, None).await?;
+    }
+    Ok(())
+}
+
+/// Deletes what a node has learned, on all its interfaces or on one.
+pub(super) async fn flush(node: &LabNode, interface: Option<u32>) -> Result<(), KernelError> {
+    for entry in node.netlink.neighbours().await? {
+        let here = interface.is_none_or(|index| index == entry.header.ifindex);
+        if here && destination(&entry).is_some_and(|address| !address.is_multicast() && !address.is_loopback()) {
+            node.netlink.delete_neighbour(&entry).await?;
         }
     }
     Ok(())

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use rtnetlink::packet_route::link::{InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage};
 
-use super::build::is_made;
 use super::state::{cidr_of, mac_of, name_of, route_of, settled_link, table};
 use super::{KernelError, Lab, LabError, LabNode, groups, sysctl};
 use crate::plan::{InterfaceKind, Node, Plan, Route};
@@ -16,14 +15,34 @@ use crate::words::{Cidr, Family, RouteKind, RouteType};
 ///
 /// Every difference, each naming both sides; or a dump that failed.
 pub async fn read_back(plan: &Plan, lab: &Lab) -> Result<(), LabError> {
+    compare(plan, lab, Scope::Everything).await
+}
+
+/// Compares interfaces and addresses after the actions of a step, and waits until they have settled. Routes are not
+/// compared: the kernel takes out, with an interface or an address, what needs them.
+///
+/// # Errors
+///
+/// As [`read_back`].
+pub async fn read_back_links(plan: &Plan, lab: &Lab) -> Result<(), LabError> {
+    compare(plan, lab, Scope::Links).await
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Scope {
+    Everything,
+    Links,
+}
+
+async fn compare(plan: &Plan, lab: &Lab, scope: Scope) -> Result<(), LabError> {
     let mut differences = Vec::new();
     let mut span = None;
     for (node, made) in plan.nodes.iter().zip(&lab.nodes) {
         let before = differences.len();
-        compare_node(node, made, &mut differences)
+        compare_node(node, made, scope, &mut differences)
             .await
             .map_err(|error| LabError::new(format!("{}: cannot read back what was built: {error}", node.name)))?;
-        if differences.len() > before && span.is_none() {
+        if differences.len() > before && span.is_none() && scope == Scope::Everything {
             span = node.interfaces.get(1).map(|interface| interface.span);
         }
     }
@@ -34,7 +53,7 @@ pub async fn read_back(plan: &Plan, lab: &Lab) -> Result<(), LabError> {
     Err(error)
 }
 
-async fn compare_node(node: &Node, made: &LabNode, out: &mut Vec<String>) -> Result<(), KernelError> {
+async fn compare_node(node: &Node, made: &LabNode, scope: Scope, out: &mut Vec<String>) -> Result<(), KernelError> {
     let links = settled_links(node, made).await?;
     let connected: Vec<u32> = links
         .iter()
@@ -45,6 +64,9 @@ async fn compare_node(node: &Node, made: &LabNode, out: &mut Vec<String>) -> Res
     compare_links(node, &links, out);
     if node.interfaces.iter().any(|interface| !interface.addresses.is_empty()) {
         compare_addresses(node, made, out).await?;
+    }
+    if scope == Scope::Links {
+        return Ok(());
     }
     for family in [Family::Ipv4, Family::Ipv6] {
         let wanted: Vec<&Route> = node.routes.iter().filter(|route| Family::of(route.to.address) == family).collect();
@@ -69,9 +91,17 @@ fn compare_links(node: &Node, links: &[LinkMessage], out: &mut Vec<String>) {
     let by_index: HashMap<u32, &LinkMessage> = links.iter().map(|link| (link.header.index, link)).collect();
     for interface in &node.interfaces {
         let name = format!("{}.{}", node.name, interface.name);
-        let Some(link) = by_index.get(&interface.index) else {
-            out.push(format!("{name} is not there"));
-            continue;
+        let link = match (by_index.get(&interface.index), interface.present) {
+            (Some(link), true) => link,
+            (None, false) => continue,
+            (None, true) => {
+                out.push(format!("{name} is not there"));
+                continue;
+            }
+            (Some(_), false) => {
+                out.push(format!("{name} is still there"));
+                continue;
+            }
         };
         if name_of(link) != interface.name {
             out.push(format!("{name} is called {}", name_of(link)));
@@ -84,7 +114,7 @@ fn compare_links(node: &Node, links: &[LinkMessage], out: &mut Vec<String>) {
         let mut master = None;
         for attribute in &link.attributes {
             match attribute {
-                LinkAttribute::Address(bytes) if is_made(interface.kind) => {
+                LinkAttribute::Address(bytes) if interface.kind != InterfaceKind::Loopback => {
                     let mac = mac_of(bytes);
                     if interface.mac.is_some() && mac != interface.mac {
                         out.push(format!("{name} has the MAC address {mac:?}, asked for {:?}", interface.mac));

@@ -210,7 +210,7 @@ pub(super) fn apply(plan: &Node, node: &LabNode, of_interfaces: bool) -> Result<
         }
         for sysctl in wanted {
             if let Err(error) = fs::write(Path::new("/proc/sys").join(&sysctl.path), &sysctl.value) {
-                failed = Some(refused(plan, sysctl, &error));
+                failed = Some(refused(sysctl, &error));
                 return Ok(());
             }
         }
@@ -223,11 +223,10 @@ pub(super) fn apply(plan: &Node, node: &LabNode, of_interfaces: bool) -> Result<
     }
 }
 
-fn refused(plan: &Node, sysctl: &crate::plan::Sysctl, error: &io::Error) -> LabError {
+fn refused(sysctl: &crate::plan::Sysctl, error: &io::Error) -> LabError {
     let key = sysctl.path.replace('/', ".");
     let refusal =
-        LabError::new(format!("{}: sysctl {key} = {}: {}", plan.name, sysctl.value, super::KernelError::words(error)))
-            .at(sysctl.span);
+        LabError::new(format!("sysctl {key} = {}: {}", sysctl.value, super::KernelError::words(error))).at(sysctl.span);
     match error.kind() {
         io::ErrorKind::NotFound => refusal.help("this kernel has no such setting in a network namespace"),
         io::ErrorKind::InvalidInput => refusal.help("the kernel does not take this value"),
@@ -235,21 +234,11 @@ fn refused(plan: &Node, sysctl: &crate::plan::Sysctl, error: &io::Error) -> LabE
     }
 }
 
-/// Turns IPv6 on where an interface speaks it. The thread enters the node once for all of them.
-pub(super) fn enable_ipv6(plan: &Node, node: &LabNode) -> Result<(), LabError> {
-    let speakers: Vec<_> =
-        plan.interfaces.iter().skip(1).filter(|interface| interface.ipv6).map(|interface| &interface.name).collect();
-    if speakers.is_empty() {
-        return Ok(());
-    }
+/// Sets one setting of a node.
+pub(super) fn set(node: &LabNode, sysctl: &crate::plan::Sysctl) -> Result<(), LabError> {
     node.namespace
-        .within(|| {
-            for name in speakers {
-                fs::write(Path::new("/proc/sys/net/ipv6/conf").join(name).join("disable_ipv6"), "0")?;
-            }
-            Ok(())
-        })
-        .map_err(|error| LabError::io(format!("{}: cannot turn IPv6 on", plan.name), &error))
+        .within(|| fs::write(Path::new("/proc/sys").join(&sysctl.path), &sysctl.value))
+        .map_err(|error| refused(sysctl, &error))
 }
 
 /// What a sysctl of a node is now.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::source::Span;
-use crate::words::{Cidr, Mac, Port, RouteType, Transport};
+use crate::words::{Admin, Cidr, Mac, Port, RouteType, Transport};
 
 pub use check::{
     By, Check, Expectation, Http, HttpExpected, LinkCheck, Master, Neigh, Ping, RouteCheck, RouteQuery, Solicit,
@@ -44,12 +44,14 @@ pub struct Plan {
     pub silence: Duration,
     /// The machines and the switches.
     pub nodes: Vec<Node>,
-    /// What is done to the kernel, in order.
+    /// What is done to the kernel to build the lab, in order.
     pub operations: Vec<Operation>,
     /// What runs in the nodes.
     pub services: Vec<Service>,
-    /// What must hold.
+    /// What must hold, step by step.
     pub expectations: Vec<Expectation>,
+    /// What happens in the lab; a case without steps has one, without actions.
+    pub steps: Vec<Step>,
     /// What the machine must have.
     pub needs: Vec<Need>,
 }
@@ -87,6 +89,8 @@ pub struct Interface {
     pub mac: Option<Mac>,
     /// The largest packet in bytes, where the case says.
     pub mtu: Option<u32>,
+    /// Whether it is there: an interface that a step has deleted or moved away keeps its place in the list.
+    pub present: bool,
     /// Whether it is taken up.
     pub up: bool,
     /// Whether it speaks IPv6.
@@ -114,7 +118,7 @@ pub enum InterfaceKind {
 }
 
 /// A static route.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Route {
     /// Its prefix.
     pub to: Cidr,
@@ -156,26 +160,83 @@ pub struct Operation {
     pub span: Span,
 }
 
-/// What an [`Operation`] does. The values stand in the [`Plan`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What an [`Operation`] does, complete in itself: the plan's nodes are how the lab stands before the first step.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Action {
-    /// Makes a bridge.
-    AddBridge(End),
-    /// Makes a veth pair, each end in its node; a `first` that is a bridge port is made as one.
+    /// Makes a bridge, still down.
+    AddBridge(Box<Made>),
+    /// Makes a veth pair, each end in its node; a `first` with a master is made as its port, and up if it is to be.
     AddVeth {
         /// The end in whose node the request is made.
-        first: End,
+        first: Box<Made>,
         /// The other end.
-        second: End,
+        second: Box<Made>,
     },
-    /// Makes an interface a port of its bridge.
-    SetMaster(End),
-    /// Gives an interface its `n`th address.
-    AddAddress(End, usize),
-    /// Takes an interface up.
-    SetUp(End),
-    /// Adds the `n`th route of a node.
-    AddRoute(NodeId, usize),
+    /// Makes an interface a port of a bridge, or of none.
+    SetMaster(Place, Option<Place>),
+    /// Gives an interface an address.
+    AddAddress(Place, Cidr),
+    /// Takes an address from an interface.
+    DelAddress(Place, Cidr),
+    /// Takes an interface up or down.
+    SetAdmin(Place, Admin),
+    /// Gives an interface another name.
+    SetName(Place, String),
+    /// Changes the largest packet.
+    SetMtu(Place, u32),
+    /// Changes the MAC address.
+    SetMac(Place, Mac),
+    /// Moves an interface to another node.
+    SetNode(Place, NodeId),
+    /// Deletes an interface; a veth goes with its other end.
+    DelLink(Place),
+    /// Adds a route, by the interface named.
+    AddRoute(NodeId, Box<Route>, Option<Place>),
+    /// Deletes a route.
+    DelRoute(NodeId, Box<Route>, Option<Place>),
+    /// Deletes what a node, or one of its interfaces, has learned about its neighbours.
+    FlushNeighbours(NodeId, Option<Place>),
+    /// Sets a setting.
+    SetSysctl(NodeId, Sysctl),
+    /// Starts a service of [`Plan::services`].
+    StartService(usize),
+    /// Stops one.
+    StopService(usize),
+}
+
+/// An interface as the kernel has it at the time of an operation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// The node it is in.
+    pub node: NodeId,
+    /// Its index in the kernel.
+    pub index: u32,
+    /// Its name.
+    pub name: String,
+}
+
+/// An interface to be made.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Made {
+    /// Its node.
+    pub node: NodeId,
+    /// What it will be.
+    pub interface: Interface,
+    /// The bridge it is made a port of.
+    pub master: Option<Place>,
+}
+
+/// A row of actions, and what must hold after them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Step {
+    /// Its title.
+    pub title: Option<String>,
+    /// What is done, in order.
+    pub actions: Vec<Operation>,
+    /// The nodes as they stand after the actions, where these change any.
+    pub nodes: Option<Vec<Node>>,
+    /// Which of [`Plan::expectations`] must hold then.
+    pub expectations: std::ops::Range<usize>,
 }
 
 /// What runs in a node.
@@ -187,6 +248,8 @@ pub struct Service {
     pub name: String,
     /// What it is.
     pub kind: ServiceKind,
+    /// Whether it runs from the beginning.
+    pub initial: bool,
     /// Where the case asks for it.
     pub span: Span,
 }
@@ -268,6 +331,12 @@ impl Plan {
     /// The index in the kernel of the interface at an end.
     pub fn index(&self, end: End) -> u32 {
         self.interface(end).index
+    }
+
+    /// An interface as the kernel has it.
+    pub fn place(&self, end: End) -> Place {
+        let interface = self.interface(end);
+        Place { node: end.node, index: interface.index, name: interface.name.clone() }
     }
 
     /// `NODE.INTERFACE`.

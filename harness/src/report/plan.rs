@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::plan::{Action, End, Interface, InterfaceKind, Need, Plan, Ready, Route, Service, ServiceKind};
+use crate::plan::{
+    Action, Expectation, Interface, InterfaceKind, Made, Need, Node, NodeId, Place, Plan, Ready, Route, Service,
+    ServiceKind, Sysctl,
+};
 use crate::words::{Cidr, Family, RouteType};
 
 /// The whole plan. Lines that stand under a node are `ip -n NODE ...` without those words.
@@ -22,32 +25,44 @@ pub fn print(path: &str, plan: &Plan) -> String {
             }
         }
         for sysctl in &node.sysctls {
-            let key = sysctl.path.replace('.', "\0").replace('/', ".").replace('\0', "/");
-            push(&mut text, &format!("ip netns exec {} sysctl {key}={}", node.name, sysctl.value));
+            push(&mut text, &sysctl_words(&node.name, sysctl));
         }
     }
     push(&mut text, "\n# kernel operations");
     for operation in &plan.operations {
-        push(&mut text, &operation_words(plan, operation.action));
+        push(&mut text, &operation_words(plan, &operation.action));
     }
     if !plan.services.is_empty() {
         push(&mut text, "\n# services");
         plan.services.iter().for_each(|service| push(&mut text, &service_words(plan, service)));
     }
-    push(&mut text, "\n# expectations");
-    for expectation in &plan.expectations {
-        let words = expectation.check.words(&plan.nodes);
-        let mut line = expectation.name.clone();
-        if words != expectation.name && !words.is_empty() {
-            line.push_str(&format!(": {words}"));
+    for step in &plan.steps {
+        if step.title.is_some() || !step.actions.is_empty() {
+            push(&mut text, &format!("\n# step: {}", step.title.as_deref().unwrap_or("without a title")));
         }
-        line.push_str(&format!(" (within {}", time(expectation.within)));
-        if !expectation.holds_for.is_zero() {
-            line.push_str(&format!(", holds for {}", time(expectation.holds_for)));
+        for operation in &step.actions {
+            push(&mut text, &operation_words(plan, &operation.action));
         }
-        push(&mut text, &(line + ")"));
+        push(&mut text, "\n# expectations");
+        let nodes = step.nodes.as_ref().unwrap_or(&plan.nodes);
+        for expectation in &plan.expectations[step.expectations.clone()] {
+            push(&mut text, &expectation_words(expectation, nodes));
+        }
     }
     text + "\n"
+}
+
+fn expectation_words(expectation: &Expectation, nodes: &[Node]) -> String {
+    let words = expectation.check.words(nodes);
+    let mut line = expectation.name.clone();
+    if !line.ends_with(&words) && !words.is_empty() {
+        line.push_str(&format!(": {words}"));
+    }
+    line.push_str(&format!(" (within {}", time(expectation.within)));
+    if !expectation.holds_for.is_zero() {
+        line.push_str(&format!(", holds for {}", time(expectation.holds_for)));
+    }
+    line + ")"
 }
 
 /// As it is written in a case.
@@ -68,44 +83,58 @@ fn need_words(need: &Need) -> String {
     }
 }
 
-fn operation_words(plan: &Plan, action: Action) -> String {
-    let node = |end: End| &plan.nodes[end.node].name;
+fn operation_words(plan: &Plan, action: &Action) -> String {
+    let name = |node: NodeId| &plan.nodes[node].name;
+    let link = |place: &Place, rest: &str| format!("ip -n {} link set {} {rest}", name(place.node), place.name);
+    let address = |verb: &str, place: &Place, cidr: &Cidr| {
+        format!("ip -n {} addr {verb} {cidr} dev {}", name(place.node), place.name)
+    };
+    let route = |verb: &str, node: NodeId, route: &Route, dev: &Option<Place>| {
+        format!("ip -n {} route {verb} {}", name(node), route_words(route, dev.as_ref()))
+    };
     match action {
-        Action::AddBridge(end) => {
-            let interface = plan.interface(end);
-            format!("ip -n {} link add {}{} type bridge", node(end), interface.name, settings(interface))
+        Action::AddBridge(made) => {
+            let Made { node, interface, master: _ } = &**made;
+            format!("ip -n {} link add {}{} type bridge", name(*node), interface.name, settings(interface))
         }
-        Action::AddVeth { first, second } => {
-            let (one, other) = (plan.interface(first), plan.interface(second));
-            let port = one.master.map(|bridge| format!(" master {}", plan.nodes[first.node].interfaces[bridge].name));
-            format!(
-                "ip -n {} link add {}{}{} type veth peer name {}{} netns {}",
-                node(first),
-                one.name,
-                settings(one),
-                port.unwrap_or_default(),
-                other.name,
-                settings(other),
-                node(second),
-            )
+        Action::AddVeth { first, second } => format!(
+            "ip -n {} link add {}{}{} type veth peer name {}{} netns {}",
+            name(first.node),
+            first.interface.name,
+            settings(&first.interface),
+            first.master.as_ref().map(|master| format!(" master {}", master.name)).unwrap_or_default(),
+            second.interface.name,
+            settings(&second.interface),
+            name(second.node),
+        ),
+        Action::SetMaster(place, Some(master)) => link(place, &format!("master {}", master.name)),
+        Action::SetMaster(place, None) => link(place, "nomaster"),
+        Action::AddAddress(place, cidr) => address("add", place, cidr),
+        Action::DelAddress(place, cidr) => address("del", place, cidr),
+        Action::SetAdmin(place, admin) => link(place, admin.word()),
+        Action::SetName(place, new) => link(place, &format!("name {new}")),
+        Action::SetMtu(place, mtu) => link(place, &format!("mtu {mtu}")),
+        Action::SetMac(place, mac) => link(place, &format!("address {mac}")),
+        Action::SetNode(place, node) => link(place, &format!("netns {}", name(*node))),
+        Action::DelLink(place) => format!("ip -n {} link del {}", name(place.node), place.name),
+        Action::AddRoute(node, added, dev) => route("add", *node, added, dev),
+        Action::DelRoute(node, deleted, dev) => route("del", *node, deleted, dev),
+        Action::FlushNeighbours(node, dev) => {
+            let dev = dev.as_ref().map(|dev| format!(" dev {}", dev.name)).unwrap_or_default();
+            format!("ip -n {} neigh flush{dev}", name(*node))
         }
-        Action::SetMaster(end) => {
-            let interface = plan.interface(end);
-            let master = interface.master.map_or("?", |master| &plan.nodes[end.node].interfaces[master].name);
-            format!("ip -n {} link set {} master {master}", node(end), interface.name)
-        }
-        Action::AddAddress(end, nth) => {
-            let interface = plan.interface(end);
-            let address = interface.addresses.get(nth).map_or_else(|| "?".into(), ToString::to_string);
-            format!("ip -n {} addr add {address} dev {}", node(end), interface.name)
-        }
-        Action::SetUp(end) => format!("ip -n {} link set {} up", node(end), plan.interface(end).name),
-        Action::AddRoute(id, nth) => {
-            let node = &plan.nodes[id];
-            let route = node.routes.get(nth).map_or_else(|| "?".into(), |route| route_words(&node.interfaces, route));
-            format!("ip -n {} route add {route}", node.name)
+        Action::SetSysctl(node, sysctl) => sysctl_words(name(*node), sysctl),
+        Action::StartService(at) | Action::StopService(at) => {
+            let verb = if matches!(action, Action::StartService(_)) { "start" } else { "stop" };
+            let service = &plan.services[*at];
+            format!("{verb} {} in {}", service.name, name(service.node))
         }
     }
+}
+
+fn sysctl_words(node: &str, sysctl: &Sysctl) -> String {
+    let key = sysctl.path.replace('.', "\0").replace('/', ".").replace('\0', "/");
+    format!("ip netns exec {node} sysctl {key}={}", sysctl.value)
 }
 
 /// What is set when a link is made. A port of a bridge is made as one where its bridge stands already.
@@ -123,8 +152,8 @@ fn settings(interface: &Interface) -> String {
     text
 }
 
-fn route_words(interfaces: &[Interface], route: &Route) -> String {
-    let Route { to, via, dev, src, metric, onlink, kind, span: _ } = route;
+fn route_words(route: &Route, dev: Option<&Place>) -> String {
+    let Route { to, via, dev: _, src, metric, onlink, kind, span: _ } = route;
     let mut words = Vec::new();
     if *kind != RouteType::Unicast {
         words.push(kind.to_string());
@@ -136,7 +165,7 @@ fn route_words(interfaces: &[Interface], route: &Route) -> String {
         }
     };
     word("via", via.map(|via| via.to_string()));
-    word("dev", dev.and_then(|dev| interfaces.get(dev)).map(|interface| interface.name.clone()));
+    word("dev", dev.map(|dev| dev.name.clone()));
     word("src", src.map(|src| src.to_string()));
     word("metric", metric.map(|metric| metric.to_string()));
     if *onlink {

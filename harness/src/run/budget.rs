@@ -162,6 +162,7 @@ mod tests {
             operations: Vec::new(),
             services: Vec::new(),
             expectations: (0..targets).map(ping).collect(),
+            steps: Vec::new(),
             needs: Vec::new(),
         }
     }

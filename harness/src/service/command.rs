@@ -9,6 +9,8 @@ use std::rc::Rc;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::prctl;
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 use tokio::sync::Notify;
@@ -46,7 +48,7 @@ impl Program {
         let mut command = Command::new(program);
         command.args(arguments).env_clear().env("PATH", SEARCH_PATH).env("HOME", "/root").env("LANG", "C.UTF-8");
         command.envs(env.iter().map(|(name, value)| (name, value)));
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true).process_group(0);
         let mounts = cage.mounts.as_fd().as_raw_fd();
         let network = room.namespace.as_fd().as_raw_fd();
         let name = room.name.to_owned();
@@ -64,6 +66,18 @@ impl Program {
             output.clone().follow(pipe);
         }
         Ok(Self { child, output })
+    }
+
+    /// Ends the program and everything it has started in its process group; when this returns, it has ended.
+    ///
+    /// # Errors
+    ///
+    /// What kill(2) and waitpid(2) say.
+    pub async fn stop(mut self) -> io::Result<()> {
+        if let Some(group) = self.child.id().and_then(|id| i32::try_from(id).ok()) {
+            killpg(Pid::from_raw(group), Signal::SIGKILL)?;
+        }
+        self.child.wait().await.map(drop)
     }
 
     /// How it has ended, if it has.

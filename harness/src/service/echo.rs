@@ -5,18 +5,20 @@ use std::io;
 use socket2::Socket;
 use tokio::net::{TcpListener, UdpSocket};
 
-use super::Arrivals;
+use super::{Arrivals, Running};
 
 /// Serves a bound and listening TCP socket until the worker ends.
-pub(super) fn serve_tcp(socket: Socket) -> io::Result<()> {
+pub(super) fn serve_tcp(socket: Socket, running: &Running) -> io::Result<()> {
     let listener = TcpListener::from_std(socket.into())?;
-    tokio::spawn(async move {
+    let connections = running.clone();
+    running.spawn(async move {
         // An accept that fails is about one connection that is gone already; the listener goes on.
         loop {
             if let Ok((mut stream, _)) = listener.accept().await {
-                tokio::spawn(async move {
+                connections.spawn(async move {
                     let (mut reader, mut writer) = stream.split();
-                    tokio::io::copy(&mut reader, &mut writer).await
+                    // A connection that breaks is what the probe will see.
+                    let _ = tokio::io::copy(&mut reader, &mut writer).await;
                 });
             }
         }
@@ -25,9 +27,9 @@ pub(super) fn serve_tcp(socket: Socket) -> io::Result<()> {
 }
 
 /// Serves a bound UDP socket until the worker ends, and notes what has arrived.
-pub(super) fn serve_udp(socket: Socket, arrivals: Arrivals) -> io::Result<()> {
+pub(super) fn serve_udp(socket: Socket, arrivals: Arrivals, running: &Running) -> io::Result<()> {
     let socket = UdpSocket::from_std(socket.into())?;
-    tokio::task::spawn_local(async move {
+    running.spawn(async move {
         let mut buffer = vec![0; 65_536];
         loop {
             if let Ok((length, from)) = socket.recv_from(&mut buffer).await {

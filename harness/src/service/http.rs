@@ -13,6 +13,8 @@ use hyper_util::rt::TokioIo;
 use socket2::Socket;
 use tokio::net::TcpListener;
 
+use super::Running;
+
 /// The one answer.
 #[derive(Clone, Debug)]
 pub(super) struct Answer {
@@ -51,13 +53,14 @@ impl Answer {
 }
 
 /// Serves a bound and listening socket until the worker ends.
-pub(super) fn serve(socket: Socket, answer: Answer) -> io::Result<()> {
+pub(super) fn serve(socket: Socket, answer: Answer, running: &Running) -> io::Result<()> {
     let listener = TcpListener::from_std(socket.into())?;
-    tokio::spawn(async move {
+    let connections = running.clone();
+    running.spawn(async move {
         loop {
             let Ok((stream, _)) = listener.accept().await else { continue };
             let answer = answer.clone();
-            tokio::spawn(async move {
+            connections.spawn(async move {
                 let respond = service_fn(move |_| {
                     let response = answer.response();
                     async move { Ok::<_, Infallible>(response) }

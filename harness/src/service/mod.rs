@@ -12,6 +12,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::rc::Rc;
 
 use socket2::{Domain, Protocol, Socket, Type};
+use tokio::task::JoinHandle;
 
 use crate::namespace::Namespace;
 use crate::plan::ServiceKind;
@@ -37,27 +38,53 @@ impl Arrivals {
 /// # Errors
 ///
 /// What socket(2), bind(2) and listen(2) say.
-pub fn start(namespace: &Namespace, kind: &ServiceKind, arrivals: &Arrivals) -> io::Result<()> {
+pub fn start(namespace: &Namespace, kind: &ServiceKind, arrivals: &Arrivals) -> io::Result<Running> {
+    let running = Running::default();
     match kind {
         ServiceKind::Http { port, listen, status, headers, body } => {
             let answer = http::Answer::new(*status, headers, body)?;
             for socket in bind(namespace, Transport::Tcp, *port, listen)? {
-                http::serve(socket, answer.clone())?;
+                http::serve(socket, answer.clone(), &running)?;
             }
         }
         ServiceKind::Echo { transport: Transport::Tcp, port, listen } => {
             for socket in bind(namespace, Transport::Tcp, *port, listen)? {
-                echo::serve_tcp(socket)?;
+                echo::serve_tcp(socket, &running)?;
             }
         }
         ServiceKind::Echo { transport: Transport::Udp, port, listen } => {
             for socket in bind(namespace, Transport::Udp, *port, listen)? {
-                echo::serve_udp(socket, arrivals.clone())?;
+                echo::serve_udp(socket, arrivals.clone(), &running)?;
             }
         }
         ServiceKind::Command { .. } => {}
     }
-    Ok(())
+    Ok(running)
+}
+
+/// The tasks of a service of our own: those that listen, and one for each connection.
+#[derive(Clone, Debug, Default)]
+pub struct Running(Rc<RefCell<Vec<JoinHandle<()>>>>);
+
+impl Running {
+    /// Runs something until it ends or the service is stopped.
+    fn spawn(&self, task: impl Future<Output = ()> + 'static) {
+        let mut tasks = self.0.borrow_mut();
+        tasks.retain(|task| !task.is_finished());
+        tasks.push(tokio::task::spawn_local(task));
+    }
+
+    /// Ends all of it; when this returns, the sockets are closed.
+    pub async fn stop(self) {
+        let tasks = self.0.take();
+        for task in &tasks {
+            task.abort();
+        }
+        for task in tasks {
+            // It was aborted, or had ended: there is nothing to hear of it.
+            let _ = task.await;
+        }
+    }
 }
 
 /// A socket for each address; without addresses one for each family.

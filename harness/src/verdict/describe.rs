@@ -100,9 +100,10 @@ pub(super) fn end(plan: &Plan, end: End) -> String {
 
 /// Every interface of the plan with its name.
 fn ends(plan: &Plan) -> impl Iterator<Item = (End, &crate::plan::Interface)> {
-    plan.nodes.iter().enumerate().flat_map(|(node, machine)| {
+    let ends = plan.nodes.iter().enumerate().flat_map(|(node, machine)| {
         machine.interfaces.iter().enumerate().map(move |(interface, content)| (End { node, interface }, content))
-    })
+    });
+    ends.filter(|(_, content)| content.present)
 }
 
 /// An address with the interfaces that have it: `fw.eth0 (10.0.0.1)`; two may have it, and both are named.

@@ -21,7 +21,7 @@ use crate::lab::KernelError;
 use crate::lab::sysctl::NEIGHBOUR_BASELINE;
 use crate::namespace::Namespace;
 use crate::plan::{Interface, Route};
-use crate::words::{Cidr, Family, Mac, RouteType};
+use crate::words::{Admin, Cidr, Family, Mac, RouteType};
 
 /// Flags of a request that makes something new: that it is there already is a mistake of the plan, never swallowed.
 const CREATE: u16 = NLM_F_CREATE | NLM_F_EXCL;
@@ -68,16 +68,81 @@ impl Netlink {
         .await
     }
 
-    /// Makes an interface a port of a bridge.
-    pub(in crate::lab) async fn set_master(&self, index: u32, master: u32, name: &str) -> Result<(), KernelError> {
-        let message = LinkUnspec::new_with_index(index).controller(master).build();
-        self.ask(RouteNetlinkMessage::SetLink(message), 0, || format!("ip link set {name} master")).await
+    /// Makes an interface a port of a bridge, or of none.
+    pub(in crate::lab) async fn set_master(
+        &self,
+        index: u32,
+        master: Option<u32>,
+        name: &str,
+    ) -> Result<(), KernelError> {
+        let change = LinkUnspec::new_with_index(index);
+        match master {
+            Some(master) => self.change_link(change.controller(master), || format!("ip link set {name} master")).await,
+            None => self.change_link(change.nocontroller(), || format!("ip link set {name} nomaster")).await,
+        }
     }
 
-    /// Takes an interface up.
-    pub(in crate::lab) async fn set_up(&self, index: u32, name: &str) -> Result<(), KernelError> {
-        let message = LinkUnspec::new_with_index(index).up().build();
-        self.ask(RouteNetlinkMessage::SetLink(message), 0, || format!("ip link set {name} up")).await
+    /// Takes an interface up or down.
+    pub(in crate::lab) async fn set_admin(&self, index: u32, admin: Admin, name: &str) -> Result<(), KernelError> {
+        let change = LinkUnspec::new_with_index(index);
+        let change = match admin {
+            Admin::Up => change.up(),
+            Admin::Down => change.down(),
+        };
+        self.change_link(change, || format!("ip link set {name} {admin}")).await
+    }
+
+    /// Gives an interface another name.
+    pub(in crate::lab) async fn set_name(&self, index: u32, name: &str, new: &str) -> Result<(), KernelError> {
+        let change = LinkUnspec::new_with_index(index).name(new);
+        self.change_link(change, || format!("ip link set {name} name {new}")).await
+    }
+
+    /// Changes an interface's largest packet.
+    pub(in crate::lab) async fn set_mtu(&self, index: u32, mtu: u32, name: &str) -> Result<(), KernelError> {
+        let change = LinkUnspec::new_with_index(index).mtu(mtu);
+        self.change_link(change, || format!("ip link set {name} mtu {mtu}")).await
+    }
+
+    /// Changes an interface's MAC address.
+    pub(in crate::lab) async fn set_mac(&self, index: u32, mac: Mac, name: &str) -> Result<(), KernelError> {
+        let change = LinkUnspec::new_with_index(index).address(mac.0.to_vec());
+        self.change_link(change, || format!("ip link set {name} address {mac}")).await
+    }
+
+    /// Moves an interface to another namespace.
+    pub(in crate::lab) async fn set_namespace(
+        &self,
+        index: u32,
+        namespace: &Namespace,
+        name: &str,
+    ) -> Result<(), KernelError> {
+        let change = LinkUnspec::new_with_index(index).setns_by_fd(namespace.as_fd().as_raw_fd());
+        self.change_link(change, || format!("ip link set {name} netns")).await
+    }
+
+    async fn change_link(
+        &self,
+        change: LinkMessageBuilder<LinkUnspec>,
+        operation: impl FnOnce() -> String,
+    ) -> Result<(), KernelError> {
+        self.ask(RouteNetlinkMessage::SetLink(change.build()), 0, operation).await
+    }
+
+    /// Deletes an interface.
+    pub(in crate::lab) async fn del_link(&self, index: u32, name: &str) -> Result<(), KernelError> {
+        let message = LinkUnspec::new_with_index(index).build();
+        self.ask(RouteNetlinkMessage::DelLink(message), 0, || format!("ip link del {name}")).await
+    }
+
+    /// Deletes an address.
+    pub(in crate::lab) async fn del_address(&self, index: u32, cidr: Cidr, name: &str) -> Result<(), KernelError> {
+        let mut message = AddressMessage::default();
+        message.header.index = index;
+        message.header.prefix_len = cidr.length;
+        message.header.family = family(cidr.address);
+        message.attributes = vec![AddressAttribute::Local(cidr.address), AddressAttribute::Address(cidr.address)];
+        self.ask(RouteNetlinkMessage::DelAddress(message), 0, || format!("ip address del {cidr} dev {name}")).await
     }
 
     /// Adds an address. IPv6 ones are usable at once: duplicate address detection would take seconds (`nodad`).
@@ -103,42 +168,17 @@ impl Netlink {
 
     /// Adds a route to the main table.
     pub(in crate::lab) async fn add_route(&self, route: &Route, dev: Option<(u32, &str)>) -> Result<(), KernelError> {
-        let broken = |error: &dyn std::fmt::Display| {
-            KernelError::broken(format!("ip route add {}", route.to), error.to_string())
-        };
-        let mut builder = RouteMessageBuilder::<IpAddr>::new()
-            .destination_prefix(route.to.address, route.to.length)
-            .map_err(|error| broken(&error))?
-            .protocol(RouteProtocol::Static)
-            .kind(match route.kind {
-                RouteType::Unicast => KernelRouteType::Unicast,
-                RouteType::Blackhole => KernelRouteType::BlackHole,
-                RouteType::Unreachable => KernelRouteType::Unreachable,
-                RouteType::Prohibit => KernelRouteType::Prohibit,
-            });
-        if let Some(via) = route.via {
-            builder = builder.gateway(via).map_err(|error| broken(&error))?;
-        } else if route.kind == RouteType::Unicast && route.to.address.is_ipv4() {
-            builder = builder.scope(rtnetlink::packet_route::route::RouteScope::Link);
-        }
-        if let Some(src) = route.src {
-            builder = builder.pref_source(src).map_err(|error| broken(&error))?;
-        }
-        if let Some((index, _)) = dev {
-            builder = builder.output_interface(index);
-        }
-        if let Some(metric) = route.metric {
-            builder = builder.priority(metric);
-        }
-        if route.onlink {
-            builder = builder.onlink();
-        }
-        self.ask(RouteNetlinkMessage::NewRoute(builder.build()), CREATE, || {
-            let via = route.via.map(|via| format!(" via {via}")).unwrap_or_default();
-            let dev = dev.map(|(_, name)| format!(" dev {name}")).unwrap_or_default();
-            format!("ip route add {}{via}{dev}", route.to)
-        })
-        .await
+        let message = describe_route(route, dev)?;
+        self.ask(RouteNetlinkMessage::NewRoute(message), CREATE, || route_words("add", route, dev)).await
+    }
+
+    /// Deletes a route of the main table: the first that has everything that is said.
+    pub(in crate::lab) async fn del_route(&self, route: &Route, dev: Option<(u32, &str)>) -> Result<(), KernelError> {
+        let mut message = describe_route(route, dev)?;
+        // Who made it, and how far it reaches, is not said: any will do.
+        message.header.protocol = RouteProtocol::Unspec;
+        message.header.scope = rtnetlink::packet_route::route::RouteScope::NoWhere;
+        self.ask(RouteNetlinkMessage::DelRoute(message), 0, || route_words("del", route, dev)).await
     }
 
     /// Sets all of an interface's [`NEIGHBOUR_BASELINE`].
@@ -290,4 +330,44 @@ fn describe_link<T>(builder: LinkMessageBuilder<T>, interface: &Interface, index
 
 fn family(address: IpAddr) -> AddressFamily {
     if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 }
+}
+
+fn describe_route(route: &Route, dev: Option<(u32, &str)>) -> Result<RouteMessage, KernelError> {
+    let broken =
+        |error: &dyn std::fmt::Display| KernelError::broken(format!("ip route {}", route.to), error.to_string());
+    let mut builder = RouteMessageBuilder::<IpAddr>::new()
+        .destination_prefix(route.to.address, route.to.length)
+        .map_err(|error| broken(&error))?
+        .protocol(RouteProtocol::Static)
+        .kind(match route.kind {
+            RouteType::Unicast => KernelRouteType::Unicast,
+            RouteType::Blackhole => KernelRouteType::BlackHole,
+            RouteType::Unreachable => KernelRouteType::Unreachable,
+            RouteType::Prohibit => KernelRouteType::Prohibit,
+        });
+    if let Some(via) = route.via {
+        builder = builder.gateway(via).map_err(|error| broken(&error))?;
+    } else if route.kind == RouteType::Unicast && route.to.address.is_ipv4() {
+        builder = builder.scope(rtnetlink::packet_route::route::RouteScope::Link);
+    }
+    if let Some(src) = route.src {
+        builder = builder.pref_source(src).map_err(|error| broken(&error))?;
+    }
+    if let Some((index, _)) = dev {
+        builder = builder.output_interface(index);
+    }
+    if let Some(metric) = route.metric {
+        builder = builder.priority(metric);
+    }
+    if route.onlink {
+        builder = builder.onlink();
+    }
+    Ok(builder.build())
+}
+
+fn route_words(verb: &str, route: &Route, dev: Option<(u32, &str)>) -> String {
+    let kind = if route.kind == RouteType::Unicast { String::new() } else { format!("{} ", route.kind) };
+    let via = route.via.map(|via| format!(" via {via}")).unwrap_or_default();
+    let dev = dev.map(|(_, name)| format!(" dev {name}")).unwrap_or_default();
+    format!("ip route {verb} {kind}{}{via}{dev}", route.to)
 }

@@ -4,15 +4,13 @@ use std::collections::HashSet;
 
 use super::lab::Lab;
 use crate::diagnostic::{Diagnostic, Diagnostics, suggest};
-use crate::plan::{End, Node, NodeId, Service};
+use crate::plan::{End, NodeId, Service};
 use crate::source::{Span, Spanned};
 use crate::words::Mac;
 
 /// The lab as the checks of one expectation see it.
 pub(super) struct Checker<'a> {
     pub lab: &'a Lab,
-    /// The nodes as they stand in the plan.
-    pub nodes: &'a [Node],
     pub services: &'a [Service],
     pub out: &'a mut Diagnostics,
     /// Whether the expectation could be read in full.
@@ -137,7 +135,8 @@ impl Checker<'_> {
 
     /// The interfaces of a node without `lo`.
     pub(super) fn wires(&self, node: NodeId) -> impl Iterator<Item = End> + use<> {
-        (1..self.lab.nodes[node].interfaces.len()).map(move |interface| End { node, interface })
+        let ends: Vec<End> = self.lab.ends().filter(|end| end.node == node && end.interface > 0).collect();
+        ends.into_iter()
     }
 
     /// A MAC address, written out or as `NODE.INTERFACE`, with its words.
@@ -147,12 +146,12 @@ impl Checker<'_> {
             return self.ok(mac).map(|mac| (mac, word.value.clone()));
         }
         let end = self.end(word)?;
-        let Some(mac) = self.nodes[end.node].interfaces[end.interface].mac else {
+        let Some(mac) = self.lab.at(end).mac else {
             self.say(
                 Diagnostic::error(word.span, "`lo` has no MAC address").label("an interface with a cable is expected"),
             );
             return None;
         };
-        Some((mac, word.value.clone()))
+        Some((mac.value, word.value.clone()))
     }
 }

@@ -19,38 +19,30 @@ const CHECKS: [&str; 9] = ["ping", "tcp", "udp", "http", "arp", "ndp", "neigh", 
 /// The most expectations of a case, counted after lists are written out: all pairs of three hundred nodes.
 const MOST: usize = 100_000;
 
-/// The topology as it is resolved, for the expectations to refer to.
+/// The lab as it stands where something is expected of it.
 pub(super) struct Built<'a> {
     pub lab: &'a Lab,
     pub nodes: &'a [Node],
+    /// Those that run.
     pub services: &'a [Service],
     pub timeout: Duration,
+    /// The step's title, which stands before the names.
+    pub title: Option<&'a str>,
 }
 
-/// Resolves every expectation.
-pub(super) fn resolve(built: &Built<'_>, written: Option<CaseList<Expect>>, out: &mut Diagnostics) -> Vec<Expectation> {
-    let help = "such as `[[expect]]` and below it `ping = { from = \"red\", to = \"blue\" }`";
-    let nothing = |span| {
-        Diagnostic::error(span, "this case expects nothing")
-            .label("a case without expectations proves nothing")
-            .help(help)
-    };
-    let Some(written) = written else {
-        out.push(nothing(Span::default()));
-        return Vec::new();
-    };
-    if written.written == 0 {
-        out.push(nothing(written.span));
-    }
-    let mut expectations = Vec::new();
+/// Resolves a list of expectations, and adds them to those that there are.
+pub(super) fn resolve(
+    built: &Built<'_>,
+    written: CaseList<Expect>,
+    expectations: &mut Vec<Expectation>,
+    out: &mut Diagnostics,
+) {
     for expect in written.items {
         if too_many(&expect, expectations.len(), out) {
             break;
         }
-        resolve_one(built, expect, &mut expectations, out);
+        resolve_one(built, expect, expectations, out);
     }
-    refuse_equal_names(&expectations, out);
-    expectations
 }
 
 /// Refuses lists whose combinations nobody would wait for, before they are written out.
@@ -98,7 +90,7 @@ fn resolve_one(built: &Built<'_>, written: Expect, expectations: &mut Vec<Expect
     if sound {
         out.extend(not_one_check(&given, span));
     }
-    let mut checker = Checker { lab: built.lab, nodes: built.nodes, services: built.services, out, sound };
+    let mut checker = Checker { lab: built.lab, services: built.services, out, sound };
     let mut checks = Vec::new();
     checks.extend(ping.into_iter().flat_map(|written| traffic::ping(&mut checker, written)));
     checks.extend(tcp.into_iter().flat_map(|written| traffic::transfer(&mut checker, Transport::Tcp, written)));
@@ -125,6 +117,7 @@ fn resolve_one(built: &Built<'_>, written: Expect, expectations: &mut Vec<Expect
             Some(name) => name.value.clone(),
             None => words,
         };
+        let name = built.title.map_or(name.clone(), |title| format!("{title} / {name}"));
         let promised = within.is_some();
         let within = within.map_or_else(|| default_within(&check), |within| within.0);
         let holds_for = holds_for.map_or(Duration::ZERO, |time| time.0);
@@ -191,7 +184,8 @@ fn default_within(check: &Check) -> Duration {
     }
 }
 
-fn refuse_equal_names(expectations: &[Expectation], out: &mut Diagnostics) {
+/// Reports tell expectations apart by their names.
+pub(super) fn refuse_equal_names(expectations: &[Expectation], out: &mut Diagnostics) {
     let mut names: HashMap<&str, Span> = HashMap::new();
     for expectation in expectations {
         let Some(first) = names.insert(&expectation.name, expectation.span) else { continue };

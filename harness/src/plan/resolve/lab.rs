@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use crate::diagnostic::{Diagnostic, suggest};
-use crate::plan::{End, InterfaceId, InterfaceKind, Node, NodeId, Route, Sysctl};
+use crate::plan::{End, Interface, InterfaceId, InterfaceKind, Made, Node, NodeId, Place, Route, Sysctl};
 use crate::source::{Span, Spanned};
 use crate::words::{Cidr, Family, Mac};
 
@@ -15,6 +15,8 @@ pub(super) struct Lab {
     pub nodes: Vec<Draft>,
     by_name: HashMap<String, NodeId>,
     holders: HashMap<IpAddr, Vec<End>>,
+    /// How many interfaces have got their index in the kernel.
+    numbered: u32,
 }
 
 /// A node so far.
@@ -46,6 +48,10 @@ pub(super) struct DraftInterface {
     pub link_local: bool,
     pub addresses: Vec<Spanned<Cidr>>,
     pub master: Option<InterfaceId>,
+    /// Its index in the kernel; 0 before it has one.
+    pub index: u32,
+    /// Whether it is there: one that a step deletes or moves away keeps its place.
+    pub present: bool,
     pub span: Span,
     pub sound: bool,
 }
@@ -65,6 +71,8 @@ impl DraftInterface {
             link_local: false,
             addresses: Vec::new(),
             master: None,
+            index: 0,
+            present: true,
             span,
             sound: true,
         }
@@ -75,6 +83,24 @@ impl DraftInterface {
         self.kind == Some(InterfaceKind::Loopback)
             || self.link_local
             || self.addresses.iter().any(|cidr| cidr.address.is_ipv6())
+    }
+
+    /// It as it stands in the plan, once it has its numbers.
+    fn finish(&self) -> Interface {
+        Interface {
+            name: self.name.value.clone(),
+            index: self.index,
+            // Only an interface that was complained about has no kind, and then there is no plan.
+            kind: self.kind.unwrap_or(InterfaceKind::Bridge),
+            mac: self.mac.map(|mac| mac.value),
+            mtu: self.mtu.map(|mtu| mtu.value),
+            present: self.present,
+            up: self.up,
+            ipv6: self.ipv6(),
+            addresses: self.addresses.iter().map(|cidr| cidr.value).collect(),
+            master: self.master,
+            span: self.span,
+        }
     }
 
     /// Whether an address lies in one of its networks.
@@ -109,8 +135,8 @@ impl Draft {
     /// Adds an interface whose name is new to the node, and gives its place.
     pub(super) fn add(&mut self, interface: DraftInterface) -> InterfaceId {
         let id = self.interfaces.len();
-        self.by_name.insert(interface.name.value.clone(), id);
         self.interfaces.push(interface);
+        self.learn(id);
         id
     }
 
@@ -121,13 +147,28 @@ impl Draft {
 
     /// The names of all interfaces.
     pub(super) fn interface_names(&self) -> impl Iterator<Item = &str> {
-        self.interfaces.iter().map(|interface| interface.name.as_str())
+        self.interfaces.iter().filter(|interface| interface.present).map(|interface| interface.name.as_str())
+    }
+
+    /// Lets go of the name of an interface that has left, or has another one now.
+    pub(super) fn forget(&mut self, name: &str) {
+        self.by_name.remove(name);
+    }
+
+    /// Has an interface found by its name.
+    pub(super) fn learn(&mut self, id: InterfaceId) {
+        self.by_name.insert(self.interfaces[id].name.value.clone(), id);
     }
 
     /// That there is no interface of a name.
     pub(super) fn unknown_interface(&self, name: &str, span: Span) -> Diagnostic {
-        Diagnostic::error(span, format!("`{}` has no interface `{name}`", *self.name))
-            .label(suggest(name, self.interface_names()))
+        let wrong = Diagnostic::error(span, format!("`{}` has no interface `{name}`", *self.name));
+        match self.interfaces.iter().find(|interface| !interface.present && *interface.name == *name) {
+            Some(gone) => {
+                wrong.label("it is not there any more at this step").related(gone.name.span, "it was this one")
+            }
+            None => wrong.label(suggest(name, self.interface_names())),
+        }
     }
 
     /// Whether an address is one of its own, the loopback network included.
@@ -150,7 +191,7 @@ impl Draft {
 
     /// Whether it can ever put a packet on a wire.
     pub(super) fn has_wire(&self) -> bool {
-        self.interfaces.len() > 1
+        self.interfaces.iter().skip(1).any(|interface| interface.present)
     }
 
     /// Whether it forwards a family.
@@ -215,14 +256,18 @@ impl Lab {
         format!("{}.{}", *self.nodes[end.node].name, *self.at(end).name)
     }
 
-    /// Every interface of every node.
+    /// Every interface of every node that is there.
     pub(super) fn ends(&self) -> impl Iterator<Item = End> {
         let nodes = self.nodes.iter().enumerate();
-        nodes.flat_map(|(node, draft)| (0..draft.interfaces.len()).map(move |interface| End { node, interface }))
+        nodes.flat_map(|(node, draft)| {
+            let present = draft.interfaces.iter().enumerate().filter(|(_, interface)| interface.present);
+            present.map(move |(interface, _)| End { node, interface })
+        })
     }
 
     /// Notes who holds which address, once all addresses are given out.
     pub(super) fn index_addresses(&mut self) {
+        self.holders.clear();
         for (node, draft) in self.nodes.iter().enumerate() {
             for (interface, cidr) in draft.addresses() {
                 self.holders.entry(cidr.address).or_default().push(End { node, interface });
@@ -239,36 +284,46 @@ impl Lab {
         holders.iter().find(|end| end.node == from).or_else(|| holders.first()).copied()
     }
 
-    /// The nodes as they stand in the plan, each interface with its MAC address.
+    /// Gives every interface that has none yet its index in the kernel and its MAC address.
+    pub(super) fn number(&mut self) {
+        super::macs::fill(self);
+        for interface in self.nodes.iter_mut().flat_map(|draft| &mut draft.interfaces) {
+            match interface.kind {
+                // `lo` has 1 in every node; the others share one row of numbers.
+                Some(InterfaceKind::Loopback) => interface.index = 1,
+                _ if interface.index == 0 => {
+                    self.numbered += 1;
+                    interface.index = 1 + self.numbered;
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// An interface as the kernel has it, once it has its numbers.
+    pub(super) fn place(&self, end: End) -> Place {
+        let interface = self.at(end);
+        Place { node: end.node, index: interface.index, name: interface.name.value.clone() }
+    }
+
+    /// An interface to be made.
+    pub(super) fn made(&self, end: End) -> Made {
+        let interface = self.at(end);
+        let master = interface.master.map(|bridge| self.place(End { node: end.node, interface: bridge }));
+        Made { node: end.node, interface: interface.finish(), master }
+    }
+
+    /// The nodes as they stand in the plan, once all interfaces have their numbers.
     pub(super) fn finish(&self) -> Vec<Node> {
-        let macs = super::macs::assign(self);
-        // `lo` has 1 in every node; the others share one row of numbers.
-        let mut indices = 2..;
-        self.nodes.iter().zip(macs).map(|(draft, macs)| finish_node(draft, macs, &mut indices)).collect()
+        self.nodes.iter().map(finish_node).collect()
     }
 }
 
-fn finish_node(draft: &Draft, macs: Vec<Option<Mac>>, indices: &mut std::ops::RangeFrom<u32>) -> Node {
-    let interfaces = draft.interfaces.iter().zip(macs).map(|(interface, mac)| crate::plan::Interface {
-        name: interface.name.value.clone(),
-        index: match interface.kind {
-            Some(InterfaceKind::Loopback) => 1,
-            _ => indices.next().unwrap_or(u32::MAX),
-        },
-        // Only an interface that was complained about has no kind, and then there is no plan.
-        kind: interface.kind.unwrap_or(InterfaceKind::Bridge),
-        mac,
-        mtu: interface.mtu.map(|mtu| mtu.value),
-        up: interface.up,
-        ipv6: interface.ipv6(),
-        addresses: interface.addresses.iter().map(|cidr| cidr.value).collect(),
-        master: interface.master,
-        span: interface.span,
-    });
+fn finish_node(draft: &Draft) -> Node {
     Node {
         name: draft.name.value.clone(),
         switch: draft.switch,
-        interfaces: interfaces.collect(),
+        interfaces: draft.interfaces.iter().map(DraftInterface::finish).collect(),
         routes: draft.routes.clone(),
         forward_ipv4: draft.forward_ipv4,
         forward_ipv6: draft.forward_ipv6,

@@ -3,7 +3,9 @@
 //! Pure: nothing is asked of the machine. A mistake is reported where it stands and left out, and resolving goes on,
 //! so that one run shows all of them; what merely follows from an earlier mistake is not said (`sound`).
 
+mod actions;
 mod aims;
+mod change;
 mod checker;
 mod endpoint;
 mod expectations;
@@ -23,6 +25,7 @@ mod routes;
 mod services;
 mod solicit;
 mod state;
+mod steps;
 mod subnet;
 mod sysctls;
 mod targets;
@@ -65,6 +68,7 @@ pub fn resolve(case: Case, out: &mut Diagnostics) -> Option<Plan> {
         nodes,
         networks,
         expect,
+        steps,
         span: _,
         sound: _,
     } = case;
@@ -75,16 +79,17 @@ pub fn resolve(case: Case, out: &mut Diagnostics) -> Option<Plan> {
         );
     }
     let (timeout, silence) = times(timeout, silence, out);
-    let (lab, services) = build(nodes, networks, out);
+    let (mut lab, services) = build(nodes, networks, out);
+    lab.number();
     let nodes = lab.finish();
-    let built = expectations::Built { lab: &lab, nodes: &nodes, services: &services, timeout };
-    let expectations = expectations::resolve(&built, expect, out);
+    let operations = operations::order(&lab);
+    let told = steps::resolve(&mut lab, &services, timeout, steps::Written { expect, steps }, out);
     let needs = needs::resolve(needs, &lab, &services, out);
     if out.has_errors() {
         return None;
     }
-    let operations = operations::order(&lab);
-    Some(Plan { title: title?.value, timeout, silence, nodes, operations, services, expectations, needs })
+    let steps::Told { steps, expectations } = told;
+    Some(Plan { title: title?.value, timeout, silence, nodes, operations, services, expectations, steps, needs })
 }
 
 /// The topology, in the order in which one thing needs another: interfaces, cables, addresses, and what names them.

@@ -146,7 +146,7 @@ fn check_mtu(draft: &DraftInterface, out: &mut Diagnostics) {
 }
 
 /// The addresses of an interface without those that the kernel would refuse.
-fn addresses(written: Many<Spanned<Cidr>>, loopback: bool, out: &mut Diagnostics) -> Vec<Spanned<Cidr>> {
+pub(super) fn addresses(written: Many<Spanned<Cidr>>, loopback: bool, out: &mut Diagnostics) -> Vec<Spanned<Cidr>> {
     let mut kept: Vec<Spanned<Cidr>> = Vec::new();
     for cidr in written.items {
         let address = cidr.address;

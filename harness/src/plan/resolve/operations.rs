@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::lab::Lab;
 use crate::plan::{Action, End, InterfaceKind, Operation};
+use crate::words::Admin;
 
 /// The operations that build the lab:
 ///
@@ -14,8 +15,9 @@ use crate::plan::{Action, End, InterfaceKind, Operation};
 pub(super) fn order(lab: &Lab) -> Vec<Operation> {
     let mut operations = Vec::new();
     let mut firsts = HashSet::new();
+    let made = |end| Box::new(lab.made(end));
     for end in lab.ends().filter(|end| lab.at(*end).kind == Some(InterfaceKind::Bridge)) {
-        operations.push(Operation { action: Action::AddBridge(end), span: lab.at(end).span });
+        operations.push(Operation { action: Action::AddBridge(made(end)), span: lab.at(end).span });
     }
     for end in lab.ends() {
         if let Some(InterfaceKind::Veth { peer }) = lab.at(end).kind
@@ -27,19 +29,25 @@ pub(super) fn order(lab: &Lab) -> Vec<Operation> {
     for phase in [is_loopback, is_bridge, is_cable] {
         for end in lab.ends().filter(|end| phase(lab.at(*end).kind)) {
             let interface = lab.at(end);
-            let addresses = interface.addresses.iter().enumerate();
-            operations
-                .extend(addresses.map(|(n, cidr)| Operation { action: Action::AddAddress(end, n), span: cidr.span }));
+            operations.extend(
+                interface
+                    .addresses
+                    .iter()
+                    .map(|cidr| Operation { action: Action::AddAddress(lab.place(end), cidr.value), span: cidr.span }),
+            );
             // The request that makes a pair takes a first end that is a port up at once.
             let made_up = interface.master.is_some() && firsts.contains(&end);
             if interface.up && !made_up {
-                operations.push(Operation { action: Action::SetUp(end), span: interface.span });
+                let action = Action::SetAdmin(lab.place(end), Admin::Up);
+                operations.push(Operation { action, span: interface.span });
             }
         }
     }
     for (node, draft) in lab.nodes.iter().enumerate() {
-        let routes = draft.routes.iter().enumerate();
-        operations.extend(routes.map(|(n, route)| Operation { action: Action::AddRoute(node, n), span: route.span }));
+        operations.extend(draft.routes.iter().map(|route| {
+            let dev = route.dev.map(|interface| lab.place(End { node, interface }));
+            Operation { action: Action::AddRoute(node, Box::new(route.clone()), dev), span: route.span }
+        }));
     }
     operations
 }
@@ -50,9 +58,11 @@ fn add_veth(lab: &Lab, end: End, peer: End, operations: &mut Vec<Operation>) -> 
     let (first, second) = if is_port(peer) && !is_port(end) { (peer, end) } else { (end, peer) };
     let declaring = if lab.at(end).peer.is_some() { end } else { peer };
     let span = lab.at(declaring).span;
-    operations.push(Operation { action: Action::AddVeth { first, second }, span });
-    if is_port(second) {
-        operations.push(Operation { action: Action::SetMaster(second), span });
+    let action = Action::AddVeth { first: Box::new(lab.made(first)), second: Box::new(lab.made(second)) };
+    operations.push(Operation { action, span });
+    if let Some(bridge) = lab.at(second).master {
+        let bridge = lab.place(End { node: second.node, interface: bridge });
+        operations.push(Operation { action: Action::SetMaster(lab.place(second), Some(bridge)), span });
     }
     first
 }

@@ -80,7 +80,30 @@ pub(super) fn default_of(family: Family) -> Cidr {
     Cidr { address, length: 0 }
 }
 
-fn resolve(node: &Draft, written: topology::Route) -> Result<Route, Diagnostic> {
+/// A route to be added.
+pub(super) fn resolve(node: &Draft, written: topology::Route) -> Result<Route, Diagnostic> {
+    let (to, src) = (written.to.span, written.src);
+    let (via, onlink) = (written.via, written.onlink.filter(|onlink| onlink.value));
+    let dev = written.dev.as_ref().map(|dev| dev.span);
+    if written.r#type.is_none_or(|kind| kind.value == RouteType::Unicast) {
+        need_way(to, via.map(|via| via.span), dev, onlink.map(|onlink| onlink.span))?;
+    }
+    let route = describe(node, written)?;
+    if let (Some(at), Some(place)) = (route.dev, dev) {
+        need_up(node, at, place)?;
+    }
+    if let Some(via) = via {
+        check_gateway(node, via, route.dev, route.onlink)?;
+    }
+    if let Some(src) = src.filter(|src| !node.owns(src.value)) {
+        return Err(not_an_address_of(node, src, "`src` is an address of the node itself"));
+    }
+    refuse_twice(node, &route)?;
+    Ok(route)
+}
+
+/// A route as it is written, whatever the kernel will say to it.
+pub(super) fn describe(node: &Draft, written: topology::Route) -> Result<Route, Diagnostic> {
     let topology::Route { to, via, dev, src, metric, onlink, r#type, span: _, sound: _ } = written;
     let kind = r#type.map_or(RouteType::Unicast, |kind| kind.value);
     let prefix = prefix(&to, via.or(src))?;
@@ -92,27 +115,18 @@ fn resolve(node: &Draft, written: topology::Route) -> Result<Route, Diagnostic> 
         }
     }
     let onlink_span = onlink.filter(|onlink| onlink.value).map(|onlink| onlink.span);
-    match kind {
-        RouteType::Unicast => need_way(&to, via.map(|via| via.span), dev.as_ref().map(|dev| dev.span), onlink_span)?,
-        RouteType::Blackhole | RouteType::Unreachable | RouteType::Prohibit => {
-            let dev = dev.as_ref().map(|dev| dev.span);
-            for (key, place) in [("via", via.map(|via| via.span)), ("dev", dev), ("onlink", onlink_span)] {
-                if let Some(place) = place {
-                    return Err(Diagnostic::error(place, format!("a route of type `{kind}` takes no `{key}`"))
-                        .label("its packets go nowhere"));
-                }
+    if kind != RouteType::Unicast {
+        let dev = dev.as_ref().map(|dev| dev.span);
+        for (key, place) in [("via", via.map(|via| via.span)), ("dev", dev), ("onlink", onlink_span)] {
+            if let Some(place) = place {
+                return Err(Diagnostic::error(place, format!("a route of type `{kind}` takes no `{key}`"))
+                    .label("its packets go nowhere"));
             }
         }
     }
-    let dev = dev.map(|dev| find_dev(node, &dev)).transpose()?;
-    if let Some(via) = via {
-        check_gateway(node, via, dev, onlink_span.is_some())?;
-    }
-    if let Some(src) = src.filter(|src| !node.owns(src.value)) {
-        return Err(not_an_address_of(node, src, "`src` is an address of the node itself"));
-    }
+    let dev = dev.map(|dev| node.interface(&dev).ok_or_else(|| node.unknown_interface(&dev, dev.span))).transpose()?;
     let metric = metric.map(|metric| metric.0);
-    let route = Route {
+    Ok(Route {
         to: prefix,
         via: via.map(|via| via.value),
         dev,
@@ -121,9 +135,7 @@ fn resolve(node: &Draft, written: topology::Route) -> Result<Route, Diagnostic> 
         onlink: onlink_span.is_some(),
         kind,
         span: to.span,
-    };
-    refuse_twice(node, &route)?;
-    Ok(route)
+    })
 }
 
 fn prefix(to: &Spanned<String>, hint: Option<Spanned<IpAddr>>) -> Result<Cidr, Diagnostic> {
@@ -142,14 +154,9 @@ fn prefix(to: &Spanned<String>, hint: Option<Spanned<IpAddr>>) -> Result<Cidr, D
     host_bits(Spanned::new(cidr, to.span)).map_or(Ok(cidr), Err)
 }
 
-fn need_way(
-    to: &Spanned<String>,
-    via: Option<Span>,
-    dev: Option<Span>,
-    onlink: Option<Span>,
-) -> Result<(), Diagnostic> {
+fn need_way(to: Span, via: Option<Span>, dev: Option<Span>, onlink: Option<Span>) -> Result<(), Diagnostic> {
     if via.is_none() && dev.is_none() {
-        return Err(Diagnostic::error(to.span, "this route leads nowhere")
+        return Err(Diagnostic::error(to, "this route leads nowhere")
             .label("it has neither `via` nor `dev`")
             .help("write `via = \"ADDRESS\"` for a gateway, or `dev = \"INTERFACE\"` for what is on the link itself")
             .help("to drop or refuse the packets instead, write `type`: `blackhole`, `unreachable` or `prohibit`"));
@@ -163,14 +170,14 @@ fn need_way(
     }
 }
 
-fn find_dev(node: &Draft, dev: &Spanned<String>) -> Result<InterfaceId, Diagnostic> {
-    let found = node.interface(dev).ok_or_else(|| node.unknown_interface(dev, dev.span))?;
-    if !node.interfaces[found].up {
-        return Err(Diagnostic::error(dev.span, format!("`{}` is down, and the kernel takes no route over it", **dev))
-            .label("a route needs an interface that is up")
-            .related(node.interfaces[found].name.span, "`up = false`"));
+fn need_up(node: &Draft, dev: InterfaceId, place: Span) -> Result<(), Diagnostic> {
+    let interface = &node.interfaces[dev];
+    if interface.up {
+        return Ok(());
     }
-    Ok(found)
+    Err(Diagnostic::error(place, format!("`{}` is down, and the kernel takes no route over it", *interface.name))
+        .label("a route needs an interface that is up")
+        .related(interface.name.span, "`up = false`"))
 }
 
 /// The kernel takes a gateway only where a route says that it is on a link of an interface that is up.

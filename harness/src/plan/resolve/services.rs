@@ -21,9 +21,10 @@ pub(super) fn resolve(lab: &Lab, node: NodeId, written: CaseMap<Written>, out: &
         if name.trim().is_empty() {
             out.push(Diagnostic::error(name.span, "this service has no name").label("an empty name"));
         }
-        let Some(service) = service else { continue };
+        let Some(mut service) = service else { continue };
+        let initial = service.start.take().is_none_or(|start| start.value);
         let Some(kind) = kind(&lab.nodes[node], &name, service, out) else { continue };
-        let service = Service { node, name: name.value, kind, span: name.span };
+        let service = Service { node, name: name.value, kind, initial, span: name.span };
         if let Some(first) = services.iter().find(|first| clash(&first.kind, &service.kind)) {
             let port = service.kind.port().map(|port| port.to_string()).unwrap_or_default();
             out.push(
@@ -41,7 +42,8 @@ pub(super) fn resolve(lab: &Lab, node: NodeId, written: CaseMap<Written>, out: &
 }
 
 fn kind(node: &Draft, name: &Spanned<String>, written: Written, out: &mut Diagnostics) -> Option<ServiceKind> {
-    let Written { http, tcp, udp, command, span: _, sound } = written;
+    // `start` was taken by the caller.
+    let Written { http, tcp, udp, command, start: _, span: _, sound } = written;
     let given: Vec<(&str, Span)> = [
         ("http", http.as_ref().map(|http| http.span)),
         ("tcp", tcp.as_ref().map(|tcp| tcp.span)),

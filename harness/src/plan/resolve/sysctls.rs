@@ -39,6 +39,34 @@ fn resolve(
     forwarding: Option<Span>,
 ) -> Result<Option<Sysctl>, Option<Diagnostic>> {
     let Some(value) = value else { return Ok(None) };
+    let sysctl = setting(lab, node, key, value)?;
+    if let Some(first) = lab.nodes[node].sysctls.iter().find(|other| other.path == sysctl.path) {
+        return Err(Some(
+            Diagnostic::error(key.span, "this setting stands twice")
+                .label("the same setting again")
+                .related(first.span, "first here"),
+        ));
+    }
+    if let (Some(forwarding), Some(was)) = (forwarding, forwarding_of(lab, node, &sysctl.path))
+        && was != (sysctl.value != "0")
+    {
+        return Err(Some(
+            Diagnostic::error(key.span, "this contradicts `forwarding`")
+                .label(format!("`forwarding` sets it to {}", u8::from(was)))
+                .related(forwarding, "set here")
+                .help("say it once, by `forwarding`"),
+        ));
+    }
+    Ok(Some(sysctl))
+}
+
+/// A setting of a node; the error is empty where nothing is to be concluded.
+pub(super) fn setting(
+    lab: &Lab,
+    node: NodeId,
+    key: &Spanned<String>,
+    value: &Spanned<SysctlValue>,
+) -> Result<Sysctl, Option<Diagnostic>> {
     let draft = &lab.nodes[node];
     let path = path(key)?;
     let interface =
@@ -52,25 +80,7 @@ fn resolve(
             return Err(draft.sound.then(|| unknown.label(suggest(name, known))));
         }
     }
-    if let Some(first) = draft.sysctls.iter().find(|other| other.path == path) {
-        return Err(Some(
-            Diagnostic::error(key.span, "this setting stands twice")
-                .label("the same setting again")
-                .related(first.span, "first here"),
-        ));
-    }
-    let text = value.value.0.trim().to_owned();
-    if let (Some(forwarding), Some(was)) = (forwarding, forwarding_of(lab, node, &path))
-        && was != (text != "0")
-    {
-        return Err(Some(
-            Diagnostic::error(key.span, "this contradicts `forwarding`")
-                .label(format!("`forwarding` sets it to {}", u8::from(was)))
-                .related(forwarding, "set here")
-                .help("say it once, by `forwarding`"),
-        ));
-    }
-    Ok(Some(Sysctl { path, value: text, of_interface, span: key.span }))
+    Ok(Sysctl { path, value: value.value.0.trim().to_owned(), of_interface, span: key.span })
 }
 
 /// The part of a key that names an interface.
@@ -119,7 +129,7 @@ fn forwarding_of(lab: &Lab, node: NodeId, path: &str) -> Option<bool> {
 }
 
 /// A node that forwards by a setting forwards, whatever way it was said.
-fn adopt_forwarding(lab: &mut Lab, node: NodeId, sysctl: &Sysctl) {
+pub(super) fn adopt_forwarding(lab: &mut Lab, node: NodeId, sysctl: &Sysctl) {
     let on = sysctl.value != "0";
     match &*sysctl.path {
         "net/ipv4/ip_forward" | "net/ipv4/conf/all/forwarding" => lab.nodes[node].forward_ipv4 = on,

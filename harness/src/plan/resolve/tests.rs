@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::case::Given;
 use crate::diagnostic::{Diagnostics, Severity, Style};
-use crate::plan::{Action, Check, End, InterfaceKind, Need, Plan};
+use crate::plan::{Action, Check, End, InterfaceKind, Made, Need, Place, Plan};
 use crate::source::Source;
 use crate::words::Outcome;
 
@@ -42,14 +42,16 @@ fn names(plan: &Plan) -> Vec<&str> {
 }
 
 fn action_words(plan: &Plan) -> Vec<String> {
-    let name = |end: End| plan.end_name(end);
-    let actions = plan.operations.iter().map(|operation| match operation.action {
-        Action::AddBridge(end) => format!("bridge {}", name(end)),
-        Action::AddVeth { first, second } => format!("veth {} {}", name(first), name(second)),
-        Action::SetMaster(end) => format!("master {}", name(end)),
-        Action::AddAddress(end, n) => format!("address {} {}", name(end), plan.interface(end).addresses[n]),
-        Action::SetUp(end) => format!("up {}", name(end)),
-        Action::AddRoute(node, n) => format!("route {} {}", plan.nodes[node].name, plan.nodes[node].routes[n].to),
+    let name = |it: &Place| format!("{}.{}", plan.nodes[it.node].name, it.name);
+    let made = |it: &Made| format!("{}.{}", plan.nodes[it.node].name, it.interface.name);
+    let actions = plan.operations.iter().map(|operation| match &operation.action {
+        Action::AddBridge(it) => format!("bridge {}", made(it)),
+        Action::AddVeth { first, second } => format!("veth {} {}", made(first), made(second)),
+        Action::SetMaster(it, _) => format!("master {}", name(it)),
+        Action::AddAddress(it, cidr) => format!("address {} {cidr}", name(it)),
+        Action::SetAdmin(it, admin) => format!("{admin} {}", name(it)),
+        Action::AddRoute(node, route, _) => format!("route {} {}", plan.nodes[*node].name, route.to),
+        other => format!("{other:?}"),
     });
     actions.collect()
 }

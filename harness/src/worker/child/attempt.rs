@@ -17,7 +17,8 @@ use crate::words::{Answer, Outcome};
 /// A lab ready to be probed.
 #[derive(Debug)]
 pub(super) struct Bench<'a> {
-    pub(super) plan: &'a Plan,
+    /// The plan; its nodes are as they stand after the step's actions.
+    pub(super) plan: Plan,
     pub(super) lab: &'a Lab,
     pub(super) services: Services,
     pub(super) ports: Ports,
@@ -36,7 +37,7 @@ pub(super) struct Bench<'a> {
 
 impl<'a> Bench<'a> {
     pub(super) fn new(
-        plan: &'a Plan,
+        plan: Plan,
         lab: &'a Lab,
         services: Services,
         table: NeighbourTable,
@@ -44,6 +45,7 @@ impl<'a> Bench<'a> {
         scale: f64,
     ) -> Self {
         Self {
+            silence: stretch(plan.silence, scale),
             plan,
             lab,
             services,
@@ -52,7 +54,6 @@ impl<'a> Bench<'a> {
             wires: Wires::default(),
             refusals: Refusals::default(),
             table,
-            silence: stretch(plan.silence, scale),
             clock,
             scale,
         }

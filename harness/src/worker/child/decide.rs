@@ -33,7 +33,7 @@ pub(super) async fn decide(bench: &Bench<'_>, expectation: &Expectation) -> Verd
                 return Verdict { outcome, attempts, elapsed: started.elapsed(), observation: None };
             }
         };
-        let decided = match (judge(bench.plan, expectation, &observation), matched) {
+        let decided = match (judge(&bench.plan, expectation, &observation), matched) {
             (Judgement::Match { unproven }, since) => {
                 unproven_reason = unproven_reason.or(unproven);
                 let since = *matched.insert(since.unwrap_or_else(Instant::now));

@@ -13,6 +13,7 @@ mod refusals;
 mod runner;
 mod services;
 mod solicit;
+mod steps;
 mod transfer;
 
 use std::io::{self, BufRead, Write};
@@ -24,7 +25,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use super::message::{Broken, Message, Order, VERSION};
 use crate::lab::{self, LabError, NeighbourTable};
-use crate::plan::Plan;
+use crate::plan::{Plan, Step};
 use attempt::Bench;
 use clock::Clock;
 use runner::Runner;
@@ -91,7 +92,7 @@ fn serve(wire: Wire, runner: Runner) -> Result<(), Broken> {
     let local = tokio::task::LocalSet::new();
     let result = local.block_on(&runtime, async {
         tokio::select! {
-            result = case(wire, &order, &home) => result,
+            result = case(wire, order, &home) => result,
             Err(error) = runner::end_with_it() => Err(Broken::new(format!("cannot watch for the runner's end: {error}"))),
         }
     });
@@ -101,33 +102,46 @@ fn serve(wire: Wire, runner: Runner) -> Result<(), Broken> {
     result
 }
 
-async fn case(wire: Wire, order: &Order, home: &crate::namespace::Namespace) -> Result<(), Broken> {
-    let plan = &order.plan;
+async fn case(wire: Wire, order: Order, home: &crate::namespace::Namespace) -> Result<(), Broken> {
+    let Order { version: _, mut plan, rootless: _, timeout_scale } = order;
+    let steps = std::mem::take(&mut plan.steps);
     wire.doing("building the lab");
-    let lab = lab::make(plan, home).await.map_err(broken_lab)?;
+    let lab = lab::make(&plan, home).await.map_err(broken_lab)?;
     let clock = Clock::start();
     wire.doing("starting the services");
-    let services = Services::start(plan, &lab, order.timeout_scale).await?;
+    let services = Services::start(&plan, &lab, timeout_scale).await?;
     wire.doing("probing");
     let table = match lab.nodes.first() {
         Some(node) => NeighbourTable::read(node).await.map_err(|error| Broken::new(error.to_string()))?,
         None => NeighbourTable::default(),
     };
-    let bench = Bench::new(plan, &lab, services, table, clock, order.timeout_scale);
-    let batches = batches(plan);
-    for (number, batch) in batches.iter().enumerate() {
-        if number > 0 {
-            lab::neighbours::forget(&lab).await.map_err(|error| Broken::new(error.to_string()))?;
+    let mut bench = Bench::new(plan, &lab, services, table, clock, timeout_scale);
+    for (number, step) in steps.iter().enumerate() {
+        if !step.actions.is_empty() {
+            steps::perform(wire, &mut bench, number, step).await?;
         }
-        decide_all(wire, &bench, batch).await;
+        wire.doing("probing");
+        check_step(wire, &bench, step).await?;
     }
-    let state: Vec<usize> =
-        (0..plan.expectations.len()).filter(|index| !plan.expectations[*index].check.is_traffic()).collect();
-    decide_all(wire, &bench, &state).await;
     std::mem::forget(bench);
     // The entries of a lab that waits for its release would count against the machine's limit.
     lab::neighbours::forget(&lab).await.map_err(|error| Broken::new(error.to_string()))?;
     std::mem::forget(lab);
+    Ok(())
+}
+
+/// Decides the expectations of a step: its traffic first, and when that has settled what is looked at.
+async fn check_step(wire: Wire, bench: &Bench<'_>, step: &Step) -> Result<(), Broken> {
+    let expectations = &bench.plan.expectations;
+    let (traffic, state): (Vec<_>, Vec<_>) =
+        step.expectations.clone().partition(|index| expectations[*index].check.is_traffic());
+    for (number, batch) in batches(&bench.plan, &traffic).iter().enumerate() {
+        if number > 0 {
+            lab::neighbours::forget(bench.lab).await.map_err(|error| Broken::new(error.to_string()))?;
+        }
+        decide_all(wire, bench, batch).await;
+    }
+    decide_all(wire, bench, &state).await;
     Ok(())
 }
 
@@ -145,13 +159,9 @@ async fn decide_all(wire: Wire, bench: &Bench<'_>, indices: &[usize]) {
 /// The traffic checks in groups that need at most [`NEIGHBOURS`] entries each; nearly always one group.
 ///
 /// A pair of nodes needs an entry at either end, in whichever direction it is probed, so pairs stay together.
-fn batches(plan: &Plan) -> Vec<Vec<usize>> {
-    let mut keyed: Vec<(attempt::Pair, usize)> = plan
-        .expectations
-        .iter()
-        .enumerate()
-        .filter_map(|(index, expectation)| Some((attempt::pair(&expectation.check)?, index)))
-        .collect();
+fn batches(plan: &Plan, traffic: &[usize]) -> Vec<Vec<usize>> {
+    let mut keyed: Vec<(attempt::Pair, usize)> =
+        traffic.iter().filter_map(|index| Some((attempt::pair(&plan.expectations[*index].check)?, *index))).collect();
     if keyed.len() * 2 > NEIGHBOURS {
         keyed.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.cmp(&b.1)));
     }

@@ -51,9 +51,10 @@ async fn attempt(
             .map(Observation::Neighbours)
             .map_err(unreadable),
         Check::Route(route) => look_up(bench, route).await.map_err(unreadable),
-        Check::Link(link) => {
-            lab::link_state(bench.plan, bench.lab, link.on, &link.name).await.map(Observation::Link).map_err(unreadable)
-        }
+        Check::Link(link) => lab::link_state(&bench.plan, bench.lab, link.on, &link.name)
+            .await
+            .map(Observation::Link)
+            .map_err(unreadable),
     }
 }
 
@@ -171,7 +172,7 @@ async fn address_lives(bench: &Bench<'_>, to: &Target) -> Result<Life, ProbeErro
     let name = bench.plan.end_name(owner);
     let End { node, .. } = owner;
     let link =
-        lab::link_state(bench.plan, bench.lab, node, &bench.plan.interface(owner).name).await.map_err(unreadable)?;
+        lab::link_state(&bench.plan, bench.lab, node, &bench.plan.interface(owner).name).await.map_err(unreadable)?;
     Ok(match link {
         None => Life::Unproven(format!("{name} is gone")),
         Some(link) if !link.up => Life::Unproven(format!("{name} is down")),

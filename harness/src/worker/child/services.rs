@@ -23,37 +23,91 @@ const LOOK_AGAIN: Duration = Duration::from_millis(2);
 pub(super) struct Services {
     /// What UDP services have got.
     pub(super) arrivals: Arrivals,
-    /// Programs, alive as long as this.
-    _programs: Vec<Program>,
+    /// One for each service of the plan that runs now.
+    running: Vec<Option<Running>>,
+    /// Where programs run, in a case that has any.
+    cage: Option<Cage>,
+    scale: f64,
+}
+
+/// A service that runs.
+#[derive(Debug)]
+enum Running {
+    /// One of ours.
+    Own(service::Running),
+    /// A program; it ends with this.
+    Program(Program),
 }
 
 impl Services {
-    /// Starts all services; the programs side by side.
+    /// Starts the services that run from the beginning; the programs side by side.
     pub(super) async fn start(plan: &Plan, lab: &Lab, scale: f64) -> Result<Self, Broken> {
-        let arrivals = Arrivals::default();
-        for service in &plan.services {
-            service::start(&lab.node(service.node).namespace, &service.kind, &arrivals)
-                .map_err(|error| not_started(plan, service, &error))?;
+        let cage = plan.runs_programs().then(|| cage(plan, lab)).transpose()?;
+        let running = plan.services.iter().map(|_| None).collect();
+        let mut services = Self { arrivals: Arrivals::default(), running, cage, scale };
+        let initial = |(at, service): (usize, &Service)| service.initial.then_some(at);
+        let initial: Vec<usize> = plan.services.iter().enumerate().filter_map(initial).collect();
+        for at in &initial {
+            services.launch(plan, lab, *at)?;
         }
-        let mut programs = Vec::new();
-        if plan.runs_programs() {
-            let cage = cage(plan, lab)?;
-            for service in &plan.services {
-                if let ServiceKind::Command { run, env, ready } = &service.kind {
-                    let room = room(plan, lab, service.node);
-                    let program =
-                        Program::start(&cage, &room, run, env).map_err(|error| not_started(plan, service, &error))?;
-                    programs.push((program, service, ready));
-                }
+        for at in &initial {
+            services.wait(plan, lab, *at).await?;
+        }
+        Ok(services)
+    }
+
+    /// Starts one service, and waits until it is ready.
+    pub(super) async fn start_one(&mut self, plan: &Plan, lab: &Lab, at: usize) -> Result<(), Broken> {
+        self.launch(plan, lab, at)?;
+        self.wait(plan, lab, at).await
+    }
+
+    /// Stops one service; when this returns, its port is free.
+    pub(super) async fn stop(&mut self, plan: &Plan, at: usize) -> Result<(), Broken> {
+        let service = &plan.services[at];
+        let stopped = match self.running[at].take() {
+            Some(Running::Own(own)) => {
+                own.stop().await;
+                Ok(())
             }
+            Some(Running::Program(program)) => program.stop().await,
+            None => {
+                return Err(Broken::new(format!("the service {} does not run", name(plan, service))).at(service.span));
+            }
+        };
+        stopped.map_err(|error| {
+            let words = lab::KernelError::words(&error);
+            Broken::new(format!("cannot stop the service {}: {words}", name(plan, service))).at(service.span)
+        })
+    }
+
+    fn launch(&mut self, plan: &Plan, lab: &Lab, at: usize) -> Result<(), Broken> {
+        let service = &plan.services[at];
+        let failed = |error: io::Error| not_started(plan, service, &error);
+        let running = match (&service.kind, &self.cage) {
+            (ServiceKind::Command { run, env, ready: _ }, Some(cage)) => {
+                let room = room(plan, lab, service.node);
+                Running::Program(Program::start(cage, &room, run, env).map_err(failed)?)
+            }
+            (kind, _) => {
+                let namespace = &lab.node(service.node).namespace;
+                Running::Own(service::start(namespace, kind, &self.arrivals).map_err(failed)?)
+            }
+        };
+        self.running[at] = Some(running);
+        Ok(())
+    }
+
+    /// Waits until a program is ready; our own services are when they are started.
+    async fn wait(&mut self, plan: &Plan, lab: &Lab, at: usize) -> Result<(), Broken> {
+        let service = &plan.services[at];
+        let until = Instant::now() + stretch(PATIENCE, self.scale);
+        match (&service.kind, &mut self.running[at]) {
+            (ServiceKind::Command { ready, .. }, Some(Running::Program(program))) => {
+                wait_until_ready(plan, lab, program, service, ready, until).await
+            }
+            _ => Ok(()),
         }
-        let until = Instant::now() + stretch(PATIENCE, scale);
-        let mut ready = Vec::new();
-        for (mut program, service, condition) in programs {
-            wait_until_ready(plan, lab, &mut program, service, condition, until).await?;
-            ready.push(program);
-        }
-        Ok(Self { arrivals, _programs: ready })
     }
 }
 

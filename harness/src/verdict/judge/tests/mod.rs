@@ -39,6 +39,7 @@ fn mac(last: u8) -> Mac {
 fn interface(name: &str, last: u8, addresses: &[&str]) -> Interface {
     Interface {
         index: 2,
+        present: true,
         name: name.to_owned(),
         kind: InterfaceKind::Bridge,
         mac: Some(mac(last)),
@@ -78,10 +79,12 @@ fn plan() -> Plan {
         services: vec![Service {
             node: LAN,
             name: "echo".to_owned(),
+            initial: true,
             kind: ServiceKind::Echo { transport: Transport::Tcp, port: 7, listen: Vec::new() },
             span: Span::default(),
         }],
         expectations: Vec::new(),
+        steps: Vec::new(),
         needs: Vec::new(),
     }
 }

@@ -1,0 +1,155 @@
+//! What happens in the lab, step by step, as written.
+
+use std::net::IpAddr;
+
+use super::decode::record;
+use super::expect::Expect;
+use super::scalar::SysctlValue;
+use super::shape::{List, Many, Map, Number};
+use super::topology::Bridge;
+use crate::source::Spanned;
+use crate::words::{Cidr, Mac, RouteType};
+
+record! {
+    /// Something is done, then something must hold.
+    pub struct Step {
+        /// What the step is about; it stands before the names of its expectations in reports.
+        title("title"): Option<Spanned<String>>,
+        /// What is done, in order. An action that fails stops the case.
+        r#do("do"): Option<List<Action>>,
+        /// What must hold then.
+        expect("expect"): Option<List<Expect>>,
+    }
+}
+
+record! {
+    /// One action; exactly one kind.
+    pub struct Action {
+        /// Makes an interface: a veth pair or a bridge.
+        link_add("link-add"): Option<LinkAdd>,
+        /// Changes an interface.
+        link_set("link-set"): Option<LinkSet>,
+        /// Deletes an interface; a veth goes with its other end.
+        link_del("link-del"): Option<LinkDel>,
+        /// Gives an interface addresses.
+        addr_add("addr-add"): Option<AddrChange>,
+        /// Takes addresses from an interface.
+        addr_del("addr-del"): Option<AddrChange>,
+        /// Adds a route.
+        route_add("route-add"): Option<RouteChange>,
+        /// Deletes a route.
+        route_del("route-del"): Option<RouteChange>,
+        /// Deletes what a node has learned about its neighbours.
+        neigh_flush("neigh-flush"): Option<NeighFlush>,
+        /// Sets settings under `net.*`.
+        sysctl("sysctl"): Option<SysctlChange>,
+        /// Starts a service that the case declares.
+        service_start("service-start"): Option<ServiceChange>,
+        /// Stops a service.
+        service_stop("service-stop"): Option<ServiceChange>,
+    }
+}
+
+record! {
+    /// An interface to be made. It is down until `link-set` takes it up.
+    pub struct LinkAdd {
+        /// `NODE.INTERFACE`, new.
+        on("on"): Spanned<String>,
+        /// A veth pair whose other end, new as well, is named here.
+        veth("veth"): Option<super::topology::Veth>,
+        /// A bridge, still without ports.
+        bridge("bridge"): Option<Bridge>,
+        /// The MAC address.
+        mac("mac"): Option<Spanned<Mac>>,
+        /// The largest packet in bytes.
+        mtu("mtu"): Option<Spanned<Number<68, 65535>>>,
+    }
+}
+
+record! {
+    /// Changes of an interface, in the order of the keys here.
+    pub struct LinkSet {
+        /// `NODE.INTERFACE`.
+        on("on"): Spanned<String>,
+        /// Another node to move it to. It loses its addresses and is down there.
+        node("node"): Option<Spanned<String>>,
+        /// Another name. The kernel renames an interface that is up, too.
+        name("name"): Option<Spanned<String>>,
+        /// Another MAC address.
+        mac("mac"): Option<Spanned<Mac>>,
+        /// Another largest packet, in bytes.
+        mtu("mtu"): Option<Spanned<Number<68, 65535>>>,
+        /// The bridge it becomes a port of; "" for none.
+        master("master"): Option<Spanned<String>>,
+        /// Up or down.
+        up("up"): Option<Spanned<bool>>,
+    }
+}
+
+record! {
+    /// An interface to be deleted.
+    pub struct LinkDel {
+        /// `NODE.INTERFACE`.
+        on("on"): Spanned<String>,
+    }
+}
+
+record! {
+    /// Addresses of an interface.
+    pub struct AddrChange {
+        /// `NODE.INTERFACE`.
+        on("on"): Spanned<String>,
+        /// One address, or several, each with its prefix.
+        address("address"): Many<Spanned<Cidr>>,
+    }
+}
+
+record! {
+    /// A route of a node.
+    pub struct RouteChange {
+        /// The node.
+        on("on"): Spanned<String>,
+        /// A prefix, or "default".
+        to("to"): Spanned<String>,
+        /// The gateway.
+        via("via"): Option<Spanned<IpAddr>>,
+        /// The interface it leaves by.
+        dev("dev"): Option<Spanned<String>>,
+        /// The source address for packets of the node itself.
+        src("src"): Option<Spanned<IpAddr>>,
+        /// Among routes to one prefix the smallest wins.
+        metric("metric"): Option<Spanned<Number<0, 4_294_967_295>>>,
+        /// The gateway is on the link even if no address says so.
+        onlink("onlink"): Option<Spanned<bool>>,
+        /// "unicast" (default), "blackhole", "unreachable" or "prohibit".
+        r#type("type"): Option<Spanned<RouteType>>,
+    }
+}
+
+record! {
+    /// Where learned neighbours are deleted.
+    pub struct NeighFlush {
+        /// A node, or `NODE.INTERFACE`.
+        on("on"): Spanned<String>,
+    }
+}
+
+record! {
+    /// Settings of a node.
+    pub struct SysctlChange {
+        /// The node.
+        on("on"): Spanned<String>,
+        /// Settings such as `"net.ipv4.ip_forward" = 1`.
+        set("set"): Map<Spanned<SysctlValue>>,
+    }
+}
+
+record! {
+    /// A service of a node.
+    pub struct ServiceChange {
+        /// The node.
+        on("on"): Spanned<String>,
+        /// The service's name.
+        service("service"): Spanned<String>,
+    }
+}

@@ -1,0 +1,208 @@
+//! Making, changing and deleting interfaces.
+
+use super::super::{lab::DraftInterface, names};
+use super::Stage;
+use crate::case::step::{LinkAdd, LinkDel, LinkSet};
+use crate::diagnostic::{Diagnostic, suggest};
+use crate::plan::{Action, End, InterfaceKind, NodeId};
+use crate::source::Spanned;
+use crate::words::Admin;
+
+/// `link-add`: the new interface is down, and so is the other end of a pair.
+pub(super) fn add(stage: &mut Stage<'_>, written: LinkAdd) -> Option<Action> {
+    let LinkAdd { on, veth, bridge, mac, mtu, span, sound } = written;
+    if sound && veth.is_some() == bridge.is_some() {
+        let wrong = Diagnostic::error(span, "this is not one kind of interface");
+        stage.out.push(wrong.label("one of `veth = { peer = \"NODE.INTERFACE\" }` and `bridge = {}`"));
+    }
+    if let Some(ports) = bridge.as_ref().and_then(|bridge| bridge.ports.as_ref()) {
+        let wrong = Diagnostic::error(ports.span, "a new bridge has no ports yet");
+        stage.out.push(wrong.label("`link-set = { on = ..., master = \"BRIDGE\" }` makes an interface a port"));
+    }
+    let (node, name) = new_name(stage, &on)?;
+    let mut made = DraftInterface { up: false, mac, span: on.span, ..DraftInterface::new(name, None) };
+    made.mtu = mtu.map(|mtu| mtu.map(|mtu| mtu.0));
+    let Some(veth) = veth else {
+        made.kind = Some(InterfaceKind::Bridge);
+        let end = End { node, interface: stage.lab.nodes[node].add(made) };
+        stage.lab.number();
+        return Some(Action::AddBridge(Box::new(stage.lab.made(end))));
+    };
+    let near = End { node, interface: stage.lab.nodes[node].add(made) };
+    let Some((far_node, far_name)) = new_name(stage, &veth.peer) else {
+        stage.lab.nodes[node].sound = false;
+        return None;
+    };
+    let other = DraftInterface { up: false, ..DraftInterface::new(far_name, Some(InterfaceKind::Veth { peer: near })) };
+    let far = End { node: far_node, interface: stage.lab.nodes[far_node].add(other) };
+    stage.lab.at_mut(near).kind = Some(InterfaceKind::Veth { peer: far });
+    stage.lab.number();
+    Some(Action::AddVeth { first: Box::new(stage.lab.made(near)), second: Box::new(stage.lab.made(far)) })
+}
+
+/// A `NODE.INTERFACE` that is not there yet.
+fn new_name(stage: &mut Stage<'_>, word: &Spanned<String>) -> Option<(NodeId, Spanned<String>)> {
+    let Some((node, name)) = word.split_once('.') else {
+        let wrong = Diagnostic::error(word.span, format!("`{}` is not a new interface of a node", **word));
+        stage.out.push(wrong.label("written `NODE.INTERFACE`"));
+        return None;
+    };
+    let found = stage.lab.machine(node, word.part(0..node.len()));
+    let node = stage.checker().ok(found)?;
+    let name = Spanned::new(name.to_owned(), word.part(word.len() - name.len()..word.len()));
+    check_new(stage, node, &name).then_some((node, name))
+}
+
+/// Whether a node can have an interface of a name.
+fn check_new(stage: &mut Stage<'_>, node: NodeId, name: &Spanned<String>) -> bool {
+    if let Some(wrong) = names::check_interface(name, name.span) {
+        stage.out.push(wrong);
+        return false;
+    }
+    let draft = &stage.lab.nodes[node];
+    let Some(taken) = draft.interface(name) else { return true };
+    let wrong = Diagnostic::error(name.span, format!("`{}` has an interface `{}` already", *draft.name, **name));
+    stage.out.push(wrong.label("another name is needed").related(draft.interfaces[taken].name.span, "this one"));
+    false
+}
+
+/// `link-set`: what is said, in the order of the keys.
+pub(super) fn set(stage: &mut Stage<'_>, written: LinkSet) -> Vec<Action> {
+    let LinkSet { on, node, name, mac, mtu, master, up, span, sound } = written;
+    if sound && node.is_none() && name.is_none() && mac.is_none() && mtu.is_none() && master.is_none() && up.is_none() {
+        let wrong = Diagnostic::error(span, "nothing is changed");
+        stage.out.push(wrong.label("one or more of `node`, `name`, `mac`, `mtu`, `master`, `up`"));
+    }
+    let Some(mut end) = stage.checker().end(&on) else { return Vec::new() };
+    let mut actions = Vec::new();
+    if end.interface == 0 {
+        let fixed = [
+            ("node", node.as_ref().map(|node| node.span)),
+            ("name", name.as_ref().map(|name| name.span)),
+            ("mac", mac.map(|mac| mac.span)),
+            ("master", master.as_ref().map(|master| master.span)),
+        ];
+        if let Some((key, place)) = fixed.into_iter().find_map(|(key, place)| Some((key, place?))) {
+            let wrong = Diagnostic::error(place, format!("`lo` takes no `{key}`"));
+            stage.out.push(wrong.label("every node has its `lo`, which ends in the node itself"));
+            return actions;
+        }
+    }
+    if let Some(node) = node {
+        // A new name that is free where it goes may be taken where it stands, or the other way round.
+        let Some((moved, action)) = move_to(stage, end, &node, name.as_ref()) else { return actions };
+        actions.push(action);
+        end = moved;
+    }
+    if let Some(name) = name.filter(|name| check_renamed(stage, end, name)) {
+        actions.push(Action::SetName(stage.lab.place(end), name.value.clone()));
+        rename(stage, end, name);
+    }
+    if let Some(mac) = mac {
+        actions.push(Action::SetMac(stage.lab.place(end), mac.value));
+        stage.lab.at_mut(end).mac = Some(mac);
+    }
+    if let Some(mtu) = mtu {
+        actions.push(Action::SetMtu(stage.lab.place(end), mtu.value.0));
+        stage.lab.at_mut(end).mtu = Some(mtu.map(|mtu| mtu.0));
+    }
+    if let Some(master) = master {
+        actions.extend(plug(stage, end, &master));
+    }
+    if let Some(up) = up {
+        actions.push(Action::SetAdmin(stage.lab.place(end), if up.value { Admin::Up } else { Admin::Down }));
+        stage.lab.set_up(end, up.value);
+    }
+    actions
+}
+
+fn check_renamed(stage: &mut Stage<'_>, end: End, name: &Spanned<String>) -> bool {
+    let same = stage.lab.at(end).name.value == name.value;
+    same || check_new(stage, end.node, name)
+}
+
+fn rename(stage: &mut Stage<'_>, end: End, name: Spanned<String>) {
+    let draft = &mut stage.lab.nodes[end.node];
+    let old = std::mem::replace(&mut draft.interfaces[end.interface].name, name);
+    draft.forget(&old);
+    draft.learn(end.interface);
+}
+
+/// Moves an interface to another node; gives where it is then.
+fn move_to(
+    stage: &mut Stage<'_>,
+    end: End,
+    target: &Spanned<String>,
+    renamed: Option<&Spanned<String>>,
+) -> Option<(End, Action)> {
+    let node = stage.node(target)?;
+    if node == end.node {
+        let wrong = Diagnostic::error(target.span, format!("`{}` is in `{}`", *stage.lab.at(end).name, **target));
+        stage.out.push(wrong.label("there is nowhere to move it"));
+        return None;
+    }
+    if stage.lab.at(end).kind == Some(InterfaceKind::Bridge) {
+        let wrong =
+            Diagnostic::error(target.span, format!("the bridge `{}` stays in its node", *stage.lab.at(end).name));
+        stage.out.push(wrong.label("the kernel does not move bridges (`netns-local`)"));
+        return None;
+    }
+    let name = stage.lab.at(end).name.value.clone();
+    if let Some(taken) = stage.lab.nodes[node].interface(&name) {
+        let draft = &stage.lab.nodes[node];
+        let wrong = Diagnostic::error(target.span, format!("`{}` has an interface `{name}` already", *draft.name));
+        let wrong = wrong.label("they cannot both be called so").related(draft.interfaces[taken].name.span, "this one");
+        let help = "give it another name before: `{ link-set = { on = ..., name = \"...\" } }`";
+        stage.out.push(if renamed.is_some() {
+            wrong.note("`name` takes effect after the move").help(help)
+        } else {
+            wrong.help(help)
+        });
+        return None;
+    }
+    let action = Action::SetNode(stage.lab.place(end), node);
+    Some((stage.lab.move_to(end, node), action))
+}
+
+/// Makes an interface a port of a bridge, or of none.
+fn plug(stage: &mut Stage<'_>, end: End, master: &Spanned<String>) -> Option<Action> {
+    let place = stage.lab.place(end);
+    if master.is_empty() {
+        if stage.lab.at_mut(end).master.take().is_none() {
+            let wrong = Diagnostic::error(master.span, format!("`{}` is not a port of a bridge", place.name));
+            stage.out.push(wrong.label("there is nothing to take it out of"));
+        }
+        return Some(Action::SetMaster(place, None));
+    }
+    if stage.lab.at(end).kind == Some(InterfaceKind::Bridge) {
+        let wrong = Diagnostic::error(master.span, format!("the bridge `{}` cannot be a port of a bridge", place.name));
+        stage.out.push(wrong.label("join two bridges by a veth with one end in each"));
+        return None;
+    }
+    let draft = &stage.lab.nodes[end.node];
+    let bridge = draft.interface(master).filter(|at| draft.interfaces[*at].kind == Some(InterfaceKind::Bridge));
+    let Some(bridge) = bridge else {
+        let bridges = draft.interfaces.iter().filter(|interface| interface.present);
+        let bridges = bridges.filter(|interface| interface.kind == Some(InterfaceKind::Bridge));
+        let wrong = Diagnostic::error(master.span, format!("`{}` has no bridge `{}`", *draft.name, **master));
+        if draft.sound {
+            stage.out.push(wrong.label(suggest(master, bridges.map(|interface| interface.name.as_str()))));
+        }
+        return None;
+    };
+    stage.lab.at_mut(end).master = Some(bridge);
+    Some(Action::SetMaster(place, Some(stage.lab.place(End { node: end.node, interface: bridge }))))
+}
+
+/// `link-del`.
+pub(super) fn del(stage: &mut Stage<'_>, written: &LinkDel) -> Option<Action> {
+    let end = stage.checker().end(&written.on)?;
+    if end.interface == 0 {
+        let wrong = Diagnostic::error(written.on.span, "`lo` cannot be deleted");
+        stage.out.push(wrong.label("`link-set` with `up = false` takes it down"));
+        return None;
+    }
+    let place = stage.lab.place(end);
+    stage.lab.delete(end);
+    Some(Action::DelLink(place))
+}

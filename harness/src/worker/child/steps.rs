@@ -1,0 +1,35 @@
+//! What a step does before it is looked at what holds.
+
+use super::attempt::Bench;
+use super::{Wire, broken_lab};
+use crate::lab;
+use crate::plan::{Action, Operation, Step};
+use crate::worker::message::{Broken, Message};
+
+/// Performs the actions of a step in order, and waits until the lab has settled.
+///
+/// # Errors
+///
+/// The first action that failed; what stands behind it, here and in later steps, is not reached.
+pub(super) async fn perform(wire: Wire, bench: &mut Bench<'_>, number: usize, step: &Step) -> Result<(), Broken> {
+    let title = step.title.clone().unwrap_or_else(|| format!("step {}", number + 1));
+    for operation in &step.actions {
+        wire.say(&Message::Doing { what: format!("performing the actions of `{title}`"), span: Some(operation.span) });
+        act(bench, operation).await.map_err(|broken| {
+            Broken { span: broken.span.or(Some(operation.span)), ..broken }
+                .note(format!("an action of `{title}`; what follows it is not reached"))
+        })?;
+    }
+    if let Some(nodes) = &step.nodes {
+        bench.plan.nodes.clone_from(nodes);
+    }
+    lab::read_back_links(&bench.plan, bench.lab).await.map_err(broken_lab)
+}
+
+async fn act(bench: &mut Bench<'_>, operation: &Operation) -> Result<(), Broken> {
+    match operation.action {
+        Action::StartService(service) => bench.services.start_one(&bench.plan, bench.lab, service).await,
+        Action::StopService(service) => bench.services.stop(&bench.plan, service).await,
+        _ => bench.lab.perform(&bench.plan, operation).await.map_err(broken_lab),
+    }
+}
