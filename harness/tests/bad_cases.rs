@@ -41,7 +41,7 @@ fn stems(extension: &str) -> BTreeSet<String> {
         .filter(|path| path.extension().is_some_and(|found| found == extension))
         .filter_map(|path| path.file_stem().map(|stem| stem.to_string_lossy().into_owned()))
         // What bad cases name as their topology is no case.
-        .filter(|stem| !stem.ends_with(".lab"))
+        .filter(|stem| !format!("{stem}.toml").ends_with(case::LAB_ENDING))
         .collect()
 }
 

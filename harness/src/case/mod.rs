@@ -37,7 +37,7 @@ pub use lab::LAB_ENDING;
 pub use matrix::{Declared, declared, words as combination_words};
 pub use parameters::Given;
 pub use places::Places;
-pub use template::is_name as is_parameter_name;
+pub use template::{Template, is_name as is_parameter_name};
 
 pub use shape::{List as CaseList, Many, Map as CaseMap, Number as CaseNumber};
 

@@ -1,6 +1,6 @@
 //! Values that a case is written with: `[params]`, `[matrix]`, and what is given from outside.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -88,7 +88,7 @@ fn plain(text: &str, span: Span, out: &mut Diagnostics) -> Option<String> {
 pub(super) struct Parameters {
     known: BTreeMap<String, Known>,
     /// The names that the case gives to values which it finds only while it runs.
-    captured: BTreeSet<String>,
+    captured: BTreeMap<String, Span>,
 }
 
 #[derive(Debug)]
@@ -125,13 +125,24 @@ impl Parameters {
             };
             parameters.add(name, value);
         }
-        let Some(written) = table.get("matrix") else { return parameters };
-        let Some(axes) = matrix::Axes::read(written, &given.set, out) else { return parameters };
+        if let Some(axes) = table.get("matrix").and_then(|written| matrix::Axes::read(written, &given.set, out)) {
+            parameters.read_matrix(axes, source, given, out);
+        }
+        for (name, place) in &parameters.captured {
+            if let Some(known) = parameters.known.get(name) {
+                let twice = Diagnostic::error(*place, format!("`{name}` is a parameter already"));
+                out.push(twice.label("captured under the same name").related(known.declared, "declared here"));
+            }
+        }
+        parameters
+    }
+
+    fn read_matrix(&mut self, axes: matrix::Axes, source: &Source, given: &Given, out: &mut Diagnostics) {
         let first = axes.combinations().into_iter().next();
         let chosen = if given.combination.is_empty() { first.unwrap_or_default() } else { given.combination.clone() };
         for (name, values) in axes.written {
             check_name(&name, out);
-            if let Some(known) = parameters.known.get(&name.value) {
+            if let Some(known) = self.known.get(&name.value) {
                 let twice = Diagnostic::error(name.span, format!("`{}` is a parameter already", *name));
                 out.push(twice.label("in `[matrix]` again").related(known.declared, "in `[params]` first"));
                 continue;
@@ -141,9 +152,8 @@ impl Parameters {
                 None => format!("from {}", source.file_line(values)),
             };
             let value = Given::value(&chosen, &name).map(|value| (value, origin));
-            parameters.add(name, value);
+            self.add(name, value);
         }
-        parameters
     }
 
     fn add(&mut self, name: Spanned<String>, value: Option<(String, String)>) {
@@ -165,14 +175,14 @@ impl Parameters {
                 let value = known.value.as_ref();
                 value.map_or(Meaning::Broken, |value| Meaning::Value(value.clone(), Arc::clone(&known.note)))
             }
-            None if self.captured.contains(name) => Meaning::Captured,
+            None if self.captured.contains_key(name) => Meaning::Captured,
             None => Meaning::Unknown,
         }
     }
 
     /// Every name that means something.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.known.keys().chain(&self.captured).map(String::as_str)
+        self.known.keys().chain(self.captured.keys()).map(String::as_str)
     }
 
     /// Warns of the parameters that nothing uses.
@@ -201,16 +211,18 @@ fn check_name(name: &Spanned<String>, out: &mut Diagnostics) {
     }
 }
 
-/// The names below `capture` in the actions and checks of all steps.
-fn captured(table: &DeTable<'_>) -> BTreeSet<String> {
-    fn collect(value: &Value<'_>, names: &mut BTreeSet<String>) {
+/// The names below `capture` in the actions and checks of all steps, and where each stands first.
+fn captured(table: &DeTable<'_>) -> BTreeMap<String, Span> {
+    fn collect(value: &Value<'_>, names: &mut BTreeMap<String, Span>) {
         match value.get_ref() {
             DeValue::Array(items) => items.iter().for_each(|item| collect(item, names)),
             DeValue::Table(table) => {
                 for (key, value) in table {
                     match (&**key.get_ref(), value.get_ref()) {
                         ("capture", DeValue::Table(captures)) => {
-                            names.extend(captures.keys().map(|name| name.get_ref().to_string()));
+                            for name in captures.keys() {
+                                names.entry(name.get_ref().to_string()).or_insert_with(|| name.span().into());
+                            }
                         }
                         _ => collect(value, names),
                     }
@@ -219,7 +231,7 @@ fn captured(table: &DeTable<'_>) -> BTreeSet<String> {
             _ => {}
         }
     }
-    let mut names = BTreeSet::new();
+    let mut names = BTreeMap::new();
     table.get("steps").into_iter().for_each(|steps| collect(steps, &mut names));
     names
 }

@@ -2,6 +2,55 @@
 
 use std::ops::Range;
 
+use serde::{Deserialize, Serialize};
+
+use crate::source::Spanned;
+
+/// A text in which values are missing that the case captures while it runs. The parameters in it are replaced.
+///
+/// Such a text stands only where a value may come late: under `to` of a step's expectation. Everywhere else the name of
+/// a captured value was refused when the file was read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Template {
+    parts: Vec<Part>,
+}
+
+/// A part of a [`Template`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Part {
+    Text(String),
+    Captured(String),
+}
+
+impl Template {
+    /// The template that a text is, where values are missing in it; nothing for a text that is complete.
+    pub fn of(text: &Spanned<String>) -> Option<Self> {
+        let part = |token: Token| match token.kind {
+            Kind::Name(name) => Part::Captured(name),
+            Kind::Escape => Part::Text("${".to_owned()),
+            Kind::Plain | Kind::Unclosed => Part::Text(text[token.range].to_owned()),
+        };
+        text.span.is_open().then(|| Self { parts: tokens(text).into_iter().map(part).collect() })
+    }
+
+    /// The names of the values that are missing.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Text(_) => None,
+            Part::Captured(name) => Some(&**name),
+        })
+    }
+
+    /// The complete text; nothing while a value is still missing.
+    pub fn fill<'v>(&self, value: impl Fn(&str) -> Option<&'v str>) -> Option<String> {
+        let parts = self.parts.iter().map(|part| match part {
+            Part::Text(text) => Some(&**text),
+            Part::Captured(name) => value(name),
+        });
+        parts.collect()
+    }
+}
+
 /// A part of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Token {
@@ -62,6 +111,37 @@ pub fn is_name(word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::case::{Given, parse};
+    use crate::diagnostic::Diagnostics;
+    use crate::source::Source;
+
+    /// What is said of a step that captures `ip`, and the target of its expectation.
+    fn step(to: &str, name: &str) -> (Vec<String>, Option<Template>) {
+        let text = format!(
+            "title = 't'\nparams = {{ dot = '$$${{.' }}\n[[steps]]\n\
+             do = [{{ run = {{ on = 'a', command = ['ip'], capture = {{ ip = {{ json = '/0' }} }} }} }}]\n\
+             expect = [{{ name = '{name}', ping = {{ from = 'a', to = '{to}' }} }}]\n"
+        );
+        let (mut source, mut out) = (Source::new("case.toml", text), Diagnostics::default());
+        let case = parse(&mut source, &Given::default(), &mut out).expect("it is read as far as it can be");
+        let said = out.iter().map(|wrong| wrong.message.clone()).filter(|message| message.contains("ip`")).collect();
+        let expect = case.steps.and_then(|steps| steps.items.into_iter().next()?.expect);
+        let ping = expect.and_then(|list| list.items.into_iter().next()?.ping);
+        (said, ping.and_then(|ping| Template::of(&ping.to.items[0])))
+    }
+
+    #[test]
+    fn a_captured_value_is_awaited_in_a_target_and_refused_elsewhere() {
+        let (said, template) = step("${dot}${ip}$${ip}", "n");
+        assert_eq!(said, [""; 0]);
+        let template = template.expect("a value is missing");
+        assert_eq!(template.names().collect::<Vec<_>>(), ["ip"]);
+        let value = |name: &str| (name == "ip").then_some("10.0.0.1");
+        assert_eq!(template.fill(value).as_deref(), Some("$${.10.0.0.1${ip}"));
+        assert_eq!(template.fill(|_| None), None);
+        assert_eq!(step("$${ip}", "n").1, None);
+        assert_eq!(step("a", "${ip}").0, ["`ip` is known only while the case runs"]);
+    }
 
     #[test]
     fn a_text_is_taken_apart_completely() {
