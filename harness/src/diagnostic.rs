@@ -230,11 +230,11 @@ fn nearest<'a>(word: &str, valid: &[&'a str]) -> Option<&'a str> {
         .map(|(_, candidate)| candidate)
 }
 
-/// `` `a`, `b`, `c` ``; at most twelve words.
+/// `` `a`, `b`, `c` ``; at most twenty words.
 pub fn quoted(words: &[&str]) -> String {
-    let mut text = words.iter().take(12).map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
-    if words.len() > 12 {
-        text.push_str(&format!(" and {} more", words.len() - 12));
+    let mut text = words.iter().take(20).map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
+    if words.len() > 20 {
+        text.push_str(&format!(" and {} more", words.len() - 20));
     }
     text
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{End, NodeId};
+use super::{End, Listing, NodeId};
 use crate::source::Span;
 use crate::words::{Admin, Answer, Cidr, LinkState, Mac, NeighState, Outcome, RouteKind, RouteProto, RouteScope};
 
@@ -47,6 +47,8 @@ pub enum Check {
     Route(RouteCheck),
     /// An interface.
     Link(Box<LinkCheck>),
+    /// A list of the kernel's.
+    Listing(Box<Listing>),
 }
 
 impl Check {
@@ -54,7 +56,7 @@ impl Check {
     pub fn is_traffic(&self) -> bool {
         match self {
             Self::Ping(_) | Self::Tcp(_) | Self::Udp(_) | Self::Http(_) | Self::Arp(_) | Self::Ndp(_) => true,
-            Self::Neigh(_) | Self::Route(_) | Self::Link(_) => false,
+            Self::Neigh(_) | Self::Route(_) | Self::Link(_) | Self::Listing(_) => false,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What will be done: names resolved, defaults filled in, limits checked, kernel operations in order. Plain data.
 
 mod check;
+mod listing;
 mod resolve;
 mod wording;
 
@@ -16,6 +17,7 @@ pub use check::{
     By, Check, Expectation, Http, HttpExpected, LinkCheck, Master, Neigh, Ping, RouteCheck, RouteQuery, Solicit,
     Target, Text, Transfer,
 };
+pub use listing::{Entry, List, Listing, Must};
 pub use resolve::resolve;
 
 /// Index of a node in [`Plan::nodes`].

@@ -27,7 +27,7 @@ pub fn estimate(plan: &Plan) -> usize {
             Check::Tcp(transfer) | Check::Udp(transfer) => pairs.insert((transfer.from, transfer.to.address)),
             Check::Http(http) => pairs.insert((http.connection.from, http.connection.to.address)),
             Check::Arp(solicit) | Check::Ndp(solicit) => pairs.insert((solicit.from.node, solicit.to.address)),
-            Check::Neigh(_) | Check::Route(_) | Check::Link(_) => false,
+            Check::Neigh(_) | Check::Route(_) | Check::Link(_) | Check::Listing(_) => false,
         };
     }
     pairs.len() * 2

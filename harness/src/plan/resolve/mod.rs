@@ -12,6 +12,7 @@ mod expectations;
 mod http;
 mod lab;
 mod links;
+mod listing;
 mod macs;
 mod names;
 mod needs;

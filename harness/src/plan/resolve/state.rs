@@ -44,7 +44,7 @@ pub(super) fn neigh(checker: &mut Checker<'_>, written: WrittenNeigh) -> Vec<Che
 }
 
 /// The addresses of a neighbour; a link-local one is as good as any here, because a table has interfaces.
-fn neighbours(
+pub(super) fn neighbours(
     checker: &mut Checker<'_>,
     on: Sender,
     goal: &Goal,
@@ -57,7 +57,7 @@ fn neighbours(
 }
 
 /// A node, or a node and one of its interfaces.
-fn place(checker: &mut Checker<'_>, word: &Spanned<String>) -> Option<(Sender, Option<String>)> {
+pub(super) fn place(checker: &mut Checker<'_>, word: &Spanned<String>) -> Option<(Sender, Option<String>)> {
     if word.contains('.') {
         let end = checker.end(word)?;
         let name = checker.lab.at(end).name.value.clone();

@@ -76,7 +76,8 @@ fn decide(plan: &Plan, check: &Check, observation: &Observation) -> Option<Judge
             | Observation::Neighbours(_)
             | Observation::Routes(_)
             | Observation::Lookup(_)
-            | Observation::Link(_) => None,
+            | Observation::Link(_)
+            | Observation::Listed(_) => None,
         },
         Check::Arp(solicit) | Check::Ndp(solicit) => {
             let Observation::Answers(answers) = observation else { return None };
@@ -99,6 +100,10 @@ fn decide(plan: &Plan, check: &Check, observation: &Observation) -> Option<Judge
             let Observation::Link(found) = observation else { return None };
             Some(state::link::judge(plan, link, found.as_ref()))
         }
+        Check::Listing(listing) => {
+            let Observation::Listed(found) = observation else { return None };
+            Some(state::listing::judge(plan, listing, found))
+        }
     }
 }
 
@@ -111,6 +116,7 @@ fn wrong_shape(plan: &Plan, check: &Check, observation: &Observation) -> Finding
         Observation::Routes(_) => "routes of a table",
         Observation::Lookup(_) => "the route that would be chosen",
         Observation::Link(_) => "an interface",
+        Observation::Listed(_) => "a list",
     };
     Finding::new(format!("the probe answered another question: `{}` got {answered}", describe_check(plan, check)))
         .note("this is a fault of netcase, not of the case")

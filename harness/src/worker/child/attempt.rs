@@ -125,7 +125,7 @@ pub(super) fn allows_silence(check: &Check) -> bool {
         Check::Tcp(transfer) | Check::Udp(transfer) => words(&transfer.outcome),
         Check::Http(http) => words(&http.connection.outcome),
         Check::Arp(solicit) | Check::Ndp(solicit) => solicit.outcome.contains(&Answer::Silent),
-        Check::Neigh(_) | Check::Route(_) | Check::Link(_) => false,
+        Check::Neigh(_) | Check::Route(_) | Check::Link(_) | Check::Listing(_) => false,
     }
 }
 
@@ -149,6 +149,6 @@ pub(super) fn pair(check: &Check) -> Option<Pair> {
         Check::Tcp(transfer) | Check::Udp(transfer) => Some(of(transfer.from, &transfer.to)),
         Check::Http(http) => Some(of(http.connection.from, &http.connection.to)),
         Check::Arp(solicit) | Check::Ndp(solicit) => Some(of(solicit.from.node, &solicit.to)),
-        Check::Neigh(_) | Check::Route(_) | Check::Link(_) => None,
+        Check::Neigh(_) | Check::Route(_) | Check::Link(_) | Check::Listing(_) => None,
     }
 }

@@ -89,7 +89,7 @@ fn sender(check: &Check) -> Option<NodeId> {
         Check::Ping(ping) => Some(ping.from),
         Check::Tcp(transfer) | Check::Udp(transfer) => Some(transfer.from),
         Check::Http(http) => Some(http.connection.from),
-        Check::Arp(_) | Check::Ndp(_) | Check::Neigh(_) | Check::Route(_) | Check::Link(_) => None,
+        Check::Arp(_) | Check::Ndp(_) | Check::Neigh(_) | Check::Route(_) | Check::Link(_) | Check::Listing(_) => None,
     }
 }
 

@@ -55,6 +55,9 @@ async fn attempt(
             .await
             .map(Observation::Link)
             .map_err(unreadable),
+        Check::Listing(listing) => {
+            lab::listed(bench.node(listing.on), &listing.list).await.map(Observation::Listed).map_err(unreadable)
+        }
     }
 }
 
@@ -75,7 +78,11 @@ fn rests_on_neighbours(observation: &Observation) -> bool {
             Seen::Local(refusal) => refusal.errno == libc::EHOSTUNREACH,
         },
         Observation::NoHttp { .. } | Observation::Answers(_) | Observation::Neighbours(_) => true,
-        Observation::Http(_) | Observation::Routes(_) | Observation::Lookup(_) | Observation::Link(_) => false,
+        Observation::Http(_)
+        | Observation::Routes(_)
+        | Observation::Lookup(_)
+        | Observation::Link(_)
+        | Observation::Listed(_) => false,
     }
 }
 
