@@ -2,11 +2,11 @@
 //! neighbours.
 
 use super::decode::record;
-use super::expect::Addresses;
+use super::expect::Exactly;
 use super::scalar::SysctlValue;
 use super::shape::{List, Many};
 use crate::source::Spanned;
-use crate::words::Family;
+use crate::words::{Cidr, Family};
 
 record! {
     /// A setting below `net.*`.
@@ -26,11 +26,11 @@ record! {
         /// `NODE.INTERFACE`.
         on("on"): Many<Spanned<String>>,
         /// The interface has these, whatever else it has.
-        address("address"): Option<Addresses>,
+        address("address"): Option<Exactly<Cidr>>,
         /// `false`: it has none of these.
         present("present"): Option<Spanned<bool>>,
         /// It has these and no others (link-local ones of the kernel aside).
-        exactly("exactly"): Option<Addresses>,
+        exactly("exactly"): Option<Exactly<Cidr>>,
     }
 }
 

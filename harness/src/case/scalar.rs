@@ -10,13 +10,13 @@ use super::decode::{Decode, Scalar, Value, Wrong, meant, mismatch, read_words};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::source::Spanned;
 use crate::words::{
-    Admin, Answer, Cidr, Family, Ipv6Mode, LinkState, Mac, NeighState, Outcome, Port, RouteKind, RouteProto,
-    RouteScope, RouteType, Transport, string_schema,
+    Admin, Answer, Cidr, Family, Ipv6Mode, LinkState, Mac, NeighState, Outcome, Port, Rcode, RecordType, RouteKind,
+    RouteProto, RouteScope, RouteType, Transport, string_schema,
 };
 
 read_words!(
-    Admin, Answer, Family, Ipv6Mode, LinkState, NeighState, Outcome, RouteKind, RouteProto, RouteScope, RouteType,
-    Transport,
+    Admin, Answer, Family, Ipv6Mode, LinkState, NeighState, Outcome, Rcode, RecordType, RouteKind, RouteProto,
+    RouteScope, RouteType, Transport,
 );
 
 impl Scalar for String {

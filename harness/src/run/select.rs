@@ -10,6 +10,7 @@ use globset::GlobBuilder;
 
 use crate::case::{self, Given, LAB_ENDING};
 use crate::diagnostic::suggest;
+use crate::report::LeftOut;
 
 /// A case, and the file that holds it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,6 +45,8 @@ pub struct Selection {
     pub cases: Vec<CaseFile>,
     /// The arguments that are wrong, in their order.
     pub problems: Vec<Problem>,
+    /// What was not selected, when nothing was.
+    pub left_out: LeftOut,
 }
 
 /// Reads `NAME=VALUE`.
@@ -83,7 +86,7 @@ pub fn select(arguments: &[PathBuf], base: &Path, set: &Set) -> Selection {
     }
     let cases: Vec<CaseFile> = found.into_values().flat_map(BTreeMap::into_values).collect();
     problems.extend(unknown(set, &cases));
-    Selection { cases, problems }
+    Selection { cases, problems, left_out: LeftOut::default() }
 }
 
 /// The case of this name below `base`, found without looking at any other file.

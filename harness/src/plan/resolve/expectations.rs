@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::checker::Checker;
 use super::lab::Lab;
-use super::{listing, outcomes, route_check, solicit, state, traffic};
+use super::{dns, listing, outcomes, route_check, solicit, state, traffic};
 use crate::case::CaseList;
 use crate::case::expect::Expect;
 use crate::diagnostic::{Diagnostic, Diagnostics, quoted};
@@ -14,9 +14,9 @@ use crate::source::{Span, Spanned};
 use crate::words::{Answer, Family, Transport};
 
 /// The words of all checks.
-const CHECKS: [&str; 15] = [
-    "ping", "tcp", "udp", "http", "arp", "ndp", "neigh", "route", "link", "sysctl", "addr", "fdb", "links", "routes",
-    "neighs",
+const CHECKS: [&str; 16] = [
+    "ping", "tcp", "udp", "http", "dns", "arp", "ndp", "neigh", "route", "link", "sysctl", "addr", "fdb", "links",
+    "routes", "neighs",
 ];
 
 /// The most expectations of a case, counted after lists are written out: all pairs of three hundred nodes.
@@ -83,6 +83,7 @@ fn resolve_one(built: &Built<'_>, written: Expect, expectations: &mut Vec<Expect
         tcp,
         udp,
         http,
+        dns,
         arp,
         ndp,
         neigh,
@@ -102,6 +103,7 @@ fn resolve_one(built: &Built<'_>, written: Expect, expectations: &mut Vec<Expect
         tcp.as_ref().map(|check| check.span),
         udp.as_ref().map(|check| check.span),
         http.as_ref().map(|check| check.span),
+        dns.as_ref().map(|check| check.span),
         arp.as_ref().map(|check| check.span),
         ndp.as_ref().map(|check| check.span),
         neigh.as_ref().map(|check| check.span),
@@ -126,6 +128,7 @@ fn resolve_one(built: &Built<'_>, written: Expect, expectations: &mut Vec<Expect
     checks.extend(tcp.into_iter().flat_map(|written| traffic::transfer(&mut checker, Transport::Tcp, written)));
     checks.extend(udp.into_iter().flat_map(|written| traffic::transfer(&mut checker, Transport::Udp, written)));
     checks.extend(http.into_iter().flat_map(|written| traffic::http(&mut checker, written)));
+    checks.extend(dns.into_iter().flat_map(|written| dns::query(&mut checker, written)));
     checks.extend(arp.into_iter().flat_map(|written| solicit::resolve(&mut checker, Family::Ipv4, written)));
     checks.extend(ndp.into_iter().flat_map(|written| solicit::resolve(&mut checker, Family::Ipv6, written)));
     checks.extend(neigh.into_iter().flat_map(|written| state::neigh(&mut checker, written)));
@@ -209,6 +212,7 @@ fn default_within(check: &Check) -> Duration {
         Check::Ping(ping) => outcomes::within(&ping.outcome),
         Check::Tcp(transfer) | Check::Udp(transfer) => outcomes::within(&transfer.outcome),
         Check::Http(http) => outcomes::within(&http.connection.outcome),
+        Check::Dns(dns) => outcomes::within(&dns.carrier.outcome),
         Check::Arp(solicit) | Check::Ndp(solicit) => {
             if solicit.outcome.contains(&Answer::Silent) {
                 Duration::ZERO

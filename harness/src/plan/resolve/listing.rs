@@ -4,7 +4,7 @@ use super::checker::Checker;
 use super::state::place;
 use super::targets::Goal;
 use super::{names, route_check, state, sysctls};
-use crate::case::expect::Addresses;
+use crate::case::expect::Exactly;
 use crate::case::listing as written;
 use crate::diagnostic::Diagnostic;
 use crate::plan::{Check, Entry, InterfaceKind, List, Listing, Must, NodeId};
@@ -80,7 +80,7 @@ pub(super) fn addr(checker: &mut Checker<'_>, written: written::AddrCheck) -> Ve
             return Vec::new();
         }
     };
-    let Addresses { items, span: _ } = addresses;
+    let Exactly { items, span: _ } = addresses;
     let entries: Vec<Entry> = items.iter().map(|cidr| entry(cidr.value, cidr.value)).collect();
     let mut checks = Vec::new();
     for word in &checker.once(on.items) {
