@@ -14,9 +14,9 @@ use crate::source::{Span, Spanned};
 use crate::words::{Answer, Family, Transport};
 
 /// The words of all checks.
-const CHECKS: [&str; 16] = [
-    "ping", "tcp", "udp", "http", "dns", "arp", "ndp", "neigh", "route", "link", "sysctl", "addr", "fdb", "links",
-    "routes", "neighs",
+const CHECKS: [&str; 17] = [
+    "ping", "tcp", "udp", "http", "dns", "trace", "arp", "ndp", "neigh", "route", "link", "sysctl", "addr", "fdb",
+    "links", "routes", "neighs",
 ];
 
 /// The most expectations of a case, counted after lists are written out: all pairs of three hundred nodes.
@@ -55,6 +55,7 @@ fn too_many(expect: &Expect, already: usize, out: &mut Diagnostics) -> bool {
         expect.ping.as_ref().map(|ping| ends(ping.from.items.len(), ping.to.items.len())),
         expect.tcp.as_ref().map(|tcp| ends(tcp.from.items.len(), tcp.to.items.len())),
         expect.udp.as_ref().map(|udp| ends(udp.from.items.len(), udp.to.items.len())),
+        expect.trace.as_ref().map(|trace| ends(trace.from.items.len(), trace.to.items.len())),
         expect.arp.as_ref().map(|arp| ends(arp.from.items.len(), arp.to.items.len())),
         expect.ndp.as_ref().map(|ndp| ends(ndp.from.items.len(), ndp.to.items.len())),
         expect.neigh.as_ref().map(|neigh| ends(neigh.on.items.len(), neigh.to.items.len())),
@@ -84,6 +85,7 @@ fn resolve_one(built: &Built<'_>, written: Expect, expectations: &mut Vec<Expect
         udp,
         http,
         dns,
+        trace,
         arp,
         ndp,
         neigh,
@@ -104,6 +106,7 @@ fn resolve_one(built: &Built<'_>, written: Expect, expectations: &mut Vec<Expect
         udp.as_ref().map(|check| check.span),
         http.as_ref().map(|check| check.span),
         dns.as_ref().map(|check| check.span),
+        trace.as_ref().map(|check| check.span),
         arp.as_ref().map(|check| check.span),
         ndp.as_ref().map(|check| check.span),
         neigh.as_ref().map(|check| check.span),
@@ -129,6 +132,7 @@ fn resolve_one(built: &Built<'_>, written: Expect, expectations: &mut Vec<Expect
     checks.extend(udp.into_iter().flat_map(|written| traffic::transfer(&mut checker, Transport::Udp, written)));
     checks.extend(http.into_iter().flat_map(|written| traffic::http(&mut checker, written)));
     checks.extend(dns.into_iter().flat_map(|written| dns::query(&mut checker, written)));
+    checks.extend(trace.into_iter().flat_map(|written| traffic::trace(&mut checker, written)));
     checks.extend(arp.into_iter().flat_map(|written| solicit::resolve(&mut checker, Family::Ipv4, written)));
     checks.extend(ndp.into_iter().flat_map(|written| solicit::resolve(&mut checker, Family::Ipv6, written)));
     checks.extend(neigh.into_iter().flat_map(|written| state::neigh(&mut checker, written)));
@@ -213,6 +217,7 @@ fn default_within(check: &Check) -> Duration {
         Check::Tcp(transfer) | Check::Udp(transfer) => outcomes::within(&transfer.outcome),
         Check::Http(http) => outcomes::within(&http.connection.outcome),
         Check::Dns(dns) => outcomes::within(&dns.carrier.outcome),
+        Check::Trace(trace) => outcomes::within(&trace.ping.outcome),
         Check::Arp(solicit) | Check::Ndp(solicit) => {
             if solicit.outcome.contains(&Answer::Silent) {
                 Duration::ZERO
