@@ -41,6 +41,28 @@ pub enum Observation {
     Link(Option<Link>),
     /// The end of a program.
     Ran(Ran),
+    /// A list of the kernel's.
+    Listed(Listed),
+}
+
+/// A list of the kernel's, each entry as a text, once and in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listed {
+    /// What stands in it.
+    pub entries: Vec<String>,
+    /// Those of them that the kernel has of its own accord, which no case need name.
+    pub own: Vec<String>,
+}
+
+impl Listed {
+    /// A list from its entries; `own` tells which the kernel has of its own accord.
+    pub fn new(entries: impl IntoIterator<Item = String>, own: impl Fn(&String) -> bool) -> Self {
+        let mut entries: Vec<String> = entries.into_iter().collect();
+        entries.sort();
+        entries.dedup();
+        let own = entries.iter().filter(|entry| own(entry)).cloned().collect();
+        Self { entries, own }
+    }
 }
 
 /// One attempt to get something across.

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::decode::{Decode, Value, record};
+use super::listing::{AddrCheck, FdbCheck, LinksCheck, NeighsCheck, RoutesCheck, SysctlCheck};
 use super::matcher::Matcher;
 use super::program::Run;
 use super::scalar::{Loss, Time};
@@ -45,6 +46,18 @@ record! {
         route("route"): Option<RouteCheck>,
         /// An interface.
         link("link"): Option<LinkCheck>,
+        /// A setting below `net.*`.
+        sysctl("sysctl"): Option<SysctlCheck>,
+        /// Addresses of an interface.
+        addr("addr"): Option<AddrCheck>,
+        /// An entry of a bridge's forwarding table.
+        fdb("fdb"): Option<FdbCheck>,
+        /// All interfaces of a node.
+        links("links"): Option<LinksCheck>,
+        /// All routes of a node's main table.
+        routes("routes"): Option<RoutesCheck>,
+        /// All neighbours that a node knows.
+        neighs("neighs"): Option<NeighsCheck>,
         /// A program, and what its end must be.
         run("run"): Option<Run>,
     }

@@ -26,7 +26,7 @@ pub use netlink::Netlink;
 pub use paths::forget_path;
 pub use read_back::{read_back, read_back_links};
 pub use sockets::{Listener, listeners};
-pub use state::{HopState, link_state, lookup_route, main_routes, neighbours_of, next_hop_state};
+pub use state::{HopState, link_state, listed, lookup_route, main_routes, neighbours_of, next_hop_state};
 pub use sysctl::{BASELINE, NEIGHBOUR_BASELINE};
 
 /// The nodes of a case as kernel objects.

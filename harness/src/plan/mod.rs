@@ -1,6 +1,7 @@
 //! What will be done: names resolved, defaults filled in, limits checked, kernel operations in order. Plain data.
 
 mod check;
+mod listing;
 mod program;
 mod resolve;
 mod wording;
@@ -15,10 +16,12 @@ use crate::dns::Record;
 use crate::source::Span;
 use crate::words::{Admin, Cidr, Mac, Port, RouteType, Transport};
 
+pub use crate::case::Template;
 pub use check::{
     By, Check, Dns, Expectation, Http, HttpExpected, LinkCheck, Master, Neigh, Ping, ReadFrom, RouteCheck, RouteQuery,
     Solicit, Target, Text, Trace, Transfer,
 };
+pub use listing::{Entry, List, Listing, Must};
 pub use program::{Capture, CaptureBy, Input, Printed, Run};
 pub use resolve::resolve;
 

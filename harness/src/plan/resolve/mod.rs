@@ -13,6 +13,7 @@ mod expectations;
 mod http;
 mod lab;
 mod links;
+mod listing;
 mod macs;
 mod names;
 mod needs;
@@ -65,6 +66,9 @@ pub fn resolve(case: Case, out: &mut Diagnostics) -> Option<Plan> {
         timeout,
         silence,
         needs,
+        params: _,
+        matrix: _,
+        topology: _,
         nodes,
         networks,
         expect,

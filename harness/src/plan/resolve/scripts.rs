@@ -92,6 +92,12 @@ fn words(expect: &Expect) -> Vec<&Spanned<String>> {
         route,
         link,
         run: _,
+        sysctl: _,
+        addr,
+        fdb,
+        links: _,
+        routes: _,
+        neighs,
         span: _,
         sound: _,
     } = expect;
@@ -123,6 +129,15 @@ fn words(expect: &Expect) -> Vec<&Spanned<String>> {
     }
     if let Some(link) = link {
         words.extend(link.on.items.iter().chain(&link.mac).chain(&link.peer));
+    }
+    if let Some(addr) = addr {
+        words.extend(&addr.on.items);
+    }
+    if let Some(fdb) = fdb {
+        words.extend(fdb.on.items.iter().chain([&fdb.mac]));
+    }
+    if let Some(neighs) = neighs {
+        words.extend(&neighs.on.items);
     }
     words
 }

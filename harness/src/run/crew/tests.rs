@@ -25,7 +25,8 @@ link = { on = "a.eth0" }
 "#;
 
 fn loaded() -> Loaded {
-    let file = CaseFile { name: "case".into(), shown: "case.toml".into(), path: "case.toml".into() };
+    let file =
+        CaseFile { name: "case".into(), shown: "case.toml".into(), path: "case.toml".into(), ..CaseFile::default() };
     resolve(&file, Source::new("case.toml", CASE))
 }
 

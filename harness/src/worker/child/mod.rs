@@ -9,6 +9,7 @@ mod decide;
 mod enter;
 mod fetch;
 mod files;
+mod late;
 mod observe;
 mod programs;
 mod query;
@@ -143,7 +144,7 @@ async fn case(wire: Wire, order: Order, home: &Namespace, programs: Option<Progr
             steps::perform(wire, &mut bench, number, step).await?;
             scripts::find_again(&mut bench)?;
         }
-        scripts::read(&mut bench, step).await?;
+        late::read(&mut bench, step).await?;
         wire.doing("probing");
         check_step(wire, &bench, step).await?;
     }

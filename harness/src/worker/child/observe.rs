@@ -65,6 +65,9 @@ async fn attempt(
             .await
             .map(Observation::Link)
             .map_err(unreadable),
+        Check::Listing(listing) => {
+            lab::listed(bench.node(listing.on), &listing.list).await.map(Observation::Listed).map_err(unreadable)
+        }
     }
 }
 
@@ -94,6 +97,7 @@ fn rests_on_neighbours(observation: &Observation) -> bool {
         | Observation::Routes(_)
         | Observation::Lookup(_)
         | Observation::Link(_)
+        | Observation::Listed(_)
         | Observation::Ran(_) => false,
     }
 }

@@ -8,6 +8,7 @@ mod link;
 mod route;
 mod service;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::checker::Checker;
@@ -40,6 +41,8 @@ pub(super) struct Stage<'a> {
     pub services: &'a [Service],
     /// Which of them run.
     pub running: &'a mut [bool],
+    /// The values that programs have said so far.
+    pub captured: &'a mut BTreeSet<String>,
     /// The case's.
     pub timeout: Duration,
     pub out: &'a mut Diagnostics,
@@ -48,7 +51,7 @@ pub(super) struct Stage<'a> {
 impl Stage<'_> {
     /// Looks words up in the lab as it stands.
     fn checker(&mut self) -> Checker<'_> {
-        Checker { lab: self.lab, services: self.services, out: self.out, sound: true }
+        Checker { lab: self.lab, services: self.services, captured: self.captured, out: self.out, sound: true }
     }
 
     /// The node that a word names.
@@ -140,6 +143,7 @@ fn perform(stage: &mut Stage<'_>, written: Written) -> (Span, Vec<Action>) {
     if let Some(run) = run {
         // What a program does to its node is known only when it has done it.
         stage.lab.nodes[run.on].open = true;
+        stage.captured.extend(run.captures.iter().map(|capture| capture.name.clone()));
         actions.push(Action::Run(Box::new(run)));
     }
     (given.first().map_or(span, |(_, place)| *place), actions)

@@ -2,6 +2,7 @@
 
 mod http;
 mod link;
+mod listing;
 mod neigh;
 mod outcomes;
 mod route;
