@@ -37,7 +37,7 @@ record! {
 record! {
     /// A value taken from a program's output, by `json` or `regex`.
     pub struct Capture {
-        /// A JSON pointer (RFC 6901), such as "/0/addr_info/0/local".
+        /// A JSON pointer (RFC 6901), such as `/0/addr_info/0/local`.
         json("json"): Option<Spanned<String>>,
         /// A regular expression: its first group, or all of it when it has none.
         regex("regex"): Option<Spanned<Pattern>>,

@@ -13,15 +13,14 @@ use crate::worker::message::Broken;
 /// Reads the nodes that scripts change, and the addresses that a step's expectations take from them.
 pub(super) async fn read(bench: &mut Bench, step: &Step) -> Result<(), Broken> {
     let Bench { plan, lab, unread, captured, .. } = bench;
-    let captured = captured.borrow();
     let open: Vec<NodeId> = (0..plan.nodes.len()).filter(|node| plan.nodes[*node].open).collect();
-    if open.is_empty() && captured.is_empty() {
+    if open.is_empty() && captured.borrow().is_empty() {
         return Ok(());
     }
     for node in open {
         lab.read(node, &mut plan.nodes[node]).await.map_err(|error| Broken::new(error.to_string()))?;
     }
-    let known = Known { nodes: &plan.nodes, captured: &captured };
+    let known = Known { nodes: &plan.nodes, captured: &captured.borrow() };
     for index in step.expectations.clone() {
         let check = &mut plan.expectations[index].check;
         for target in check.targets_mut() {

@@ -95,14 +95,13 @@ pub(super) fn find(plan: &Plan, lab: &mut Lab, programs: &Programs) -> Result<()
 }
 
 /// Takes hold of them again after a step; one that was deleted is not there any more.
-pub(super) fn find_again(bench: &mut Bench) -> Result<(), Broken> {
+pub(super) fn find_again(bench: &mut Bench) {
     let Bench { plan, lab, services, .. } = bench;
-    let Some(programs) = services.programs() else { return Ok(()) };
+    let Some(programs) = services.programs() else { return };
     for (node, creator) in created(plan) {
         // What is not there is said where it is missed.
         let _ = find_one(plan, lab, programs, node, creator);
     }
-    Ok(())
 }
 
 /// Lets go of the nodes that scripts have made, with every socket in them: one that a script deletes then ends.
