@@ -88,6 +88,8 @@ record! {
         outcome("outcome"): Option<Many<Spanned<Outcome>>>,
         /// Who must have sent the refusal: a node or an address.
         by("by"): Option<Spanned<String>>,
+        /// Which source address the server must see: an address, `NODE.INTERFACE`, or a list of which any will do.
+        seen_from("seen-from"): Option<Many<Spanned<String>>>,
     }
 }
 
@@ -118,6 +120,8 @@ record! {
         outcome("outcome"): Option<Many<Spanned<Outcome>>>,
         /// Who must have sent the refusal: a node or an address.
         by("by"): Option<Spanned<String>>,
+        /// Which source address the server must see: an address, `NODE.INTERFACE`, or a list of which any will do.
+        seen_from("seen-from"): Option<Many<Spanned<String>>>,
     }
 }
 

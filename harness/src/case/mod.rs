@@ -4,6 +4,7 @@ pub(crate) mod decode;
 pub mod expect;
 mod file;
 pub mod matcher;
+pub mod nat;
 mod places;
 pub mod scalar;
 pub mod service;

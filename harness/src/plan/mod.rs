@@ -1,6 +1,7 @@
 //! What will be done: names resolved, defaults filled in, limits checked, kernel operations in order. Plain data.
 
 mod check;
+mod nat;
 mod resolve;
 mod wording;
 
@@ -18,6 +19,8 @@ pub use check::{
     By, Check, Dns, Expectation, Http, HttpExpected, LinkCheck, Master, Neigh, Ping, RouteCheck, RouteQuery, Solicit,
     Target, Text, Trace, Transfer,
 };
+pub use nat::{Forward, Landing, Leaving, Nat, NatKind, Served, holder, landing};
+use nat::{follow, server};
 pub use resolve::resolve;
 
 /// Index of a node in [`Plan::nodes`].
@@ -77,6 +80,10 @@ pub struct Node {
     pub forward_ipv6: bool,
     /// The settings that the case asks for.
     pub sysctls: Vec<Sysctl>,
+    /// How it translates addresses.
+    pub nat: Vec<Nat>,
+    /// The prefixes that it answers for.
+    pub serves: Vec<Served>,
     /// Who resolves names for it, the first choice first.
     pub resolver: Vec<IpAddr>,
 }

@@ -15,6 +15,7 @@ mod lab;
 mod links;
 mod macs;
 mod names;
+mod nat;
 mod needs;
 mod networks;
 mod nodes;
@@ -23,6 +24,8 @@ mod outcomes;
 mod ports;
 mod route_check;
 mod routes;
+mod seen_from;
+mod serves;
 mod services;
 mod solicit;
 mod state;
@@ -111,8 +114,8 @@ fn build(
     let rests = nodes::declare(&mut lab, nodes.unwrap_or_default(), out);
     links::plug(&mut lab, out);
     let laid = networks::declare(&mut lab, networks.unwrap_or_default(), out);
-    let mut services = Vec::new();
-    for nodes::Rest { node, routes, forwarding, sysctls, resolver, services: written } in rests {
+    let (mut services, mut nats) = (Vec::new(), Vec::new());
+    for nodes::Rest { node, routes, nat, forwarding, sysctls, resolver, services: written } in rests {
         sysctls::add(&mut lab, node, forwarding, sysctls.unwrap_or_default(), out);
         if let Some(routes) = routes {
             routes::add_listed(&mut lab, node, routes, out);
@@ -121,8 +124,15 @@ fn build(
             dns::add_resolver(&mut lab, node, resolver, out);
         }
         services.extend(services::resolve(&lab, node, written.unwrap_or_default(), out));
+        nats.extend(nat.map(|nat| (node, nat)));
     }
     routes::add_defaults(&mut lab, laid.defaults, out);
+    for node in 0..lab.nodes.len() {
+        serves::check(&lab, node, out);
+    }
+    for (node, nat) in nats {
+        nat::add(&mut lab, node, nat, out);
+    }
     lab.index_addresses();
     warnings::look(&lab, &laid.gateways, out);
     (lab, services)

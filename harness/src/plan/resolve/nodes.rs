@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 
 use super::lab::{Draft, DraftInterface, Lab};
-use super::names;
+use super::{names, serves};
+use crate::case::nat::Nat;
 use crate::case::scalar::SysctlValue;
 use crate::case::service::Service;
 use crate::case::topology::{Bridge, Interface, Node, Route, Veth};
@@ -17,6 +18,7 @@ use crate::words::{Cidr, Family, Ipv6Mode};
 pub(super) struct Rest {
     pub node: NodeId,
     pub routes: Option<CaseList<Route>>,
+    pub nat: Option<CaseList<Nat>>,
     pub forwarding: Option<Span>,
     pub sysctls: Option<CaseMap<Spanned<SysctlValue>>>,
     pub resolver: Option<Many<Spanned<String>>>,
@@ -45,10 +47,22 @@ pub(super) fn declare(lab: &mut Lab, nodes: CaseMap<Node>, out: &mut Diagnostics
         let interfaces = node.as_ref().is_some_and(|node| node.interfaces.is_some());
         draft.sound = draft.whole || interfaces;
         out.extend(wrong);
-        let Some(Node { interfaces, routes, forwarding, sysctls, resolver, services, span: _, sound: _ }) = node else {
+        let Some(node) = node else {
             lab.add(draft);
             continue;
         };
+        let Node {
+            interfaces,
+            routes,
+            forwarding,
+            nat,
+            serves: served,
+            sysctls,
+            resolver,
+            services,
+            span: _,
+            sound: _,
+        } = node;
         if let Some(forwarding) = &forwarding {
             draft.forward_ipv4 = forwarding.forwards(Family::Ipv4);
             draft.forward_ipv6 = forwarding.forwards(Family::Ipv6);
@@ -56,9 +70,12 @@ pub(super) fn declare(lab: &mut Lab, nodes: CaseMap<Node>, out: &mut Diagnostics
         for (name, interface) in interfaces.unwrap_or_default().entries {
             declare_interface(&mut draft, name, interface, out);
         }
+        if let Some(served) = served {
+            serves::declare(&mut draft, served, out);
+        }
         let node = lab.add(draft);
         let forwarding = forwarding.map(|forwarding| forwarding.span);
-        rests.push(Rest { node, routes, forwarding, sysctls, resolver, services });
+        rests.push(Rest { node, routes, nat, forwarding, sysctls, resolver, services });
     }
     rests
 }

@@ -83,7 +83,7 @@ impl Checker<'_> {
     fn has_way(&mut self, from: Sender, goal: &Goal) -> bool {
         let sender = &self.lab.nodes[from.node];
         let own = match goal.aim {
-            Aim::Address(address) => sender.owns(address),
+            Aim::Address(address) => sender.answers_for(address),
             Aim::Node(node) => node == from.node,
             Aim::Interface(end) => end.node == from.node,
         };
@@ -220,7 +220,7 @@ impl Checker<'_> {
         let Some(source) = source else { return };
         for sender in from {
             let node = &self.lab.nodes[sender.node];
-            if node.sound && !node.owns(source.value) {
+            if node.sound && !node.answers_for(source.value) {
                 let wrong = not_an_address_of(node, source, "`source` is an address of the sender")
                     .related(sender.span, "the sender");
                 self.derive(wrong);

@@ -5,6 +5,7 @@
 
 mod dns;
 mod http;
+mod seen_from;
 mod solicit;
 mod state;
 mod trace;
