@@ -82,6 +82,8 @@ pub struct Traffic {
     pub departure: Departure,
     /// Whether the target is known to live. Asked only when nothing was heard.
     pub life: Life,
+    /// The source address that the server saw. Looked at only where it is expected.
+    pub seen_from: Option<IpAddr>,
 }
 
 /// What happened to a packet.
@@ -174,6 +176,8 @@ pub struct HttpAnswer {
     pub astray: Option<String>,
     /// The ends of the connection.
     pub flow: Option<(SocketAddr, SocketAddr)>,
+    /// The source address that the server saw. Looked at only where it is expected.
+    pub seen_from: Option<IpAddr>,
 }
 
 /// The end of a program.

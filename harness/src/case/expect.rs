@@ -104,6 +104,8 @@ record! {
         outcome("outcome"): Option<Many<Spanned<Outcome>>>,
         /// Who must have sent the refusal: a node or an address.
         by("by"): Option<Spanned<String>>,
+        /// Which source address the server must see: an address, `NODE.INTERFACE`, or a list of which any will do.
+        seen_from("seen-from"): Option<Many<Spanned<String>>>,
     }
 }
 
@@ -134,6 +136,8 @@ record! {
         outcome("outcome"): Option<Many<Spanned<Outcome>>>,
         /// Who must have sent the refusal: a node or an address.
         by("by"): Option<Spanned<String>>,
+        /// Which source address the server must see: an address, `NODE.INTERFACE`, or a list of which any will do.
+        seen_from("seen-from"): Option<Many<Spanned<String>>>,
     }
 }
 

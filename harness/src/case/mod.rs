@@ -8,6 +8,7 @@ mod lab;
 pub mod listing;
 pub mod matcher;
 mod matrix;
+pub mod nat;
 mod parameters;
 mod places;
 pub mod program;

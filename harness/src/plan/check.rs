@@ -195,7 +195,7 @@ pub enum ReadFrom {
     },
 }
 
-/// Who must have sent a refusal.
+/// Somebody who is known by address: who must have sent a refusal, or whom a server must see.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct By {
     /// As the user wrote it.
@@ -242,6 +242,8 @@ pub struct Transfer {
     pub outcome: Vec<Outcome>,
     /// Who must have refused.
     pub by: Option<By>,
+    /// Whom the server must see at the other end.
+    pub seen_from: Option<By>,
 }
 
 /// An HTTP request.

@@ -2,6 +2,7 @@
 
 mod check;
 mod listing;
+mod nat;
 mod program;
 mod resolve;
 mod wording;
@@ -22,6 +23,8 @@ pub use check::{
     Solicit, Target, Text, Trace, Transfer,
 };
 pub use listing::{Entry, List, Listing, Must};
+pub use nat::{Forward, Landing, Leaving, Nat, NatKind, Served, holder, landing};
+use nat::{follow, server};
 pub use program::{Capture, CaptureBy, Input, Printed, Run};
 pub use resolve::resolve;
 
@@ -88,6 +91,10 @@ pub struct Node {
     pub open: bool,
     /// The node whose scripts make it.
     pub created_by: Option<NodeId>,
+    /// How it translates addresses.
+    pub nat: Vec<Nat>,
+    /// The prefixes that it answers for.
+    pub serves: Vec<Served>,
     /// Who resolves names for it, the first choice first.
     pub resolver: Vec<IpAddr>,
 }

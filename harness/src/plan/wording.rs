@@ -74,13 +74,18 @@ fn node(nodes: &[Node], id: NodeId) -> &str {
 }
 
 fn connection(protocol: &str, nodes: &[Node], transfer: &Transfer) -> String {
-    traffic(protocol, node(nodes, transfer.from), &transfer.to, &transfer.to.words, &transfer.outcome)
+    let words = traffic(protocol, node(nodes, transfer.from), &transfer.to, &transfer.to.words, &transfer.outcome);
+    words + &seen_from(transfer)
 }
 
 fn request(nodes: &[Node], http: &Http) -> String {
     let to = if http.method == "GET" { http.url.clone() } else { format!("{} {}", http.method, http.url) };
     let connection = &http.connection;
-    traffic("http", node(nodes, connection.from), &connection.to, &to, &connection.outcome)
+    traffic("http", node(nodes, connection.from), &connection.to, &to, &connection.outcome) + &seen_from(connection)
+}
+
+fn seen_from(transfer: &Transfer) -> String {
+    transfer.seen_from.as_ref().map(|seen| format!(", seen from {}", seen.words)).unwrap_or_default()
 }
 
 fn query(nodes: &[Node], dns: &Dns) -> String {

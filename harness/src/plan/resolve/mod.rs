@@ -16,6 +16,7 @@ mod links;
 mod listing;
 mod macs;
 mod names;
+mod nat;
 mod needs;
 mod networks;
 mod nodes;
@@ -26,6 +27,8 @@ mod program;
 mod route_check;
 mod routes;
 mod scripts;
+mod seen_from;
+mod serves;
 mod services;
 mod solicit;
 mod state;
@@ -124,9 +127,10 @@ fn build(nodes: Option<CaseMap<Node>>, networks: Option<CaseMap<Network>>, out: 
     let rests = nodes::declare(&mut lab, nodes.unwrap_or_default(), out);
     links::plug(&mut lab, out);
     let laid = networks::declare(&mut lab, networks.unwrap_or_default(), out);
-    let mut services = Vec::new();
+    let (mut services, mut nats) = (Vec::new(), Vec::new());
     let setup = scripts::resolve(&mut lab, &rests, out);
-    for nodes::Rest { node, routes, forwarding, sysctls, resolver, services: written, setup: _, created_by: _ } in rests
+    for nodes::Rest { node, routes, nat, forwarding, sysctls, resolver, services: written, setup: _, created_by: _ } in
+        rests
     {
         sysctls::add(&mut lab, node, forwarding, sysctls.unwrap_or_default(), out);
         if let Some(routes) = routes {
@@ -136,8 +140,15 @@ fn build(nodes: Option<CaseMap<Node>>, networks: Option<CaseMap<Network>>, out: 
             dns::add_resolver(&mut lab, node, resolver, out);
         }
         services.extend(services::resolve(&lab, node, written.unwrap_or_default(), out));
+        nats.extend(nat.map(|nat| (node, nat)));
     }
     routes::add_defaults(&mut lab, laid.defaults, out);
+    for node in 0..lab.nodes.len() {
+        serves::check(&lab, node, out);
+    }
+    for (node, nat) in nats {
+        nat::add(&mut lab, node, nat, out);
+    }
     lab.index_addresses();
     warnings::look(&lab, &laid.gateways, out);
     Built { lab, services, setup }

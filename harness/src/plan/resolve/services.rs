@@ -121,7 +121,7 @@ fn dns_kind(node: &Draft, written: DnsService, out: &mut Diagnostics) -> Option<
 
 fn addresses(node: &Draft, written: Option<Many<Spanned<IpAddr>>>, out: &mut Diagnostics) -> Vec<IpAddr> {
     let items = written.map(|written| written.items).unwrap_or_default();
-    let is_own = |address: IpAddr| address.is_unspecified() || node.owns(address);
+    let is_own = |address: IpAddr| address.is_unspecified() || node.answers_for(address);
     for address in items.iter().filter(|address| node.sound && !is_own(address.value)) {
         out.push(not_an_address_of(node, *address, "a service listens on an address of its node"));
     }

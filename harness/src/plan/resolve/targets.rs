@@ -99,7 +99,7 @@ impl Checker<'_> {
         let sender = &self.lab.nodes[from.node];
         let own = match goal.aim {
             Aim::Captured => true,
-            Aim::Address(address) => sender.owns(address),
+            Aim::Address(address) => sender.answers_for(address),
             Aim::Node(node) => node == from.node,
             Aim::Interface(end) => end.node == from.node,
         };
@@ -240,7 +240,7 @@ impl Checker<'_> {
         let Some(source) = source else { return };
         for sender in from {
             let node = &self.lab.nodes[sender.node];
-            if node.sound && !node.open && !node.owns(source.value) {
+            if node.sound && !node.open && !node.answers_for(source.value) {
                 let wrong = not_an_address_of(node, source, "`source` is an address of the sender")
                     .related(sender.span, "the sender");
                 self.derive(wrong);

@@ -58,6 +58,7 @@ fn verdicts_that_were_sent_stand_and_the_rest_says_why() {
         notes: vec!["last: a ping".into()],
         helps: vec!["give it more memory".into()],
         span: Some(Span::new(1, 6)),
+        lacking: false,
     };
     let fail = Finding::new("not reachable");
     let verdicts = vec![verdict(Outcome::Pass { unproven: None }), verdict(Outcome::Fail(fail.clone())), None];

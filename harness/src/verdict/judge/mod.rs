@@ -6,6 +6,7 @@
 mod dns;
 mod http;
 pub(crate) mod run;
+mod seen_from;
 mod solicit;
 mod state;
 mod trace;

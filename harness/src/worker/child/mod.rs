@@ -14,6 +14,7 @@ mod observe;
 mod programs;
 mod query;
 mod quiet;
+mod receiver;
 mod refusals;
 mod runner;
 mod runs;
@@ -123,6 +124,10 @@ fn serve(wire: Wire, runner: Runner) -> Result<(), Broken> {
 async fn case(wire: Wire, order: Order, home: &Namespace, programs: Option<Programs>) -> Result<(), Broken> {
     let Order { version: _, mut plan, rootless: _, timeout_scale } = order;
     let steps = std::mem::take(&mut plan.steps);
+    wire.doing("asking the kernel what it can do");
+    if let Some(reason) = lab::nat_lacking(&plan, home) {
+        return Err(Broken::lacking(reason));
+    }
     wire.doing("building the lab");
     let mut lab = lab::make(&plan, home).await.map_err(broken_lab)?;
     let clock = Clock::start();
@@ -214,7 +219,7 @@ fn allow_descriptors() {
 }
 
 fn broken_lab(error: LabError) -> Broken {
-    Broken { message: error.message, notes: error.notes, helps: error.helps, span: error.span }
+    Broken { message: error.message, notes: error.notes, helps: error.helps, span: error.span, lacking: false }
 }
 
 /// A wait stretched for a slow machine.

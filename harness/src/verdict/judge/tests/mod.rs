@@ -6,6 +6,7 @@ mod listing;
 mod neigh;
 mod outcomes;
 mod route;
+mod seen_from;
 mod solicit;
 mod traffic;
 
@@ -62,6 +63,8 @@ fn machine(name: &str, interfaces: Vec<Interface>) -> Node {
         forward_ipv4: false,
         forward_ipv6: false,
         sysctls: Vec::new(),
+        nat: Vec::new(),
+        serves: Vec::new(),
         resolver: Vec::new(),
         open: false,
         created_by: None,
@@ -122,6 +125,7 @@ fn transfer(outcome: &[Outcome]) -> Transfer {
         source: None,
         outcome: outcome.to_vec(),
         by: None,
+        seen_from: None,
     }
 }
 
@@ -141,6 +145,7 @@ fn traffic(seen: Seen) -> Traffic {
         elapsed: Duration::from_secs(1),
         departure,
         life,
+        seen_from: None,
     }
 }
 
@@ -158,6 +163,10 @@ fn local(errno: i32) -> Seen {
 }
 
 fn judged(check: Check, observation: Observation) -> Judgement {
+    judged_in(&plan(), check, &observation)
+}
+
+fn judged_in(plan: &Plan, check: Check, observation: &Observation) -> Judgement {
     let expectation = Expectation {
         name: "test".to_owned(),
         check,
@@ -166,7 +175,7 @@ fn judged(check: Check, observation: Observation) -> Judgement {
         holds_for: Duration::ZERO,
         span: Span::default(),
     };
-    judge(&plan(), &expectation, &observation)
+    judge(plan, &expectation, observation)
 }
 
 /// The finding of a mismatch; a match is a failed test.
