@@ -12,6 +12,7 @@ pub mod nat;
 mod parameters;
 mod places;
 pub mod program;
+pub mod rules;
 pub mod scalar;
 mod schema;
 pub mod service;

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 
 use super::decode::{Decode, Value, mismatch, record};
 use super::nat::Nat;
+use super::rules::Rules;
 use super::scalar::{Forwarding, SysctlValue};
 use super::service::Service;
 use super::shape::{List, Many, Map, Number};
@@ -36,6 +37,10 @@ record! {
         setup("setup"): Option<Many<Spanned<String>>>,
         /// The node whose scripts make this one, as a network namespace of its name.
         created_by("created-by"): Option<Spanned<String>>,
+        /// Rules for nft or iptables, loaded unchanged by the real programs: a path, or the text itself.
+        rules("rules"): Option<Many<Rules>>,
+        /// Files and folders of the case that the node's programs find at these absolute paths, read-only.
+        files("files"): Option<Map<Spanned<String>>>,
     }
 }
 

@@ -5,8 +5,10 @@ mod listing;
 mod nat;
 mod program;
 mod resolve;
+mod rules;
 mod wording;
 
+use std::iter;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -27,6 +29,7 @@ pub use nat::{Forward, Landing, Leaving, Nat, NatKind, Served, holder, landing};
 use nat::{follow, server};
 pub use program::{Capture, CaptureBy, Input, Printed, Run};
 pub use resolve::resolve;
+pub use rules::{Loader, Placing, Rules, RulesText};
 
 /// Index of a node in [`Plan::nodes`].
 pub type NodeId = usize;
@@ -60,6 +63,10 @@ pub struct Plan {
     pub operations: Vec<Operation>,
     /// What is run before the services start, in order.
     pub setup: Vec<Script>,
+    /// The rules that are loaded then, in order.
+    pub rules: Vec<Rules>,
+    /// Files that programs find at other places.
+    pub files: Vec<Placing>,
     /// What runs in the nodes.
     pub services: Vec<Service>,
     /// What must hold, step by step.
@@ -278,6 +285,32 @@ pub struct Script {
     pub span: Span,
 }
 
+impl Action {
+    /// The interfaces that it is about, where they must be there already.
+    pub fn places_mut(&mut self) -> Vec<&mut Place> {
+        match self {
+            Self::SetMaster(place, master) => iter::once(place).chain(master).collect(),
+            Self::AddAddress(place, _)
+            | Self::DelAddress(place, _)
+            | Self::SetAdmin(place, _)
+            | Self::SetName(place, _)
+            | Self::SetMtu(place, _)
+            | Self::SetMac(place, _)
+            | Self::SetNode(place, _)
+            | Self::DelLink(place) => vec![place],
+            Self::AddRoute(_, _, dev) | Self::DelRoute(_, _, dev) | Self::FlushNeighbours(_, dev) => {
+                dev.iter_mut().collect()
+            }
+            Self::AddBridge(_)
+            | Self::AddVeth { .. }
+            | Self::SetSysctl(..)
+            | Self::StartService(_)
+            | Self::StopService(_)
+            | Self::Run(_) => Vec::new(),
+        }
+    }
+}
+
 /// What runs in a node.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Service {
@@ -420,6 +453,7 @@ impl Plan {
     /// Whether the case brings programs of its own to run.
     pub fn runs_programs(&self) -> bool {
         !self.setup.is_empty()
+            || !self.rules.is_empty()
             || self.services.iter().any(|service| matches!(service.kind, ServiceKind::Command { .. }))
             || self.runs().next().is_some()
     }

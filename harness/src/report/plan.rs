@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::plan::{
-    Action, Expectation, Forward, Interface, InterfaceKind, Leaving, Made, NatKind, Need, Node, NodeId, Place, Plan,
-    Ready, Route, Service, ServiceKind, Sysctl,
+    Action, Expectation, Forward, Interface, InterfaceKind, Leaving, Loader, Made, NatKind, Need, Node, NodeId, Place,
+    Plan, Ready, Route, Rules, RulesText, Service, ServiceKind, Sysctl,
 };
 use crate::words::{Cidr, Family, RouteType};
 
@@ -19,7 +19,10 @@ pub fn print(path: &str, plan: &Plan) -> String {
     push(&mut text, "\n# machines");
     for node in &plan.nodes {
         let what = if node.switch { " # the switch of a network" } else { "" };
-        push(&mut text, &format!("ip netns add {}{what}", node.name));
+        match node.created_by {
+            Some(creator) => push(&mut text, &format!("# {} is made by {}", node.name, plan.nodes[creator].name)),
+            None => push(&mut text, &format!("ip netns add {}{what}", node.name)),
+        }
         for (family, on) in [("ipv4", node.forward_ipv4), ("ipv6", node.forward_ipv6)] {
             if on {
                 push(&mut text, &format!("ip netns exec {} sysctl net.{family}.conf.all.forwarding=1", node.name));
@@ -36,6 +39,15 @@ pub fn print(path: &str, plan: &Plan) -> String {
     push(&mut text, "\n# kernel operations");
     for operation in &plan.operations {
         push(&mut text, &operation_words(plan, &operation.action));
+    }
+    if !plan.setup.is_empty() || !plan.rules.is_empty() {
+        push(&mut text, "\n# scripts and rules");
+    }
+    for script in &plan.setup {
+        push(&mut text, &format!("ip netns exec {} {}", plan.nodes[script.node].name, script.path));
+    }
+    for rules in &plan.rules {
+        push(&mut text, &rules_words(plan, rules));
     }
     if !plan.services.is_empty() {
         push(&mut text, "\n# services");
@@ -55,6 +67,18 @@ pub fn print(path: &str, plan: &Plan) -> String {
         }
     }
     text + "\n"
+}
+
+fn rules_words(plan: &Plan, rules: &Rules) -> String {
+    let source = match &rules.text {
+        RulesText::File(path) => path.as_str(),
+        RulesText::Inline(_) => "(the rules in the case)",
+    };
+    let program = match rules.loader {
+        Loader::Nft => "nft -f",
+        Loader::Iptables | Loader::Ip6tables => rules.loader.program(),
+    };
+    format!("ip netns exec {} {program} {source}", plan.nodes[rules.node].name)
 }
 
 fn expectation_words(expectation: &Expectation, nodes: &[Node]) -> String {

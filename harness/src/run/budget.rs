@@ -157,12 +157,14 @@ mod tests {
         };
         Plan {
             folder: None,
+            setup: Vec::new(),
+            rules: Vec::new(),
+            files: Vec::new(),
             title: String::new(),
             timeout: Duration::ZERO,
             silence: Duration::ZERO,
             nodes: Vec::new(),
             operations: Vec::new(),
-            setup: Vec::new(),
             services: Vec::new(),
             expectations: (0..targets).map(ping).collect(),
             steps: Vec::new(),

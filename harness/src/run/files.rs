@@ -4,13 +4,27 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use crate::case::rules::{Rules, is_inline};
 use crate::case::{Case, LARGEST_FILE};
 use crate::diagnostic::{Diagnostic, Diagnostics, suggest};
+use crate::plan::{Loader, Need, Plan, RulesText};
 use crate::source::Spanned;
 
 /// Looks for the files that a case in this folder names; what is wrong with them goes to `out`.
 pub fn check_files(case: &Case, folder: &Path, out: &mut Diagnostics) {
     let nodes = case.nodes.iter().flat_map(|nodes| &nodes.entries).filter_map(|(_, node)| node.as_ref());
+    for node in nodes.clone() {
+        let rules = node.rules.iter().flat_map(|rules| &rules.items).flat_map(Rules::texts);
+        for path in rules.filter(|text| !text.trim().is_empty() && !is_inline(text)) {
+            out.extend(check_file("file of rules", path, folder));
+        }
+        let sources = node.files.iter().flat_map(|files| &files.entries).filter_map(|(_, source)| source.as_ref());
+        for source in sources.filter(|source| !source.trim().is_empty()) {
+            if !folder.join(&**source).exists() {
+                out.extend(check_file("file", source, folder));
+            }
+        }
+    }
     for script in nodes.flat_map(|node| &node.setup).flat_map(|setup| &setup.items) {
         if !script.trim().is_empty() {
             out.extend(check_script(script, folder));
@@ -58,5 +72,22 @@ fn check_file(what: &str, path: &Spanned<String>, folder: &Path) -> Option<Diagn
             Some(wrong(format!("there is no {what} `{}`", **path)).label(label))
         }
         Err(error) => Some(wrong(format!("cannot look at the {what} `{}`: {error}", **path)).label("named here")),
+    }
+}
+
+/// Adds what is known once the files are read: who loads rules, and what that needs of the machine.
+pub(super) fn complete(plan: &mut Plan, folder: &Path) {
+    for rules in &mut plan.rules {
+        if let (RulesText::File(path), Loader::Nft) = (&rules.text, rules.loader) {
+            // One that was said to be for nft, and looks like one for iptables, is nft's to refuse.
+            if !rules.told {
+                rules.loader = fs::read(folder.join(path))
+                    .map_or(rules.loader, |bytes| Loader::of(&String::from_utf8_lossy(&bytes)));
+            }
+        }
+        let need = Need::Program(rules.loader.program().to_owned());
+        if !plan.needs.contains(&need) {
+            plan.needs.push(need);
+        }
     }
 }

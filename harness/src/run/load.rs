@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::files::check_files;
+use super::files::{check_files, complete};
 use super::select::{CaseFile, Problem};
 use crate::case::{self, Unreadable};
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
@@ -63,6 +63,7 @@ pub fn resolve(file: &CaseFile, mut source: Source) -> Loaded {
     }
     let mut plan = case.and_then(|case| plan::resolve(case, &mut out));
     if let (Some(plan), Some(folder)) = (&mut plan, &folder) {
+        complete(plan, folder);
         plan.folder = Some(folder.clone());
     }
     let failed = out.has_errors();

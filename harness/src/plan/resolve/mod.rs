@@ -26,6 +26,7 @@ mod ports;
 mod program;
 mod route_check;
 mod routes;
+mod rules;
 mod scripts;
 mod seen_from;
 mod serves;
@@ -43,7 +44,7 @@ mod warnings;
 
 use std::time::Duration;
 
-use super::{Plan, Script, Service};
+use super::{Placing, Plan, Rules, Script, Service};
 use crate::case::scalar::Time;
 use crate::case::topology::{Network, Node};
 use crate::case::{Case, CaseMap};
@@ -86,8 +87,10 @@ pub fn resolve(case: Case, out: &mut Diagnostics) -> Option<Plan> {
         );
     }
     let (timeout, silence) = times(timeout, silence, out);
-    let Built { mut lab, services, setup } = build(nodes, networks, out);
+    let Built { mut lab, services, setup, rules, files } = build(nodes, networks, out);
     scripts::mention(&mut lab, expect.iter().flat_map(|list| &list.items));
+    let actions = steps.iter().flat_map(|list| &list.items).filter_map(|step| step.r#do.as_ref());
+    scripts::mention_in_actions(&mut lab, actions.flat_map(|list| &list.items));
     let later = steps.iter().flat_map(|list| &list.items).filter_map(|step| step.expect.as_ref());
     scripts::mention(&mut lab, later.flat_map(|list| &list.items));
     lab.number();
@@ -107,6 +110,8 @@ pub fn resolve(case: Case, out: &mut Diagnostics) -> Option<Plan> {
         nodes,
         operations,
         setup,
+        rules,
+        files,
         services,
         expectations,
         steps,
@@ -119,6 +124,8 @@ struct Built {
     lab: Lab,
     services: Vec<Service>,
     setup: Vec<Script>,
+    rules: Vec<Rules>,
+    files: Vec<Placing>,
 }
 
 /// The topology, in the order in which one thing needs another: interfaces, cables, addresses, and what names them.
@@ -129,9 +136,11 @@ fn build(nodes: Option<CaseMap<Node>>, networks: Option<CaseMap<Network>>, out: 
     let laid = networks::declare(&mut lab, networks.unwrap_or_default(), out);
     let (mut services, mut nats) = (Vec::new(), Vec::new());
     let setup = scripts::resolve(&mut lab, &rests, out);
-    for nodes::Rest { node, routes, nat, forwarding, sysctls, resolver, services: written, setup: _, created_by: _ } in
-        rests
-    {
+    let (mut loaded, mut placed) = (Vec::new(), Vec::new());
+    for rest in rests {
+        let nodes::Rest { node, routes, nat, forwarding, sysctls, resolver, services: written, .. } = rest;
+        loaded.extend(rules::resolve(node, rest.rules, out));
+        placed.extend(rules::files(node, rest.files, out));
         sysctls::add(&mut lab, node, forwarding, sysctls.unwrap_or_default(), out);
         if let Some(routes) = routes {
             routes::add_listed(&mut lab, node, routes, out);
@@ -151,7 +160,7 @@ fn build(nodes: Option<CaseMap<Node>>, networks: Option<CaseMap<Network>>, out: 
     }
     lab.index_addresses();
     warnings::look(&lab, &laid.gateways, out);
-    Built { lab, services, setup }
+    Built { lab, services, setup, rules: loaded, files: placed }
 }
 
 fn times(

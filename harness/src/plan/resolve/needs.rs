@@ -29,7 +29,10 @@ pub(super) fn resolve(
     }
     for service in services {
         if let ServiceKind::Command { run, .. } = &service.kind {
-            run.first().into_iter().for_each(|program| add(Need::Program(program.clone())));
+            // A path from the case's folder may be a program that a script makes first.
+            if let Some(program) = run.first().filter(|program| program.starts_with('/') || !program.contains('/')) {
+                add(Need::Program(program.clone()));
+            }
         }
     }
     for run in runs(&told.steps, &told.expectations) {

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::lab::{Draft, DraftInterface, Lab};
 use super::{names, serves};
 use crate::case::nat::Nat;
+use crate::case::rules::Rules;
 use crate::case::scalar::SysctlValue;
 use crate::case::service::Service;
 use crate::case::topology::{Bridge, Interface, Node, Route, Veth};
@@ -25,6 +26,8 @@ pub(super) struct Rest {
     pub services: Option<CaseMap<Service>>,
     pub setup: Option<Many<Spanned<String>>>,
     pub created_by: Option<Spanned<String>>,
+    pub rules: Option<Many<Rules>>,
+    pub files: Option<CaseMap<Spanned<String>>>,
 }
 
 /// The most nodes and networks a case may have: each is a network namespace, and these are not free.
@@ -64,6 +67,8 @@ pub(super) fn declare(lab: &mut Lab, nodes: CaseMap<Node>, out: &mut Diagnostics
             services,
             mut setup,
             created_by,
+            rules,
+            files,
             span: _,
             sound: _,
         } = node;
@@ -94,7 +99,19 @@ pub(super) fn declare(lab: &mut Lab, nodes: CaseMap<Node>, out: &mut Diagnostics
         }
         let node = lab.add(draft);
         let forwarding = forwarding.map(|forwarding| forwarding.span);
-        rests.push(Rest { node, routes, nat, forwarding, sysctls, resolver, services, setup, created_by });
+        rests.push(Rest {
+            node,
+            routes,
+            nat,
+            forwarding,
+            sysctls,
+            resolver,
+            services,
+            setup,
+            created_by,
+            rules,
+            files,
+        });
     }
     rests
 }
@@ -106,7 +123,7 @@ fn refuse_of_created(name: &Spanned<String>, given: [(&str, Option<Span>); 8], o
             out.push(
                 Diagnostic::error(span, format!("`{}` is made by a script, and takes no `{key}`", **name))
                     .label("the script that makes the node does this too")
-                    .help("with `created-by` a node has `services` only"),
+                    .help("with `created-by` a node has `services`, `rules` and `files` only"),
             );
         }
     }

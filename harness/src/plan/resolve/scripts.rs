@@ -3,6 +3,7 @@
 use super::lab::{DraftInterface, Lab};
 use super::nodes::Rest;
 use crate::case::expect::Expect;
+use crate::case::step::Action;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::plan::{InterfaceKind, NodeId, Script};
 use crate::source::Spanned;
@@ -62,15 +63,31 @@ fn creator(lab: &Lab, node: NodeId, word: &Spanned<String>, scripts: &[Script]) 
 
 /// Notes the interfaces of such nodes that expectations name: they are looked for when the scripts have run.
 pub(super) fn mention<'a>(lab: &mut Lab, expectations: impl Iterator<Item = &'a Expect>) {
-    for word in expectations.flat_map(words) {
-        let Some((name, interface)) = word.split_once('.') else { continue };
-        let Some(node) = lab.find(name).filter(|node| lab.nodes[*node].open) else { continue };
-        let interface = interface.split(':').next().unwrap_or_default();
-        let known = lab.nodes[node].interface(interface).is_some();
-        if !known && super::names::check_interface(interface, word.span).is_none() {
-            let name = Spanned::new(interface.to_owned(), word.span);
-            lab.nodes[node].add(DraftInterface::new(name, Some(InterfaceKind::Found)));
-        }
+    expectations.flat_map(words).for_each(|word| mention_one(lab, word));
+}
+
+fn mention_one(lab: &mut Lab, word: &Spanned<String>) {
+    let Some((name, interface)) = word.split_once('.') else { return };
+    let Some(node) = lab.find(name).filter(|node| lab.nodes[*node].open) else { return };
+    let interface = interface.split(':').next().unwrap_or_default();
+    let known = lab.nodes[node].interface(interface).is_some();
+    if !known && super::names::check_interface(interface, word.span).is_none() {
+        let name = Spanned::new(interface.to_owned(), word.span);
+        lab.nodes[node].add(DraftInterface::new(name, Some(InterfaceKind::Found)));
+    }
+}
+
+/// Notes the interfaces of such nodes that actions name.
+pub(super) fn mention_in_actions<'a>(lab: &mut Lab, actions: impl Iterator<Item = &'a Action>) {
+    for action in actions {
+        let changed = [
+            action.link_set.as_ref().map(|action| &action.on),
+            action.link_del.as_ref().map(|action| &action.on),
+            action.addr_add.as_ref().map(|action| &action.on),
+            action.addr_del.as_ref().map(|action| &action.on),
+            action.neigh_flush.as_ref().map(|action| &action.on),
+        ];
+        changed.into_iter().flatten().for_each(|word| mention_one(lab, word));
     }
 }
 

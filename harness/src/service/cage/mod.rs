@@ -8,6 +8,7 @@
 
 mod device;
 mod limits;
+mod placing;
 mod room;
 mod root;
 pub mod tree;
@@ -27,7 +28,8 @@ use nix::sys::stat::Mode;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, pivot_root};
 
-pub use room::{Door, NOTER, Room};
+pub use placing::{Part, Placing};
+pub use room::{Door, NOTER, Room, Tenant};
 use root::Root;
 
 /// The namespaces that programs are put into.

@@ -14,6 +14,7 @@ use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::prctl;
 use nix::sys::stat::Mode;
 
+use super::placing::{self, Placing};
 use super::{Cage, failed, limits, own_namespace};
 use crate::namespace::Namespace;
 
@@ -22,6 +23,19 @@ use crate::namespace::Namespace;
 pub struct Room {
     mounts: OwnedFd,
     name: OwnedFd,
+}
+
+/// The node that a room is for.
+#[derive(Debug)]
+pub struct Tenant<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its network.
+    pub network: &'a Namespace,
+    /// The text of its `/etc/resolv.conf`.
+    pub resolvers: String,
+    /// What its programs find at places of the case's choice.
+    pub files: Vec<&'a Placing>,
 }
 
 /// Another node as it stands below `/run/netns`.
@@ -34,22 +48,13 @@ pub struct Door<'a> {
 }
 
 impl Cage {
-    /// Makes the room of a node; `doors` are the nodes that its programs find below `/run/netns`, `resolvers` is the text
-    /// of its `/etc/resolv.conf`.
+    /// Makes the room of a node; `doors` are the nodes that its programs find below `/run/netns`.
     ///
     /// # Errors
     ///
     /// What unshare(2) and mount(2) say, with the step that failed.
-    pub fn room(&self, name: &str, network: &Namespace, doors: &[Door<'_>], resolvers: &str) -> io::Result<Room> {
-        let made = network.within(|| {
-            self.visit(&self.mounts, || {
-                unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWUTS).map_err(failed("a mount namespace"))?;
-                furnish(name, doors, resolvers)?;
-                Ok(Room { mounts: own_namespace(&self.proc, "mnt")?, name: own_namespace(&self.proc, "uts")? })
-            })
-        });
-        setns(&self.home_name, CloneFlags::CLONE_NEWUTS)?;
-        made
+    pub fn room(&self, tenant: &Tenant<'_>, doors: &[Door<'_>]) -> io::Result<Room> {
+        self.build(&self.mounts, tenant, || furnish(doors))
     }
 
     /// Makes the room of a node that programs of another room have made: it sees what they see, but for `/sys` and the
@@ -58,12 +63,22 @@ impl Cage {
     /// # Errors
     ///
     /// As [`Cage::room`].
-    pub fn room_within(&self, outer: &Room, name: &str, network: &Namespace) -> io::Result<Room> {
-        let made = network.within(|| {
-            self.visit(&outer.mounts, || {
+    pub fn room_within(&self, outer: &Room, tenant: &Tenant<'_>) -> io::Result<Room> {
+        self.build(&outer.mounts, tenant, || Ok(()))
+    }
+
+    fn build(
+        &self,
+        outer: &OwnedFd,
+        tenant: &Tenant<'_>,
+        furnish: impl FnOnce() -> io::Result<()>,
+    ) -> io::Result<Room> {
+        let made = tenant.network.within(|| {
+            self.visit(outer, || {
                 unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWUTS).map_err(failed("a mount namespace"))?;
                 share()?;
-                enter_node(name)?;
+                furnish()?;
+                tenant.move_in()?;
                 Ok(Room { mounts: own_namespace(&self.proc, "mnt")?, name: own_namespace(&self.proc, "uts")? })
             })
         });
@@ -124,6 +139,9 @@ impl Cage {
     }
 }
 
+/// Where netcase's own files for a room stand.
+const OWN: &str = "/run/netcase";
+
 /// What bash reads first in a script whose failing line is to be known, and where it notes that.
 pub const NOTER: &str = "/run/netcase/line.sh";
 const LINE: &str = "/run/netcase/line";
@@ -139,30 +157,39 @@ fn share() -> io::Result<()> {
     mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_SHARED, none).map_err(failed("shared mounts"))
 }
 
-/// The node's own `/sys` and host name.
-fn enter_node(name: &str) -> io::Result<()> {
-    let none: Option<&str> = None;
-    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
-    mount(Some("sysfs"), "/sys", Some("sysfs"), flags, none).map_err(failed("mounting /sys"))?;
-    Ok(nix::unistd::sethostname(name)?)
+impl Tenant<'_> {
+    /// Puts the node's own things into a new room: `/sys`, the host name, its files.
+    fn move_in(&self) -> io::Result<()> {
+        let none: Option<&str> = None;
+        let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+        mount(Some("sysfs"), "/sys", Some("sysfs"), flags, none).map_err(failed("mounting /sys"))?;
+        nix::unistd::sethostname(self.name)?;
+        if !self.resolvers.is_empty() {
+            let copy = format!("{OWN}/resolv.conf-{}", self.name);
+            fs::write(&copy, &self.resolvers)?;
+            mount(Some(copy.as_str()), "/etc/resolv.conf", none, MsFlags::MS_BIND, none)
+                .map_err(failed("resolvers"))?;
+        }
+        for (number, placing) in self.files.iter().enumerate() {
+            let copy = format!("{OWN}/file-{number}-{}", self.name);
+            placing::place(placing, Path::new(&copy)).map_err(|error| {
+                io::Error::new(error.kind(), format!("cannot place {}: {error}", placing.at.display()))
+            })?;
+        }
+        Ok(())
+    }
 }
 
-fn furnish(name: &str, doors: &[Door<'_>], resolvers: &str) -> io::Result<()> {
+fn furnish(doors: &[Door<'_>]) -> io::Result<()> {
     let none: Option<&str> = None;
-    share()?;
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
     let options = Some("mode=755,size=32m,nr_inodes=16384");
     mount(Some("tmpfs"), "/run", Some("tmpfs"), flags, options).map_err(failed("mounting /run"))?;
     for folder in ["/run/lock", NAMESPACES] {
         fs::create_dir(folder)?;
     }
-    fs::create_dir("/run/netcase")?;
+    fs::create_dir(OWN)?;
     fs::write(NOTER, include_str!("line.sh"))?;
-    if !resolvers.is_empty() {
-        fs::write("/run/netcase/resolv.conf", resolvers)?;
-        let place = "/etc/resolv.conf";
-        mount(Some("/run/netcase/resolv.conf"), place, none, MsFlags::MS_BIND, none).map_err(failed("resolvers"))?;
-    }
     for door in doors {
         let place = PathBuf::from(NAMESPACES).join(door.name);
         File::create(&place)?;
@@ -170,7 +197,7 @@ fn furnish(name: &str, doors: &[Door<'_>], resolvers: &str) -> io::Result<()> {
         mount(Some(descriptor.as_str()), &place, none, MsFlags::MS_BIND, none)
             .map_err(failed("mounting /run/netns"))?;
     }
-    enter_node(name)
+    Ok(())
 }
 
 /// The way from a copy of the worker to a program in a room, by numbers that a copy may use.

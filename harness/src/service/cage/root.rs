@@ -144,11 +144,11 @@ impl Root {
                 fs::set_permissions(&below, Permissions::from_mode(metadata.permissions().mode() | 0o700))?;
             }
         }
-        if path == Path::new("/usr") {
-            let place = upper.join("bin");
-            fs::create_dir(&place)?;
-            fs::write(place.join("sudo"), SUDO)?;
-            fs::set_permissions(place.join("sudo"), Permissions::from_mode(0o755))?;
+        if let Ok(below) = Path::new("/usr/bin/sudo").strip_prefix(path) {
+            let place = upper.join(below);
+            place.parent().map_or(Ok(()), fs::create_dir_all)?;
+            fs::write(&place, SUDO)?;
+            fs::set_permissions(&place, Permissions::from_mode(0o755))?;
         }
         // Seen from inside, the source's path needs no escaping: no colon, comma or backslash in it is read.
         std::env::set_current_dir(source)?;

@@ -16,6 +16,7 @@ mod query;
 mod quiet;
 mod receiver;
 mod refusals;
+mod rules;
 mod runner;
 mod runs;
 mod scripts;
@@ -101,7 +102,7 @@ fn serve(wire: Wire, runner: Runner) -> Result<(), Broken> {
         programs,
         folder: order.plan.folder.as_deref().filter(|_| programs),
     };
-    let files = if programs { files::read(&order.plan) } else { Vec::new() };
+    let files = if programs { files::Files::read(&order.plan)? } else { files::Files::default() };
     let enter::Entered { home, folder } = enter::enter(wanted, runner)?;
     let programs = if programs { Some(Programs::prepare(&order.plan, folder, files)?) } else { None };
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -132,8 +133,10 @@ async fn case(wire: Wire, order: Order, home: &Namespace, programs: Option<Progr
     let mut lab = lab::make(&plan, home).await.map_err(broken_lab)?;
     let clock = Clock::start();
     if let Some(programs) = &programs {
-        scripts::set_up(wire, &plan, &lab, programs, scripts::until(&plan, timeout_scale)).await?;
+        let until = scripts::until(&plan, timeout_scale);
+        scripts::set_up(wire, &plan, &lab, programs, until).await?;
         scripts::find(&plan, &mut lab, programs)?;
+        rules::load_all(wire, &plan, &lab, programs, until).await?;
     }
     wire.doing("starting the services");
     let services = Services::start(&plan, &lab, programs, timeout_scale).await?;
@@ -145,9 +148,7 @@ async fn case(wire: Wire, order: Order, home: &Namespace, programs: Option<Progr
     let mut bench = Bench::new(plan, lab, services, table, clock, timeout_scale);
     for (number, step) in steps.iter().enumerate() {
         if !step.actions.is_empty() {
-            scripts::let_go(&mut bench, home).await?;
-            steps::perform(wire, &mut bench, number, step).await?;
-            scripts::find_again(&mut bench);
+            steps::perform(wire, &mut bench, home, number, step).await?;
         }
         late::read(&mut bench, step).await?;
         wire.doing("probing");

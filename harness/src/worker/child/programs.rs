@@ -4,13 +4,13 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use super::files;
+use super::files::Files;
 use crate::lab::Lab;
 use crate::plan::{NodeId, Plan};
-use crate::service::cage::{Cage, Door, Folder, Placed, Room, Setting};
+use crate::service::cage::{Cage, Door, Folder, Room, Setting, Tenant};
 use crate::service::command::Place;
 use crate::worker::message::Broken;
 
@@ -19,13 +19,13 @@ use crate::worker::message::Broken;
 pub(super) struct Programs {
     cage: Cage,
     rooms: RefCell<HashMap<NodeId, Rc<Room>>>,
-    files: Vec<Placed>,
+    files: Files,
 }
 
 impl Programs {
     /// Makes the cage, while the process has one thread.
-    pub(super) fn prepare(plan: &Plan, folder: Option<Folder>, files: Vec<Placed>) -> Result<Self, Broken> {
-        let setting = Setting { hosts: &hosts(plan), folder: folder.as_ref(), files: &files };
+    pub(super) fn prepare(plan: &Plan, folder: Option<Folder>, files: Files) -> Result<Self, Broken> {
+        let setting = Setting { hosts: &hosts(plan), folder: folder.as_ref(), files: &files.own };
         let cage = Cage::make(&setting).map_err(|error| {
             Broken::new(format!("cannot make the place where programs run: {error}"))
                 .help("run `netcase doctor`: it says what is missing and how to get it")
@@ -39,15 +39,20 @@ impl Programs {
             return Ok(Rc::clone(room));
         }
         let made = &plan.nodes[node];
-        let network = &lab.node(node).namespace;
+        let own = self.files.placings.iter().filter(|(whose, _)| *whose == node);
+        let tenant = Tenant {
+            name: &made.name,
+            network: &lab.node(node).namespace,
+            resolvers: made.resolver.iter().map(|address| format!("nameserver {address}\n")).collect(),
+            files: own.map(|(_, placing)| placing).collect(),
+        };
         let room = Rc::new(match made.created_by {
-            Some(creator) => self.cage.room_within(&*self.room(plan, lab, creator)?, &made.name, network)?,
+            Some(creator) => self.cage.room_within(&*self.room(plan, lab, creator)?, &tenant)?,
             None => {
                 let nodes = plan.nodes.iter().zip(&lab.nodes).filter(|(node, _)| node.created_by.is_none());
                 let doors: Vec<Door<'_>> =
                     nodes.map(|(node, made)| Door { name: &node.name, namespace: &made.namespace }).collect();
-                let resolvers: String = made.resolver.iter().map(|address| format!("nameserver {address}\n")).collect();
-                self.cage.room(&made.name, network, &doors, &resolvers)?
+                self.cage.room(&tenant, &doors)?
             }
         });
         self.rooms.borrow_mut().insert(node, Rc::clone(&room));
@@ -79,9 +84,15 @@ impl Programs {
         self.cage.open_namespace(&*self.room(plan, lab, node)?, name)
     }
 
+    /// The files that the case brings.
+    pub(super) fn files(&self) -> &Files {
+        &self.files
+    }
+
     /// A line of a file that the case brings.
     pub(super) fn line(&self, written: &str, number: usize) -> Option<String> {
-        files::line(&self.files, written, number)
+        let text = self.files.text(0, Path::new(written))?;
+        text.lines().nth(number.checked_sub(1)?).map(|line| line.trim().to_owned())
     }
 
     /// The line at which a bash script of a node failed, where it is known.

@@ -7,7 +7,7 @@ use super::programs::Programs;
 use super::{Wire, stretch};
 use crate::lab::{KernelError, Lab};
 use crate::namespace::Namespace;
-use crate::plan::{NodeId, Plan, Script};
+use crate::plan::{NodeId, Operation, Plan, Script};
 use crate::probe::ping::Pingers;
 use crate::probe::solicit::Wires;
 use crate::service::cage::NOTER;
@@ -132,4 +132,30 @@ fn created(plan: &Plan) -> impl Iterator<Item = (NodeId, NodeId)> {
 fn find_one(plan: &Plan, lab: &mut Lab, programs: &Programs, node: NodeId, creator: NodeId) -> std::io::Result<()> {
     let namespace = programs.namespace(plan, lab, creator, &plan.nodes[node].name)?;
     lab.find(node, namespace)
+}
+
+/// An operation on interfaces as they are now: which index one of a script has is known only then.
+pub(super) async fn place(bench: &mut Bench, operation: &Operation) -> Result<Operation, Broken> {
+    let mut operation = operation.clone();
+    let Bench { plan, lab, .. } = bench;
+    for place in operation.action.places_mut() {
+        let node = place.node;
+        if !plan.nodes[node].open {
+            continue;
+        }
+        lab.read(node, &mut plan.nodes[node]).await.map_err(|error| Broken::new(error.to_string()))?;
+        let interfaces = &plan.nodes[node].interfaces;
+        let Some(found) = interfaces.iter().find(|interface| interface.present && interface.name == place.name) else {
+            let there: Vec<&str> = interfaces
+                .iter()
+                .filter(|interface| interface.present)
+                .map(|interface| interface.name.as_str())
+                .collect();
+            return Err(Broken::new(format!("there is no interface {}.{}", plan.nodes[node].name, place.name))
+                .at(operation.span)
+                .note(format!("{} has {}", plan.nodes[node].name, there.join(", "))));
+        };
+        place.index = found.index;
+    }
+    Ok(operation)
 }

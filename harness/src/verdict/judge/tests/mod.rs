@@ -56,6 +56,8 @@ fn interface(name: &str, last: u8, addresses: &[&str]) -> Interface {
 
 fn machine(name: &str, interfaces: Vec<Interface>) -> Node {
     Node {
+        open: false,
+        created_by: None,
         name: name.to_owned(),
         switch: false,
         interfaces,
@@ -66,8 +68,6 @@ fn machine(name: &str, interfaces: Vec<Interface>) -> Node {
         nat: Vec::new(),
         serves: Vec::new(),
         resolver: Vec::new(),
-        open: false,
-        created_by: None,
     }
 }
 
@@ -75,6 +75,9 @@ fn machine(name: &str, interfaces: Vec<Interface>) -> Node {
 fn plan() -> Plan {
     Plan {
         folder: None,
+        setup: Vec::new(),
+        rules: Vec::new(),
+        files: Vec::new(),
         title: "test".to_owned(),
         timeout: Duration::from_secs(30),
         silence: Duration::from_secs(1),
@@ -84,7 +87,6 @@ fn plan() -> Plan {
             machine("lan", vec![interface("eth0", 4, &["192.168.1.3/24", "fd01::3/64"])]),
         ],
         operations: Vec::new(),
-        setup: Vec::new(),
         services: vec![Service {
             node: LAN,
             name: "echo".to_owned(),
