@@ -157,17 +157,18 @@ fn stage(root: &Path, twin: &Path, case: &str, text: &str) -> std::io::Result<Pa
     fs::create_dir_all(&place)?;
     let root = fs::canonicalize(root)?;
     symlink(root.join("fixtures"), place.join("fixtures"))?;
-    // Each folder on the way to the case is a real one, with copies of its files: the case's own programs see its folder,
-    // but not where a link leads out of it. Other folders are links to what the green case sees.
+    // Each folder on the way to the case is a real one, and everything else in it a link to what the green case sees.
     let mut way = PathBuf::new();
     for part in Path::new(case).parent().into_iter().flat_map(Path::components) {
         way.push(part);
         fs::create_dir_all(place.join(&way))?;
         for entry in fs::read_dir(root.join(&way))? {
             let seen = way.join(entry?.file_name());
-            if !Path::new(case).starts_with(&seen) {
-                let (from, to) = (root.join(&seen), place.join(&seen));
-                if from.is_file() { fs::copy(from, to).map(drop)? } else { symlink(from, to)? }
+            // A program of the case sees nothing but the case's folder, so what lies there is no link to elsewhere.
+            if Path::new(case).parent() == Some(&way) && root.join(&seen).is_file() {
+                fs::copy(root.join(&seen), place.join(&seen))?;
+            } else if !Path::new(case).starts_with(&seen) {
+                symlink(root.join(&seen), place.join(&seen))?;
             }
         }
     }

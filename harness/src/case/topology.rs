@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use schemars::JsonSchema;
 
 use super::decode::{Decode, Value, mismatch, record};
+use super::nat::Nat;
 use super::rules::Rules;
 use super::scalar::{Forwarding, SysctlValue};
 use super::service::Service;
@@ -22,6 +23,10 @@ record! {
         routes("routes"): Option<List<Route>>,
         /// Whether the node forwards packets between its interfaces: `true`, `false` (default), "ipv4" or "ipv6".
         forwarding("forwarding"): Option<Spanned<Forwarding>>,
+        /// How the node translates addresses, in this order: `masquerade`, `snat`, `forward`.
+        nat("nat"): Option<List<Nat>>,
+        /// Whole prefixes that the node answers for, as if it had every address in them.
+        serves("serves"): Option<List<Spanned<Cidr>>>,
         /// Settings under `net.*`, such as `"net.ipv4.conf.all.rp_filter" = 1`.
         sysctls("sysctls"): Option<Map<Spanned<SysctlValue>>>,
         /// Who resolves names for it: a node that serves DNS, `NODE.INTERFACE` or an address; the first is asked.

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::sysctl::{self, Difference};
-use super::{Lab, LabError, LabNode, Netlink};
+use super::{Lab, LabError, LabNode, Netlink, nat, serve};
 use crate::namespace::Namespace;
 use crate::plan::{Action, Operation, Plan};
 
@@ -24,6 +24,12 @@ pub async fn build(plan: &Plan, home: &Namespace) -> Result<Lab, LabError> {
     }
     for operation in rest {
         lab.perform(plan, operation).await?;
+    }
+    for (node, made) in plan.nodes.iter().zip(&lab.nodes) {
+        serve::serve(node, made).await?;
+        if !node.nat.is_empty() {
+            nat::load(node, made)?;
+        }
     }
     Ok(lab)
 }

@@ -4,12 +4,15 @@ mod build;
 mod found;
 mod ipv6;
 mod kernel_error;
+mod nat;
 pub mod neighbours;
 mod netlink;
+mod nft;
 mod paths;
 mod perform;
 mod read_back;
 mod rules;
+mod serve;
 mod sockets;
 mod state;
 mod sysctl;
@@ -22,13 +25,14 @@ use crate::source::Span;
 
 pub use build::build;
 pub use kernel_error::KernelError;
+pub use nat::nat_lacking;
 pub use neighbours::NeighbourTable;
 pub use netlink::Netlink;
 pub use paths::forget_path;
 pub use read_back::{read_back, read_back_links};
 pub use rules::generation_of_rules;
-pub use sockets::{Listener, listeners};
-pub use state::{HopState, link_state, lookup_route, main_routes, neighbours_of, next_hop_state};
+pub use sockets::{Listener, connected, connections, listeners};
+pub use state::{HopState, link_state, listed, lookup_route, main_routes, neighbours_of, next_hop_state};
 pub use sysctl::{BASELINE, NEIGHBOUR_BASELINE};
 
 /// The nodes of a case as kernel objects.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use rtnetlink::packet_route::link::{InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage};
 
 use super::state::{cidr_of, mac_of, name_of, route_of, settled_link, table};
-use super::{KernelError, Lab, LabError, LabNode, ipv6, sysctl};
+use super::{KernelError, Lab, LabError, LabNode, ipv6, nat, serve, sysctl};
 use crate::plan::{InterfaceKind, Node, Plan, Route};
 use crate::words::{Cidr, Family, RouteKind, RouteType};
 
@@ -49,6 +49,12 @@ async fn compare(plan: &Plan, lab: &Lab, scope: Scope) -> Result<(), LabError> {
         if differences.len() > before && span.is_none() && scope == Scope::Everything {
             span = node.interfaces.get(1).map(|interface| interface.span);
         }
+        if !node.nat.is_empty() && scope == Scope::Everything {
+            let (found, place) = nat::differences(node, made)
+                .map_err(|error| LabError::new(format!("{}: cannot read back what was built: {error}", node.name)))?;
+            differences.extend(found);
+            span = span.or(place);
+        }
     }
     let Some(first) = differences.first() else { return Ok(()) };
     let mut error = LabError::new(format!("the kernel does not have what was asked for: {first}"));
@@ -78,6 +84,7 @@ async fn compare_node(node: &Node, made: &LabNode, scope: Scope, out: &mut Vec<S
             compare_routes(node, made, &links, &wanted, family, out).await?;
         }
     }
+    out.extend(serve::differences(node, made).await?);
     compare_sysctls(node, made, out);
     Ok(())
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{End, InterfaceId, NodeId};
+use super::{End, InterfaceId, Listing, NodeId, Run};
+use crate::case::Template;
 use crate::source::Span;
 use crate::words::{
     Admin, Answer, Cidr, Family, LinkState, Mac, NeighState, Outcome, Rcode, RecordType, RouteKind, RouteProto,
@@ -54,6 +55,10 @@ pub enum Check {
     Route(RouteCheck),
     /// An interface.
     Link(Box<LinkCheck>),
+    /// A list of the kernel's.
+    Listing(Box<Listing>),
+    /// A program.
+    Run(Box<Run>),
 }
 
 impl Check {
@@ -68,7 +73,7 @@ impl Check {
             | Self::Trace(_)
             | Self::Arp(_)
             | Self::Ndp(_) => true,
-            Self::Neigh(_) | Self::Route(_) | Self::Link(_) => false,
+            Self::Neigh(_) | Self::Route(_) | Self::Link(_) | Self::Listing(_) | Self::Run(_) => false,
         }
     }
 
@@ -98,7 +103,7 @@ impl Check {
                 RouteQuery::Lookup(target) => vec![target],
                 RouteQuery::Table(_) => Vec::new(),
             },
-            Self::Link(_) => Vec::new(),
+            Self::Link(_) | Self::Listing(_) | Self::Run(_) => Vec::new(),
         }
     }
 
@@ -114,7 +119,9 @@ impl Check {
             | Self::Http(_)
             | Self::Dns(_)
             | Self::Trace(_)
-            | Self::Route(_) => Vec::new(),
+            | Self::Route(_)
+            | Self::Listing(_)
+            | Self::Run(_) => Vec::new(),
         }
     }
 
@@ -126,7 +133,13 @@ impl Check {
             Self::Http(http) => http.connection.by.iter_mut().collect(),
             Self::Dns(dns) => dns.carrier.by.iter_mut().collect(),
             Self::Trace(trace) => trace.via.iter_mut().flatten().collect(),
-            Self::Arp(_) | Self::Ndp(_) | Self::Neigh(_) | Self::Route(_) | Self::Link(_) => Vec::new(),
+            Self::Arp(_)
+            | Self::Ndp(_)
+            | Self::Neigh(_)
+            | Self::Route(_)
+            | Self::Link(_)
+            | Self::Listing(_)
+            | Self::Run(_) => Vec::new(),
         }
     }
 
@@ -142,6 +155,8 @@ impl Check {
             Self::Neigh(neigh) => neigh.on,
             Self::Route(route) => route.on,
             Self::Link(link) => link.on,
+            Self::Listing(listing) => listing.on,
+            Self::Run(run) => run.on,
         }
     }
 }
@@ -159,18 +174,28 @@ pub struct Target {
     pub read: Option<ReadFrom>,
 }
 
-/// A node, or an interface of it, that scripts give its addresses.
+/// Where an address comes from that is not known before the step begins.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReadFrom {
-    /// The node.
-    pub node: NodeId,
-    /// Only this interface.
-    pub interface: Option<InterfaceId>,
-    /// The family of the address.
-    pub family: Family,
+pub enum ReadFrom {
+    /// A node, or an interface of it, that scripts give its addresses.
+    Node {
+        /// The node.
+        node: NodeId,
+        /// Only this interface.
+        interface: Option<InterfaceId>,
+        /// The family of the address.
+        family: Family,
+    },
+    /// What programs have said.
+    Captured {
+        /// The text with their values.
+        template: Template,
+        /// The family that it must be of.
+        family: Option<Family>,
+    },
 }
 
-/// Who must have sent a refusal.
+/// Somebody who is known by address: who must have sent a refusal, or whom a server must see.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct By {
     /// As the user wrote it.
@@ -217,6 +242,8 @@ pub struct Transfer {
     pub outcome: Vec<Outcome>,
     /// Who must have refused.
     pub by: Option<By>,
+    /// Whom the server must see at the other end.
+    pub seen_from: Option<By>,
 }
 
 /// An HTTP request.

@@ -1,6 +1,9 @@
 //! What will be done: names resolved, defaults filled in, limits checked, kernel operations in order. Plain data.
 
 mod check;
+mod listing;
+mod nat;
+mod program;
 mod resolve;
 mod rules;
 mod wording;
@@ -16,10 +19,15 @@ use crate::dns::Record;
 use crate::source::Span;
 use crate::words::{Admin, Cidr, Mac, Port, RouteType, Transport};
 
+pub use crate::case::Template;
 pub use check::{
     By, Check, Dns, Expectation, Http, HttpExpected, LinkCheck, Master, Neigh, Ping, ReadFrom, RouteCheck, RouteQuery,
     Solicit, Target, Text, Trace, Transfer,
 };
+pub use listing::{Entry, List, Listing, Must};
+pub use nat::{Forward, Landing, Leaving, Nat, NatKind, Served, holder, landing};
+use nat::{follow, server};
+pub use program::{Capture, CaptureBy, Input, Printed, Run};
 pub use resolve::resolve;
 pub use rules::{Loader, Placing, Rules, RulesText};
 
@@ -90,6 +98,10 @@ pub struct Node {
     pub open: bool,
     /// The node whose scripts make it.
     pub created_by: Option<NodeId>,
+    /// How it translates addresses.
+    pub nat: Vec<Nat>,
+    /// The prefixes that it answers for.
+    pub serves: Vec<Served>,
     /// Who resolves names for it, the first choice first.
     pub resolver: Vec<IpAddr>,
 }
@@ -223,6 +235,8 @@ pub enum Action {
     StartService(usize),
     /// Stops one.
     StopService(usize),
+    /// Runs a program to its end.
+    Run(Box<Run>),
 }
 
 /// An interface as the kernel has it at the time of an operation.
@@ -291,7 +305,8 @@ impl Action {
             | Self::AddVeth { .. }
             | Self::SetSysctl(..)
             | Self::StartService(_)
-            | Self::StopService(_) => Vec::new(),
+            | Self::StopService(_)
+            | Self::Run(_) => Vec::new(),
         }
     }
 }
@@ -440,5 +455,24 @@ impl Plan {
         !self.setup.is_empty()
             || !self.rules.is_empty()
             || self.services.iter().any(|service| matches!(service.kind, ServiceKind::Command { .. }))
+            || self.runs().next().is_some()
     }
+
+    /// The programs that are run to their end, in actions and in checks.
+    pub fn runs(&self) -> impl Iterator<Item = &Run> {
+        runs(&self.steps, &self.expectations)
+    }
+}
+
+/// The programs that are run to their end, in actions and in checks.
+fn runs<'a>(steps: &'a [Step], expectations: &'a [Expectation]) -> impl Iterator<Item = &'a Run> {
+    let acted = steps.iter().flat_map(|step| &step.actions).filter_map(|operation| match &operation.action {
+        Action::Run(run) => Some(&**run),
+        _ => None,
+    });
+    let checked = expectations.iter().filter_map(|expectation| match &expectation.check {
+        Check::Run(run) => Some(&**run),
+        _ => None,
+    });
+    acted.chain(checked)
 }

@@ -1,10 +1,11 @@
 //! A plan as a person reads it: what is done, in order, in the words of `ip`.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::plan::{
-    Action, Expectation, Interface, InterfaceKind, Loader, Made, Need, Node, NodeId, Place, Plan, Ready, Route, Rules,
-    RulesText, Service, ServiceKind, Sysctl,
+    Action, Expectation, Forward, Interface, InterfaceKind, Leaving, Loader, Made, NatKind, Need, Node, NodeId, Place,
+    Plan, Ready, Route, Rules, RulesText, Service, ServiceKind, Sysctl,
 };
 use crate::words::{Cidr, Family, RouteType};
 
@@ -30,6 +31,10 @@ pub fn print(path: &str, plan: &Plan) -> String {
         for sysctl in &node.sysctls {
             push(&mut text, &sysctl_words(&node.name, sysctl));
         }
+        for served in &node.serves {
+            push(&mut text, &format!("ip -n {} route add local {} dev lo", node.name, served.prefix));
+        }
+        node.nat.iter().for_each(|nat| push(&mut text, &nat_words(node, &nat.kind)));
     }
     push(&mut text, "\n# kernel operations");
     for operation in &plan.operations {
@@ -99,6 +104,33 @@ fn push(text: &mut String, line: &str) {
     text.push('\n');
 }
 
+/// A translation in words: its rules follow when the lab is built.
+fn nat_words(node: &Node, kind: &NatKind) -> String {
+    let name = &node.name;
+    let leaving = |leaving: &Leaving| {
+        let src = (!leaving.src.is_empty()).then(|| format!(" from {}", list(&leaving.src)));
+        let dev = leaving.dev.and_then(|dev| node.interfaces.get(dev)).map(|dev| format!(" by {}", dev.name));
+        format!("what leaves{}{}", src.unwrap_or_default(), dev.unwrap_or_default())
+    };
+    match kind {
+        NatKind::Masquerade { leaving: what, families } => {
+            let families: Vec<&str> = families.iter().map(|family| family.name()).collect();
+            format!("# {name} masquerades {} ({})", leaving(what), list(&families))
+        }
+        NatKind::Snat { leaving: what, to } => format!("# {name} gives {} the address {to}", leaving(what)),
+        NatKind::Forward(Forward { addresses, port, to, to_port, behind: _ }) => {
+            let what = port.map_or_else(|| "everything".to_owned(), |port| port.to_string());
+            let at = if addresses.is_empty() { "its addresses".to_owned() } else { list(addresses) };
+            let to = to_port.map_or_else(|| to.to_string(), |port| SocketAddr::new(*to, port).to_string());
+            format!("# {name} forwards {what} for {at} to {to}")
+        }
+    }
+}
+
+fn list<T: ToString>(items: &[T]) -> String {
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
 fn need_words(need: &Need) -> String {
     match need {
         Need::Program(name) => format!("the program {name}"),
@@ -148,6 +180,7 @@ fn operation_words(plan: &Plan, action: &Action) -> String {
             format!("ip -n {} neigh flush{dev}", name(*node))
         }
         Action::SetSysctl(node, sysctl) => sysctl_words(name(*node), sysctl),
+        Action::Run(run) => format!("run {} in {}", run.words(), name(run.on)),
         Action::StartService(at) | Action::StopService(at) => {
             let verb = if matches!(action, Action::StartService(_)) { "start" } else { "stop" };
             let service = &plan.services[*at];

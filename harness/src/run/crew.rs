@@ -84,18 +84,19 @@ impl Crew {
 
     fn lacking(&self, plan: &Plan) -> Option<Status> {
         let missing = preflight::missing(&plan.needs);
-        if missing.is_empty() {
-            return None;
-        }
-        let reason = missing.join("; ");
-        Some(if self.conduct.strict {
+        (!missing.is_empty()).then(|| self.skipped(missing.join("; ")))
+    }
+
+    /// What it means that this machine lacks something.
+    fn skipped(&self, reason: String) -> Status {
+        if self.conduct.strict {
             Status::Error(
                 Finding::new(format!("this machine lacks what the case needs: {reason}"))
                     .help("without `--strict` the case is skipped"),
             )
         } else {
             Status::Skip(reason)
-        })
+        }
     }
 
     fn run_loaded(&self, loaded: &Loaded, started: impl FnOnce()) -> CaseReport {
@@ -131,9 +132,23 @@ impl Crew {
         let mut verdicts = verdicts.into_iter();
         let tests = plan.expectations.iter().map(|expectation| match verdicts.next().flatten() {
             Some(verdict) => self.decided(expectation, verdict),
-            None => undecided(expectation, broken.as_ref()),
+            None => self.undecided(expectation, broken.as_ref()),
         });
         tests.collect()
+    }
+
+    fn undecided(&self, expectation: &Expectation, broken: Option<&Broken>) -> TestReport {
+        let (status, blame) = match broken {
+            Some(Broken { message, lacking: true, .. }) => (self.skipped(message.clone()), None),
+            Some(Broken { message, notes, helps, span, lacking: false }) => {
+                let finding = Finding { notes: notes.clone(), helps: helps.clone(), ..Finding::new(message) };
+                (Status::Error(finding), *span)
+            }
+            None => (Status::Error(Finding::new("the worker ended without a verdict")), None),
+        };
+        let mut test = TestReport::unprobed(&expectation.name, Some(expectation.span), status);
+        test.blame = blame;
+        test
     }
 
     fn decided(&self, expectation: &Expectation, verdict: Verdict) -> TestReport {
@@ -174,19 +189,6 @@ fn point_at_keys(loaded: &Loaded, tests: &mut [TestReport]) {
             test.blame = test.blame.or_else(|| places.of(span, &finding.about));
         }
     }
-}
-
-fn undecided(expectation: &Expectation, broken: Option<&Broken>) -> TestReport {
-    let (finding, blame) = match broken {
-        Some(Broken { message, notes, helps, span }) => {
-            let finding = Finding { notes: notes.clone(), helps: helps.clone(), ..Finding::new(message) };
-            (finding, *span)
-        }
-        None => (Finding::new("the worker ended without a verdict"), None),
-    };
-    let mut test = TestReport::unprobed(&expectation.name, Some(expectation.span), Status::Error(finding));
-    test.blame = blame;
-    test
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> &str {

@@ -15,7 +15,7 @@ const HEADER: usize = 16;
 const ATTRIBUTE_HEADER: usize = 4;
 
 /// The sentence, if the answer carries one. `rest` is what stands behind the error code.
-pub(super) fn text(flags: u16, rest: &[u8]) -> Option<String> {
+pub(in crate::lab) fn text(flags: u16, rest: &[u8]) -> Option<String> {
     if flags & ACK_TLVS == 0 {
         return None;
     }

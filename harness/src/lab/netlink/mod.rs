@@ -4,8 +4,9 @@
 //! rtnetlink's own getters tell none of the three, so requests go through [`Netlink::ask`] and [`Netlink::dump`] here;
 //! its builders and its connection are used as they are.
 
-mod extended_ack;
+pub(super) mod extended_ack;
 mod parameters;
+mod serve;
 mod undecodable;
 mod verbs;
 
@@ -20,6 +21,7 @@ use rtnetlink::sys::AsyncSocket;
 use super::KernelError;
 use crate::namespace::Namespace;
 
+pub(super) use serve::Table;
 pub(super) use verbs::VethEnd;
 
 /// `NLM_F_DUMP_INTR` of linux/netlink.h: the table changed while it was dumped.

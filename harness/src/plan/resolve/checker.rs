@@ -1,6 +1,6 @@
 //! What resolving a check needs: the lab, and where complaints go.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::lab::Lab;
 use crate::diagnostic::{Diagnostic, Diagnostics, suggest};
@@ -12,6 +12,8 @@ use crate::words::Mac;
 pub(super) struct Checker<'a> {
     pub lab: &'a Lab,
     pub services: &'a [Service],
+    /// The values that programs have said before.
+    pub captured: &'a BTreeSet<String>,
     pub out: &'a mut Diagnostics,
     /// Whether the expectation could be read in full.
     pub sound: bool,

@@ -13,18 +13,23 @@ mod expectations;
 mod http;
 mod lab;
 mod links;
+mod listing;
 mod macs;
 mod names;
+mod nat;
 mod needs;
 mod networks;
 mod nodes;
 mod operations;
 mod outcomes;
 mod ports;
+mod program;
 mod route_check;
 mod routes;
 mod rules;
 mod scripts;
+mod seen_from;
+mod serves;
 mod services;
 mod solicit;
 mod state;
@@ -65,6 +70,9 @@ pub fn resolve(case: Case, out: &mut Diagnostics) -> Option<Plan> {
         timeout,
         silence,
         needs,
+        params: _,
+        matrix: _,
+        topology: _,
         nodes,
         networks,
         expect,
@@ -89,7 +97,7 @@ pub fn resolve(case: Case, out: &mut Diagnostics) -> Option<Plan> {
     let nodes = lab.finish();
     let operations = operations::order(&lab);
     let told = steps::resolve(&mut lab, &services, timeout, steps::Written { expect, steps }, out);
-    let needs = needs::resolve(needs, &lab, &services, out);
+    let needs = needs::resolve(needs, &lab, &services, &told, out);
     if out.has_errors() {
         return None;
     }
@@ -126,11 +134,11 @@ fn build(nodes: Option<CaseMap<Node>>, networks: Option<CaseMap<Network>>, out: 
     let rests = nodes::declare(&mut lab, nodes.unwrap_or_default(), out);
     links::plug(&mut lab, out);
     let laid = networks::declare(&mut lab, networks.unwrap_or_default(), out);
-    let mut services = Vec::new();
+    let (mut services, mut nats) = (Vec::new(), Vec::new());
     let setup = scripts::resolve(&mut lab, &rests, out);
     let (mut loaded, mut placed) = (Vec::new(), Vec::new());
     for rest in rests {
-        let nodes::Rest { node, routes, forwarding, sysctls, resolver, services: written, .. } = rest;
+        let nodes::Rest { node, routes, nat, forwarding, sysctls, resolver, services: written, .. } = rest;
         loaded.extend(rules::resolve(node, rest.rules, out));
         placed.extend(rules::files(node, rest.files, out));
         sysctls::add(&mut lab, node, forwarding, sysctls.unwrap_or_default(), out);
@@ -141,8 +149,15 @@ fn build(nodes: Option<CaseMap<Node>>, networks: Option<CaseMap<Network>>, out: 
             dns::add_resolver(&mut lab, node, resolver, out);
         }
         services.extend(services::resolve(&lab, node, written.unwrap_or_default(), out));
+        nats.extend(nat.map(|nat| (node, nat)));
     }
     routes::add_defaults(&mut lab, laid.defaults, out);
+    for node in 0..lab.nodes.len() {
+        serves::check(&lab, node, out);
+    }
+    for (node, nat) in nats {
+        nat::add(&mut lab, node, nat, out);
+    }
     lab.index_addresses();
     warnings::look(&lab, &laid.gateways, out);
     Built { lab, services, setup, rules: loaded, files: placed }

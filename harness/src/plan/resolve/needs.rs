@@ -1,9 +1,10 @@
 //! What the machine must have.
 
 use super::lab::Lab;
+use super::steps::Told;
 use crate::case::CaseList;
 use crate::diagnostic::{Diagnostic, Diagnostics, suggest};
-use crate::plan::{Need, Service, ServiceKind};
+use crate::plan::{Need, Service, ServiceKind, runs};
 use crate::source::Spanned;
 
 /// The needs that the case states, and those that follow from what it says.
@@ -11,6 +12,7 @@ pub(super) fn resolve(
     written: Option<CaseList<Spanned<String>>>,
     lab: &Lab,
     services: &[Service],
+    told: &Told,
     out: &mut Diagnostics,
 ) -> Vec<Need> {
     let mut needs: Vec<Need> = Vec::new();
@@ -32,6 +34,9 @@ pub(super) fn resolve(
                 add(Need::Program(program.clone()));
             }
         }
+    }
+    for run in runs(&told.steps, &told.expectations) {
+        run.command.first().into_iter().for_each(|program| add(Need::Program(program.clone())));
     }
     if lab.ends().any(|end| end.interface > 0 && lab.at(end).ipv6()) {
         add(Need::Ipv6);

@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 
 use super::lab::{Draft, DraftInterface, Lab};
-use super::names;
+use super::{names, serves};
+use crate::case::nat::Nat;
 use crate::case::rules::Rules;
 use crate::case::scalar::SysctlValue;
 use crate::case::service::Service;
@@ -18,6 +19,7 @@ use crate::words::{Cidr, Family, Ipv6Mode};
 pub(super) struct Rest {
     pub node: NodeId,
     pub routes: Option<CaseList<Route>>,
+    pub nat: Option<CaseList<Nat>>,
     pub forwarding: Option<Span>,
     pub sysctls: Option<CaseMap<Spanned<SysctlValue>>>,
     pub resolver: Option<Many<Spanned<String>>>,
@@ -58,6 +60,8 @@ pub(super) fn declare(lab: &mut Lab, nodes: CaseMap<Node>, out: &mut Diagnostics
             mut interfaces,
             mut routes,
             mut forwarding,
+            mut nat,
+            serves: mut served,
             mut sysctls,
             mut resolver,
             services,
@@ -73,12 +77,15 @@ pub(super) fn declare(lab: &mut Lab, nodes: CaseMap<Node>, out: &mut Diagnostics
                 ("interfaces", interfaces.as_ref().map(|interfaces| interfaces.span)),
                 ("routes", routes.as_ref().map(|routes| routes.span)),
                 ("forwarding", forwarding.map(|forwarding| forwarding.span)),
+                ("nat", nat.as_ref().map(|nat| nat.span)),
+                ("serves", served.as_ref().map(|served| served.span)),
                 ("sysctls", sysctls.as_ref().map(|sysctls| sysctls.span)),
                 ("resolver", resolver.as_ref().map(|resolver| resolver.span)),
                 ("setup", setup.as_ref().map(|setup| setup.span)),
             ];
             refuse_of_created(&draft.name, given, out);
-            (interfaces, routes, forwarding, sysctls, resolver, setup) = (None, None, None, None, None, None);
+            (interfaces, routes, forwarding, nat, served) = (None, None, None, None, None);
+            (sysctls, resolver, setup) = (None, None, None);
         }
         if let Some(forwarding) = &forwarding {
             draft.forward_ipv4 = forwarding.forwards(Family::Ipv4);
@@ -87,15 +94,30 @@ pub(super) fn declare(lab: &mut Lab, nodes: CaseMap<Node>, out: &mut Diagnostics
         for (name, interface) in interfaces.unwrap_or_default().entries {
             declare_interface(&mut draft, name, interface, out);
         }
+        if let Some(served) = served {
+            serves::declare(&mut draft, served, out);
+        }
         let node = lab.add(draft);
         let forwarding = forwarding.map(|forwarding| forwarding.span);
-        rests.push(Rest { node, routes, forwarding, sysctls, resolver, services, setup, created_by, rules, files });
+        rests.push(Rest {
+            node,
+            routes,
+            nat,
+            forwarding,
+            sysctls,
+            resolver,
+            services,
+            setup,
+            created_by,
+            rules,
+            files,
+        });
     }
     rests
 }
 
 /// A node that a script makes is as the script makes it.
-fn refuse_of_created(name: &Spanned<String>, given: [(&str, Option<Span>); 6], out: &mut Diagnostics) {
+fn refuse_of_created(name: &Spanned<String>, given: [(&str, Option<Span>); 8], out: &mut Diagnostics) {
     for (key, span) in given {
         if let Some(span) = span {
             out.push(

@@ -108,6 +108,13 @@ fn words(expect: &Expect) -> Vec<&Spanned<String>> {
         neigh,
         route,
         link,
+        run: _,
+        sysctl: _,
+        addr,
+        fdb,
+        links: _,
+        routes: _,
+        neighs,
         span: _,
         sound: _,
     } = expect;
@@ -139,6 +146,15 @@ fn words(expect: &Expect) -> Vec<&Spanned<String>> {
     }
     if let Some(link) = link {
         words.extend(link.on.items.iter().chain(&link.mac).chain(&link.peer));
+    }
+    if let Some(addr) = addr {
+        words.extend(&addr.on.items);
+    }
+    if let Some(fdb) = fdb {
+        words.extend(fdb.on.items.iter().chain([&fdb.mac]));
+    }
+    if let Some(neighs) = neighs {
+        words.extend(&neighs.on.items);
     }
     words
 }

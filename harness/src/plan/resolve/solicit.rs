@@ -2,7 +2,7 @@
 
 use super::aims::Aim;
 use super::checker::Checker;
-use super::targets::Goal;
+use super::targets::{self, Goal};
 use crate::case::Many;
 use crate::case::expect::Solicit as Written;
 use crate::diagnostic::Diagnostic;
@@ -97,6 +97,7 @@ fn target(checker: &mut Checker<'_>, goal: &Goal, asker: &Asker, family: Family)
             None
         }
         Aim::Address(address) => checker.literal(asker.node, goal, address, None),
+        Aim::Captured => Some(targets::captured_target(goal, Some(family))),
         Aim::Node(node) => checker.in_family(goal, node, None, family),
         Aim::Interface(end) => checker.in_family(goal, end.node, Some(end.interface), family),
     }

@@ -44,7 +44,7 @@ pub(super) fn neigh(checker: &mut Checker<'_>, written: WrittenNeigh) -> Vec<Che
 }
 
 /// The addresses of a neighbour; a link-local one is as good as any here, because a table has interfaces.
-fn neighbours(
+pub(super) fn neighbours(
     checker: &mut Checker<'_>,
     on: Sender,
     goal: &Goal,
@@ -52,12 +52,14 @@ fn neighbours(
 ) -> Vec<Target> {
     match goal.aim {
         Aim::Address(address) => checker.literal(on.node, goal, address, family).into_iter().collect(),
-        Aim::Node(_) | Aim::Interface(_) => checker.targets(on, goal, Reach { narrow: family, positive: false }),
+        Aim::Node(_) | Aim::Interface(_) | Aim::Captured => {
+            checker.targets(on, goal, Reach { narrow: family, positive: false })
+        }
     }
 }
 
 /// A node, or a node and one of its interfaces.
-fn place(checker: &mut Checker<'_>, word: &Spanned<String>) -> Option<(Sender, Option<String>)> {
+pub(super) fn place(checker: &mut Checker<'_>, word: &Spanned<String>) -> Option<(Sender, Option<String>)> {
     if word.contains('.') {
         let end = checker.end(word)?;
         let name = checker.lab.at(end).name.value.clone();

@@ -6,6 +6,7 @@ use super::aims::Aim;
 use super::checker::{Checker, Sender};
 use super::lab::is_link_local;
 use super::routes::not_an_address_of;
+use crate::case::Template;
 use crate::diagnostic::Diagnostic;
 use crate::plan::{By, End, InterfaceId, NodeId, ReadFrom, Target};
 use crate::source::{Span, Spanned};
@@ -50,6 +51,7 @@ impl Checker<'_> {
                 }
                 return self.literal(from.node, goal, address, reach.narrow).into_iter().collect();
             }
+            Aim::Captured => return vec![captured_target(goal, reach.narrow.map(|narrow| narrow.value))],
             Aim::Node(node) => (node, None),
             Aim::Interface(end) => (end.node, Some(end.interface)),
         };
@@ -96,7 +98,8 @@ impl Checker<'_> {
     fn has_way(&mut self, from: Sender, goal: &Goal) -> bool {
         let sender = &self.lab.nodes[from.node];
         let own = match goal.aim {
-            Aim::Address(address) => sender.owns(address),
+            Aim::Captured => true,
+            Aim::Address(address) => sender.answers_for(address),
             Aim::Node(node) => node == from.node,
             Aim::Interface(end) => end.node == from.node,
         };
@@ -206,6 +209,7 @@ impl Checker<'_> {
 
     fn goal_name(&self, goal: &Goal) -> String {
         match goal.aim {
+            Aim::Captured => goal.words.clone(),
             Aim::Address(address) => address.to_string(),
             Aim::Node(node) => self.lab.nodes[node].name.value.clone(),
             Aim::Interface(end) => self.lab.end_name(end),
@@ -236,7 +240,7 @@ impl Checker<'_> {
         let Some(source) = source else { return };
         for sender in from {
             let node = &self.lab.nodes[sender.node];
-            if node.sound && !node.open && !node.owns(source.value) {
+            if node.sound && !node.open && !node.answers_for(source.value) {
                 let wrong = not_an_address_of(node, source, "`source` is an address of the sender")
                     .related(sender.span, "the sender");
                 self.derive(wrong);
@@ -247,12 +251,13 @@ impl Checker<'_> {
     /// Who must have refused: a node with all its addresses, or an address.
     pub(super) fn by(&mut self, word: &Spanned<String>) -> Option<By> {
         let addresses = match self.aim(word)? {
+            Aim::Captured => Vec::new(),
             Aim::Address(address) => vec![address],
             Aim::Node(node) => self.lab.nodes[node].addresses().map(|(_, cidr)| cidr.address).collect(),
             Aim::Interface(end) => self.lab.at(end).addresses.iter().map(|cidr| cidr.address).collect(),
         };
         let open = match self.aim(word)? {
-            Aim::Address(_) => false,
+            Aim::Captured | Aim::Address(_) => false,
             Aim::Node(node) | Aim::Interface(End { node, .. }) => self.lab.nodes[node].open,
         };
         if addresses.is_empty() && !open {
@@ -265,12 +270,24 @@ impl Checker<'_> {
     }
 }
 
-/// A target whose address is read when the step begins.
-fn open_target(goal: &Goal, node: NodeId, interface: Option<InterfaceId>, family: Family) -> Target {
-    let unknown = match family {
+/// A target that a program has said before; a family says which it must be of.
+pub(super) fn captured_target(goal: &Goal, family: Option<Family>) -> Target {
+    let words = goal.words.clone();
+    let template = Template::of(&Spanned::new(words.clone(), goal.span));
+    let read = template.map(|template| ReadFrom::Captured { template, family });
+    Target { words, address: unknown(family.unwrap_or(Family::Ipv4)), owner: None, read }
+}
+
+/// Stands for an address before it is known.
+fn unknown(family: Family) -> IpAddr {
+    match family {
         Family::Ipv4 => IpAddr::from([0; 4]),
         Family::Ipv6 => IpAddr::from([0; 16]),
-    };
-    let read = Some(ReadFrom { node, interface, family });
-    Target { words: goal.words.clone(), address: unknown, owner: None, read }
+    }
+}
+
+/// A target whose address is read when the step begins.
+fn open_target(goal: &Goal, node: NodeId, interface: Option<InterfaceId>, family: Family) -> Target {
+    let read = Some(ReadFrom::Node { node, interface, family });
+    Target { words: goal.words.clone(), address: unknown(family), owner: None, read }
 }

@@ -1,11 +1,13 @@
 //! What every attempt needs: the lab, the sockets that attempts share, the clock.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use super::clock::{Clock, Moment, Window};
 use super::refusals::Refusals;
+use super::runs::Captured;
 use super::services::Services;
 use super::stretch;
 use crate::lab::{Lab, LabNode, NeighbourTable};
@@ -32,6 +34,8 @@ pub(super) struct Bench {
     pub(super) table: NeighbourTable,
     /// How long nothing must be heard before it counts as silence.
     pub(super) silence: Duration,
+    /// What programs have said that later checks go by.
+    pub(super) captured: RefCell<Captured>,
     /// What could not be read for an expectation, by its place in the plan.
     pub(super) unread: HashMap<usize, Finding>,
     /// Time in which the worker could listen.
@@ -58,10 +62,16 @@ impl Bench {
             wires: Wires::default(),
             refusals: Refusals::default(),
             table,
+            captured: RefCell::default(),
             unread: HashMap::new(),
             clock,
             scale,
         }
+    }
+
+    /// By how much waits are stretched for a slow machine.
+    pub(super) fn scale(&self) -> f64 {
+        self.scale
     }
 
     pub(super) fn node(&self, id: NodeId) -> &LabNode {
@@ -131,7 +141,9 @@ pub(super) fn allows_silence(check: &Check) -> bool {
         Check::Http(http) => words(&http.connection.outcome),
         Check::Dns(dns) => words(&dns.carrier.outcome),
         Check::Arp(solicit) | Check::Ndp(solicit) => solicit.outcome.contains(&Answer::Silent),
-        Check::Trace(_) | Check::Neigh(_) | Check::Route(_) | Check::Link(_) => false,
+        Check::Trace(_) | Check::Neigh(_) | Check::Route(_) | Check::Link(_) | Check::Listing(_) | Check::Run(_) => {
+            false
+        }
     }
 }
 
@@ -156,6 +168,6 @@ pub(super) fn pair(check: &Check) -> Option<Pair> {
         Check::Http(http) => Some(of(http.connection.from, &http.connection.to)),
         Check::Dns(dns) => Some(of(dns.carrier.from, &dns.carrier.to)),
         Check::Arp(solicit) | Check::Ndp(solicit) => Some(of(solicit.from.node, &solicit.to)),
-        Check::Neigh(_) | Check::Route(_) | Check::Link(_) => None,
+        Check::Neigh(_) | Check::Route(_) | Check::Link(_) | Check::Listing(_) | Check::Run(_) => None,
     }
 }

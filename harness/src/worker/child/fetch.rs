@@ -8,8 +8,8 @@ use super::clock::Window;
 use super::query;
 use super::transfer::connect;
 use crate::dns::Record;
-use crate::observation::{Observation, Seen};
-use crate::plan::{Dns, End, Http, NodeId, Target, Transfer};
+use crate::observation::{HttpAnswer, Observation, Seen};
+use crate::plan::{self, Dns, End, Http, NodeId, Target, Transfer};
 use crate::probe::ProbeError;
 use crate::probe::http::{Asked, Exchange, exchange};
 use crate::verdict::{describe_traffic, target_words};
@@ -40,7 +40,7 @@ pub(super) async fn fetch(bench: &Bench, http: &Http, mut window: Window) -> Res
             body: &http.body,
         };
         let mut answer = match exchange(connection, asked, window.end()).await? {
-            Exchange::Answer(answer) => answer,
+            Exchange::Answer(answer) => HttpAnswer { seen_from: traffic.seen_from, ..answer },
             // The connection stands and no HTTP came: an open port that is no answer.
             Exchange::Silent => {
                 traffic.elapsed = began.elapsed();
@@ -155,5 +155,5 @@ fn find(bench: &Bench, name: &str, v6: bool) -> Option<(IpAddr, Option<End>)> {
             }
         }
     }
-    literal.map(|address| (address, None))
+    literal.map(|address| (address, plan::holder(&bench.plan.nodes, address)))
 }

@@ -9,13 +9,16 @@ mod decide;
 mod enter;
 mod fetch;
 mod files;
+mod late;
 mod observe;
 mod programs;
 mod query;
 mod quiet;
+mod receiver;
 mod refusals;
 mod rules;
 mod runner;
+mod runs;
 mod scripts;
 mod services;
 mod solicit;
@@ -122,6 +125,10 @@ fn serve(wire: Wire, runner: Runner) -> Result<(), Broken> {
 async fn case(wire: Wire, order: Order, home: &Namespace, programs: Option<Programs>) -> Result<(), Broken> {
     let Order { version: _, mut plan, rootless: _, timeout_scale } = order;
     let steps = std::mem::take(&mut plan.steps);
+    wire.doing("asking the kernel what it can do");
+    if let Some(reason) = lab::nat_lacking(&plan, home) {
+        return Err(Broken::lacking(reason));
+    }
     wire.doing("building the lab");
     let mut lab = lab::make(&plan, home).await.map_err(broken_lab)?;
     let clock = Clock::start();
@@ -143,7 +150,7 @@ async fn case(wire: Wire, order: Order, home: &Namespace, programs: Option<Progr
         if !step.actions.is_empty() {
             steps::perform(wire, &mut bench, home, number, step).await?;
         }
-        scripts::read(&mut bench, step).await?;
+        late::read(&mut bench, step).await?;
         wire.doing("probing");
         check_step(wire, &bench, step).await?;
     }
@@ -213,7 +220,7 @@ fn allow_descriptors() {
 }
 
 fn broken_lab(error: LabError) -> Broken {
-    Broken { message: error.message, notes: error.notes, helps: error.helps, span: error.span }
+    Broken { message: error.message, notes: error.notes, helps: error.helps, span: error.span, lacking: false }
 }
 
 /// A wait stretched for a slow machine.

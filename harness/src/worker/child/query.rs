@@ -6,7 +6,8 @@ use std::time::Instant;
 use super::attempt::Bench;
 use super::clock::Window;
 use super::quiet::settled;
-use super::transfer::{connect, known, listener_lives};
+use super::receiver;
+use super::transfer::{connect, known};
 use crate::dns;
 use crate::observation::{Departure, DnsAnswer, Life, Observation, Seen, Traffic};
 use crate::plan::Dns;
@@ -55,13 +56,14 @@ async fn over_udp(
             } else {
                 Departure::Unproven("no transmit time stamp says that the query left".to_owned())
             };
-            (departure, listener_lives(bench, carrier, Transport::Udp)?)
+            (departure, receiver::lives(bench, carrier, Transport::Udp)?)
         }
         _ => (Departure::Said, Life::NotAsked),
     };
     let answered = u32::from(seen == Seen::Answered);
     let flow = known(datagram.flow);
-    let traffic = Traffic { seen, flow, sent: 1, answered, elapsed: began.elapsed(), departure, life };
+    let elapsed = began.elapsed();
+    let traffic = Traffic { seen, flow, sent: 1, answered, elapsed, departure, life, seen_from: None };
     Ok(match seen {
         Seen::Answered => read(traffic, datagram.answer()),
         _ => Observation::Traffic(traffic),

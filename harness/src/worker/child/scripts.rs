@@ -1,6 +1,5 @@
 //! The scripts of a case, and the nodes that they make and change.
 
-use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use super::attempt::Bench;
@@ -8,12 +7,11 @@ use super::programs::Programs;
 use super::{Wire, stretch};
 use crate::lab::{KernelError, Lab};
 use crate::namespace::Namespace;
-use crate::plan::{By, End, NodeId, Operation, Plan, ReadFrom, Script, Step, Target};
+use crate::plan::{NodeId, Operation, Plan, Script};
 use crate::probe::ping::Pingers;
 use crate::probe::solicit::Wires;
 use crate::service::cage::NOTER;
 use crate::service::command::{self, Invocation};
-use crate::verdict::Finding;
 use crate::worker::message::{Broken, Message};
 
 /// How long before the end of the case a script is ended, so that there is time to say what it printed.
@@ -136,34 +134,6 @@ fn find_one(plan: &Plan, lab: &mut Lab, programs: &Programs, node: NodeId, creat
     lab.find(node, namespace)
 }
 
-/// Reads the nodes that scripts change, and the addresses that a step's expectations take from them.
-pub(super) async fn read(bench: &mut Bench, step: &Step) -> Result<(), Broken> {
-    let Bench { plan, lab, unread, .. } = bench;
-    let open: Vec<NodeId> = (0..plan.nodes.len()).filter(|node| plan.nodes[*node].open).collect();
-    if open.is_empty() {
-        return Ok(());
-    }
-    for node in open {
-        lab.read(node, &mut plan.nodes[node]).await.map_err(|error| Broken::new(error.to_string()))?;
-    }
-    let nodes = Nodes(&plan.nodes);
-    for index in step.expectations.clone() {
-        let check = &mut plan.expectations[index].check;
-        for target in check.targets_mut() {
-            if let Err(finding) = nodes.fill(target) {
-                unread.insert(index, finding);
-            }
-        }
-        for (mac, words) in check.macs_mut() {
-            *mac = nodes.interface(words).and_then(|end| nodes.at(end).mac).unwrap_or(*mac);
-        }
-        for by in check.bys_mut() {
-            nodes.fill_by(by);
-        }
-    }
-    Ok(())
-}
-
 /// An operation on interfaces as they are now: which index one of a script has is known only then.
 pub(super) async fn place(bench: &mut Bench, operation: &Operation) -> Result<Operation, Broken> {
     let mut operation = operation.clone();
@@ -188,79 +158,4 @@ pub(super) async fn place(bench: &mut Bench, operation: &Operation) -> Result<Op
         place.index = found.index;
     }
     Ok(operation)
-}
-
-/// The nodes as they have been read.
-struct Nodes<'a>(&'a [crate::plan::Node]);
-
-impl Nodes<'_> {
-    fn at(&self, end: End) -> &crate::plan::Interface {
-        &self.0[end.node].interfaces[end.interface]
-    }
-
-    fn ends(&self) -> impl Iterator<Item = End> {
-        let nodes = self.0.iter().enumerate();
-        nodes.flat_map(|(node, made)| (0..made.interfaces.len()).map(move |interface| End { node, interface }))
-    }
-
-    /// The interface that a `NODE.INTERFACE` names.
-    fn interface(&self, words: &str) -> Option<End> {
-        let (node, interface) = words.split_once('.')?;
-        self.ends().find(|end| self.0[end.node].name == node && self.at(*end).name == interface)
-    }
-
-    /// The address of a target that scripts give, and the interface that has it.
-    fn fill(&self, target: &mut Target) -> Result<(), Finding> {
-        let Some(ReadFrom { node, interface, family }) = target.read.clone() else {
-            if target.owner.is_none() {
-                target.owner =
-                    self.ends().find(|end| self.at(*end).addresses.iter().any(|cidr| cidr.address == target.address));
-            }
-            return Ok(());
-        };
-        let wanted = |end: &End| end.node == node && interface.is_none_or(|interface| interface == end.interface);
-        let mut found: Vec<(End, IpAddr)> = Vec::new();
-        for end in self.ends().filter(wanted).filter(|end| end.interface > 0 || interface.is_some()) {
-            let own = self.at(end).addresses.iter().map(|cidr| cidr.address);
-            let plain = own.filter(|address| family == crate::words::Family::of(*address) && !is_link_local(*address));
-            found.extend(plain.map(|address| (end, address)));
-        }
-        if let [(end, address)] = *found {
-            (target.owner, target.address) = (Some(end), address);
-            return Ok(());
-        }
-        let name = interface.map_or_else(
-            || self.0[node].name.clone(),
-            |interface| format!("{}.{}", self.0[node].name, self.0[node].interfaces[interface].name),
-        );
-        let mut there: Vec<String> = Vec::new();
-        for end in self.ends().filter(|end| end.node == node) {
-            let interface = self.at(end);
-            there.extend(interface.addresses.iter().map(|cidr| format!("{}: {cidr}", interface.name)));
-        }
-        let finding = Finding::new(match found.len() {
-            0 => format!("{name} has no {} address when the step begins", family.name()),
-            several => format!("{name} has {several} {} addresses when the step begins", family.name()),
-        });
-        Err(finding.about(&["to", "get", "url"]).note(match &*there {
-            [] => format!("{} has no address at all", self.0[node].name),
-            there => format!("{} has {}", self.0[node].name, there.join(", ")),
-        }))
-    }
-
-    fn fill_by(&self, by: &mut By) {
-        let named = |end: &End| match by.words.split_once('.') {
-            Some((node, interface)) => self.0[end.node].name == node && self.at(*end).name == interface,
-            None => self.0[end.node].name == by.words,
-        };
-        let read: Vec<IpAddr> =
-            self.ends().filter(named).flat_map(|end| self.at(end).addresses.iter().map(|cidr| cidr.address)).collect();
-        if !read.is_empty() {
-            by.addresses = read;
-        }
-    }
-}
-
-fn is_link_local(address: IpAddr) -> bool {
-    matches!(address, IpAddr::V6(address) if address.is_unicast_link_local())
 }

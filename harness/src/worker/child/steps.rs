@@ -1,8 +1,7 @@
 //! What a step does before it is looked at what holds.
 
 use super::attempt::Bench;
-use super::scripts;
-use super::{Wire, broken_lab};
+use super::{Wire, broken_lab, runs, scripts};
 use crate::lab;
 use crate::namespace::Namespace;
 use crate::plan::{Action, Operation, Step};
@@ -37,9 +36,15 @@ pub(super) async fn perform(
 }
 
 async fn act(bench: &mut Bench, home: &Namespace, operation: &Operation) -> Result<(), Broken> {
-    match operation.action {
-        Action::StartService(service) => bench.services.start_one(&bench.plan, &bench.lab, service).await,
-        Action::StopService(service) => bench.services.stop(&bench.plan, service).await,
+    match &operation.action {
+        Action::Run(run) => {
+            scripts::find_again(bench);
+            let ran = runs::act(bench, run).await;
+            scripts::let_go(bench, home).await?;
+            ran
+        }
+        Action::StartService(service) => bench.services.start_one(&bench.plan, &bench.lab, *service).await,
+        Action::StopService(service) => bench.services.stop(&bench.plan, *service).await,
         _ => {
             scripts::find_again(bench);
             let operation = scripts::place(bench, operation).await?;

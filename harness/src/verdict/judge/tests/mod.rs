@@ -2,9 +2,11 @@
 
 mod http;
 mod link;
+mod listing;
 mod neigh;
 mod outcomes;
 mod route;
+mod seen_from;
 mod solicit;
 mod traffic;
 
@@ -63,6 +65,8 @@ fn machine(name: &str, interfaces: Vec<Interface>) -> Node {
         forward_ipv4: false,
         forward_ipv6: false,
         sysctls: Vec::new(),
+        nat: Vec::new(),
+        serves: Vec::new(),
         resolver: Vec::new(),
     }
 }
@@ -123,6 +127,7 @@ fn transfer(outcome: &[Outcome]) -> Transfer {
         source: None,
         outcome: outcome.to_vec(),
         by: None,
+        seen_from: None,
     }
 }
 
@@ -142,6 +147,7 @@ fn traffic(seen: Seen) -> Traffic {
         elapsed: Duration::from_secs(1),
         departure,
         life,
+        seen_from: None,
     }
 }
 
@@ -159,6 +165,10 @@ fn local(errno: i32) -> Seen {
 }
 
 fn judged(check: Check, observation: Observation) -> Judgement {
+    judged_in(&plan(), check, &observation)
+}
+
+fn judged_in(plan: &Plan, check: Check, observation: &Observation) -> Judgement {
     let expectation = Expectation {
         name: "test".to_owned(),
         check,
@@ -167,7 +177,7 @@ fn judged(check: Check, observation: Observation) -> Judgement {
         holds_for: Duration::ZERO,
         span: Span::default(),
     };
-    judge(&plan(), &expectation, &observation)
+    judge(plan, &expectation, observation)
 }
 
 /// The finding of a mismatch; a match is a failed test.
