@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use netcase::case::{self, Given};
 use netcase::diagnostic::Diagnostics;
+use netcase::plan;
 use netcase::source::Source;
-use netcase::{case, plan};
 
 /// Rows that name no expectation yet, because the format cannot say it yet.
 const WAITING: usize = 20;
@@ -77,7 +78,8 @@ fn row(line: usize, text: &str) -> Option<Row> {
 fn expectations(path: &Path) -> BTreeSet<String> {
     let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let mut out = Diagnostics::default();
-    let case = case::parse(&Source::new(path.display().to_string(), text), &mut out);
+    let mut source = Source::new(path.display().to_string(), text);
+    let case = case::parse(&mut source, &Given::default(), &mut out);
     let plan = case.and_then(|case| plan::resolve(case, &mut out));
     let plan = plan.unwrap_or_else(|| panic!("{} has mistakes", path.display()));
     plan.expectations.into_iter().map(|expectation| expectation.name).collect()
