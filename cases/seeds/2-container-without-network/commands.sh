@@ -59,6 +59,9 @@ nsenter -t $pid -n ip a
 nsenter -t $pid -n ip route
 ip a
 
+# + The Internet of the case is there once this script has ended.
+{
 # - docker exec ebcf462cbb46 curl -I www.baidu.com
-nsenter -t $pid -n curl -I www.baidu.com
+until nsenter -t $pid -n curl -I www.baidu.com; do sleep 0.1; done
 curl -I $SETIP
+} >/run/pages.txt 2>&1 &

@@ -50,7 +50,7 @@ pub(super) fn warn(checker: &mut Checker<'_>, to: &Target, port: Port, wanted: &
         unknown || (here && service.kind.listens_on(landing.address))
     });
     let node = &checker.lab.nodes[owner.node];
-    if heard || !node.whole {
+    if heard || !node.whole || node.open {
         return;
     }
     // One message for both families, but where the port is listened on at some of the addresses only.
