@@ -8,7 +8,7 @@ use crate::verdict::judge::Judgement;
 use crate::verdict::words::all_of;
 
 /// Decides whether two nodes are isolated. Routes, neighbours, rules and settings belong to a network namespace
-/// (network_namespaces(7)): who is another one, and shares no interface, shares none of them.
+/// (`network_namespaces(7)`): who is another one, and shares no interface, shares none of them.
 pub(in crate::verdict::judge) fn judge(plan: &Plan, one: NodeId, other: NodeId, shared: &Shared) -> Judgement {
     if !shared.namespace && shared.links.is_empty() {
         return Judgement::proven();
