@@ -50,7 +50,8 @@ pub(super) fn warn(checker: &mut Checker<'_>, to: &Target, port: Port, wanted: &
         unknown || (here && service.kind.listens_on(landing.address))
     });
     let node = &checker.lab.nodes[owner.node];
-    if heard || !node.whole {
+    // What scripts start is not known.
+    if heard || !node.whole || node.open {
         return;
     }
     // One message for both families, but where the port is listened on at some of the addresses only.

@@ -60,7 +60,9 @@ fn check_new(stage: &mut Stage<'_>, node: NodeId, name: &Spanned<String>) -> boo
         return false;
     }
     let draft = &stage.lab.nodes[node];
-    let Some(taken) = draft.interface(name) else { return true };
+    // What is only named may be what is made here.
+    let taken = draft.interface(name).filter(|taken| draft.interfaces[*taken].kind != Some(InterfaceKind::Found));
+    let Some(taken) = taken else { return true };
     let wrong = Diagnostic::error(name.span, format!("`{}` has an interface `{}` already", *draft.name, **name));
     stage.out.push(wrong.label("another name is needed").related(draft.interfaces[taken].name.span, "this one"));
     false
@@ -148,7 +150,9 @@ fn move_to(
         return None;
     }
     let name = stage.lab.at(end).name.value.clone();
-    if let Some(taken) = stage.lab.nodes[node].interface(&name) {
+    let taken = stage.lab.nodes[node].interface(&name);
+    let taken = taken.filter(|taken| stage.lab.nodes[node].interfaces[*taken].kind != Some(InterfaceKind::Found));
+    if let Some(taken) = taken {
         let draft = &stage.lab.nodes[node];
         let wrong = Diagnostic::error(target.span, format!("`{}` has an interface `{name}` already", *draft.name));
         let wrong = wrong.label("they cannot both be called so").related(draft.interfaces[taken].name.span, "this one");
