@@ -78,7 +78,11 @@ impl<'a, 'i> Fields<'a, 'i> {
     /// The fields of a value that must be a table with these keys.
     pub(crate) fn new(value: &'a Value<'i>, keys: &'static [&'static str], out: &mut Diagnostics) -> Option<Self> {
         let DeValue::Table(table) = value.get_ref() else {
-            out.push(mismatch(value, &format!("a table with {}", crate::diagnostic::quoted(keys))));
+            let expected = match keys {
+                [] => "an empty table: `{}`".to_owned(),
+                keys => format!("a table with {}", crate::diagnostic::quoted(keys)),
+            };
+            out.push(mismatch(value, &expected));
             return None;
         };
         Some(Self { entries: table.iter().collect(), keys, span: value.span().into() })
@@ -172,6 +176,7 @@ macro_rules! record {
                 out: &mut $crate::diagnostic::Diagnostics,
             ) -> Option<Self> {
                 let before = out.errors();
+                #[allow(unused_mut, reason = "a table without keys takes nothing from it")]
                 let mut fields = $crate::case::decode::Fields::new(value, &[$($key),*], out)?;
                 $(let $field = <$ty as $crate::case::decode::Field>::take(&mut fields, $key, out);)*
                 fields.finish(out);

@@ -3,6 +3,7 @@
 pub(crate) mod decode;
 pub mod expect;
 mod file;
+pub mod link;
 pub mod matcher;
 mod places;
 pub mod scalar;

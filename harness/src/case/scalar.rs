@@ -10,12 +10,23 @@ use super::decode::{Decode, Scalar, Value, Wrong, mismatch, read_words};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::source::Spanned;
 use crate::words::{
-    Admin, Answer, Cidr, Family, Ipv6Mode, LinkState, Mac, NeighState, Outcome, Port, RouteKind, RouteProto,
-    RouteScope, RouteType, Transport, string_schema,
+    Admin, Answer, Cidr, Family, Ipv6Mode, LinkState, Mac, MacvlanMode, NeighState, Outcome, Port, RouteKind,
+    RouteProto, RouteScope, RouteType, Transport, string_schema,
 };
 
 read_words!(
-    Admin, Answer, Family, Ipv6Mode, LinkState, NeighState, Outcome, RouteKind, RouteProto, RouteScope, RouteType,
+    Admin,
+    Answer,
+    Family,
+    Ipv6Mode,
+    LinkState,
+    MacvlanMode,
+    NeighState,
+    Outcome,
+    RouteKind,
+    RouteProto,
+    RouteScope,
+    RouteType,
     Transport,
 );
 

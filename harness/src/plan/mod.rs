@@ -1,6 +1,7 @@
 //! What will be done: names resolved, defaults filled in, limits checked, kernel operations in order. Plain data.
 
 mod check;
+mod link;
 mod resolve;
 mod wording;
 
@@ -16,6 +17,7 @@ pub use check::{
     By, Check, Expectation, Http, HttpExpected, LinkCheck, Master, Neigh, Ping, RouteCheck, RouteQuery, Solicit,
     Target, Text, Transfer,
 };
+pub use link::{InterfaceKind, Vxlan};
 pub use resolve::resolve;
 
 /// Index of a node in [`Plan::nodes`].
@@ -103,20 +105,6 @@ pub struct Interface {
     pub span: Span,
 }
 
-/// What an interface is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum InterfaceKind {
-    /// `lo`.
-    Loopback,
-    /// One end of a veth pair.
-    Veth {
-        /// The other end.
-        peer: End,
-    },
-    /// A bridge.
-    Bridge,
-}
-
 /// A static route.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Route {
@@ -163,8 +151,8 @@ pub struct Operation {
 /// What an [`Operation`] does, complete in itself: the plan's nodes are how the lab stands before the first step.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Action {
-    /// Makes a bridge, still down.
-    AddBridge(Box<Made>),
+    /// Makes an interface that has one end, still down.
+    AddLink(Box<Made>),
     /// Makes a veth pair, each end in its node; a `first` with a master is made as its port, and up if it is to be.
     AddVeth {
         /// The end in whose node the request is made.
@@ -224,6 +212,8 @@ pub struct Made {
     pub interface: Interface,
     /// The bridge it is made a port of.
     pub master: Option<Place>,
+    /// The interface that carries it.
+    pub dev: Option<Place>,
 }
 
 /// A row of actions, and what must hold after them.
@@ -320,6 +310,19 @@ pub enum Need {
     Link(String),
     /// IPv6.
     Ipv6,
+}
+
+impl Need {
+    /// As it is written under `needs`: `ipv6`, `link:KIND` or `program:NAME`.
+    pub fn from_word(word: &str) -> Option<Self> {
+        let named = |name: &str| Some(name.trim().to_owned()).filter(|name| !name.is_empty());
+        match word.split_once(':') {
+            None if word == "ipv6" => Some(Self::Ipv6),
+            Some(("link", kind)) => named(kind).map(Self::Link),
+            Some(("program", name)) => named(name).map(Self::Program),
+            _ => None,
+        }
+    }
 }
 
 impl Plan {

@@ -4,7 +4,7 @@
 //! rtnetlink's own getters tell none of the three, so requests go through [`Netlink::ask`] and [`Netlink::dump`] here;
 //! its builders and its connection are used as they are.
 
-mod extended_ack;
+mod links;
 mod parameters;
 mod undecodable;
 mod verbs;
@@ -18,8 +18,10 @@ use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::sys::AsyncSocket;
 
 use super::KernelError;
+use crate::extended_ack;
 use crate::namespace::Namespace;
 
+pub(super) use links::macvlan_mode;
 pub(super) use verbs::VethEnd;
 
 /// `NLM_F_DUMP_INTR` of linux/netlink.h: the table changed while it was dumped.

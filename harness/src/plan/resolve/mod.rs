@@ -24,6 +24,7 @@ mod route_check;
 mod routes;
 mod services;
 mod solicit;
+mod stacked;
 mod state;
 mod steps;
 mod subnet;
@@ -99,6 +100,7 @@ fn build(
     let rests = nodes::declare(&mut lab, nodes.unwrap_or_default(), out);
     links::plug(&mut lab, out);
     let laid = networks::declare(&mut lab, networks.unwrap_or_default(), out);
+    stacked::lay(&mut lab, out);
     let mut services = Vec::new();
     for nodes::Rest { node, routes, forwarding, sysctls, services: written } in rests {
         sysctls::add(&mut lab, node, forwarding, sysctls.unwrap_or_default(), out);

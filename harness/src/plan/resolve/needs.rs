@@ -3,7 +3,7 @@
 use super::lab::Lab;
 use crate::case::CaseList;
 use crate::diagnostic::{Diagnostic, Diagnostics, suggest};
-use crate::plan::{Need, Service, ServiceKind};
+use crate::plan::{InterfaceKind, Need, Service, ServiceKind};
 use crate::source::Spanned;
 
 /// The needs that the case states, and those that follow from what it says.
@@ -30,6 +30,13 @@ pub(super) fn resolve(
             run.first().into_iter().for_each(|program| add(Need::Program(program.clone())));
         }
     }
+    let interfaces = lab.nodes.iter().flat_map(|node| &node.interfaces);
+    for kind in interfaces.filter_map(|interface| interface.kind.as_ref()) {
+        // No case runs without the others.
+        if !matches!(kind, InterfaceKind::Loopback | InterfaceKind::Veth { .. } | InterfaceKind::Bridge) {
+            add(Need::Link(kind.word().to_owned()));
+        }
+    }
     if lab.ends().any(|end| end.interface > 0 && lab.at(end).ipv6()) {
         add(Need::Ipv6);
     }
@@ -37,20 +44,16 @@ pub(super) fn resolve(
 }
 
 fn read(word: &Spanned<String>) -> Result<Need, Diagnostic> {
-    let (kind, name) = word.split_once(':').map_or((word.as_str(), None), |(kind, name)| (kind, Some(name.trim())));
-    match (kind, name) {
-        ("ipv6", None) => Ok(Need::Ipv6),
-        ("link", Some(name)) if !name.is_empty() => Ok(Need::Link(name.to_owned())),
-        ("program", Some(name)) if !name.is_empty() => Ok(Need::Program(name.to_owned())),
-        ("link", _) => {
-            Err(Diagnostic::error(word.span, "which kind of link is needed?").label("such as \"link:vxlan\""))
-        }
-        ("program", _) => {
-            Err(Diagnostic::error(word.span, "which program is needed?").label("such as \"program:nginx\""))
-        }
+    if let Some(need) = Need::from_word(word) {
+        return Ok(need);
+    }
+    let kind = word.split(':').next().unwrap_or_default();
+    Err(match kind {
+        "link" => Diagnostic::error(word.span, "which kind of link is needed?").label("such as \"link:vxlan\""),
+        "program" => Diagnostic::error(word.span, "which program is needed?").label("such as \"program:nginx\""),
         _ => {
             let known = suggest(kind, ["ipv6", "link:KIND", "program:NAME"]);
-            Err(Diagnostic::error(word.span, format!("unknown need `{}`", **word)).label(known))
+            Diagnostic::error(word.span, format!("unknown need `{}`", **word)).label(known)
         }
-    }
+    })
 }

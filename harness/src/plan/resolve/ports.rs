@@ -55,8 +55,9 @@ pub(super) fn warn(
         let unknown = matches!(service.kind, ServiceKind::Command { .. });
         unknown || (here && (at.is_empty() || at.contains(&to.address)))
     });
+    let tunnel = transport == Transport::Udp && super::stacked::port_holder(checker.lab, owner.node, port).is_some();
     let node = &checker.lab.nodes[owner.node];
-    if heard || !node.whole {
+    if heard || tunnel || !node.whole {
         return;
     }
     // One message for both families, but where the port is listened on at some of the addresses only.

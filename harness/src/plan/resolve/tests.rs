@@ -43,7 +43,7 @@ fn action_words(plan: &Plan) -> Vec<String> {
     let name = |it: &Place| format!("{}.{}", plan.nodes[it.node].name, it.name);
     let made = |it: &Made| format!("{}.{}", plan.nodes[it.node].name, it.interface.name);
     let actions = plan.operations.iter().map(|operation| match &operation.action {
-        Action::AddBridge(it) => format!("bridge {}", made(it)),
+        Action::AddLink(it) => format!("{} {}", it.interface.kind.word(), made(it)),
         Action::AddVeth { first, second } => format!("veth {} {}", made(first), made(second)),
         Action::SetMaster(it, _) => format!("master {}", name(it)),
         Action::AddAddress(it, cidr) => format!("address {} {cidr}", name(it)),

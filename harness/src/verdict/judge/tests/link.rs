@@ -17,6 +17,9 @@ fn check() -> LinkCheck {
         mac: None,
         master: None,
         peer: None,
+        kind: None,
+        id: None,
+        dev: None,
         addresses: None,
     }
 }
@@ -35,6 +38,9 @@ fn link() -> Link {
         mac: Some(mac(1)),
         master: Some("br0".to_owned()),
         peer: Some("fw.eth0".to_owned()),
+        kind: Some("vxlan".to_owned()),
+        id: Some(42),
+        dev: Some("blue.eth1".to_owned()),
         addresses: vec![cidr("10.0.0.2/24"), cidr("fd00::2/64"), cidr("fe80::1/64")],
     }
 }
