@@ -1,6 +1,7 @@
 //! The command line: one file for each subcommand, each of which only reads its arguments and calls the library.
 
 mod check;
+mod chosen;
 mod doctor;
 mod list;
 mod new;

@@ -1,26 +1,32 @@
-//! What a probe can see. Plain data: it crosses the wire from the worker, and judging needs nothing else.
+//! What a probe can see. Plain data: judging needs nothing else.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
+use crate::dns::Reply;
 use crate::words::{Cidr, LinkState, Mac, NeighState, RouteKind, RouteProto, RouteScope};
 
 /// What one probe saw.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Observation {
     /// ICMP echo, TCP or UDP.
     Traffic(Traffic),
     /// An HTTP answer. A connection that did not come about is [`Observation::Traffic`].
     Http(HttpAnswer),
     /// A connection that opened, and over which no HTTP answer came.
-    NoHttp {
+    NoAnswer {
         /// The connection.
         traffic: Traffic,
-        /// What came instead.
+        /// What came instead, if anything.
+        why: Option<String>,
+    },
+    /// The name of the target did not become an address.
+    NoName {
+        /// Why.
         why: String,
     },
+    /// A DNS answer. A query that got none is [`Observation::Traffic`].
+    Dns(DnsAnswer),
     /// Who answered a question on the wire.
     Answers(Answers),
     /// The entries of a neighbour table that are about one address.
@@ -34,7 +40,7 @@ pub enum Observation {
 }
 
 /// One attempt to get something across.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Traffic {
     /// What happened; for several echo requests, to the first that was not answered.
     pub seen: Seen,
@@ -53,7 +59,7 @@ pub struct Traffic {
 }
 
 /// What happened to a packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Seen {
     /// It arrived and was answered.
     Answered,
@@ -79,7 +85,7 @@ pub enum Seen {
 /// Type and code of an ICMP error.
 ///
 /// Sources: RFC 792, RFC 1812 section 5.2.7.1 (IPv4); RFC 4443 section 3 (IPv6).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IcmpError {
     /// Whether it is ICMPv6.
     pub v6: bool,
@@ -90,14 +96,14 @@ pub struct IcmpError {
 }
 
 /// Why the node's own kernel refused to send: the errno, as `errno.h` has it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LocalRefusal {
     /// The number.
     pub errno: i32,
 }
 
 /// Whether a probe is known to have left its node.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Departure {
     /// The network said something about it, so it left (or the refusal is the reason why not).
     Said,
@@ -108,7 +114,7 @@ pub enum Departure {
 }
 
 /// Whether the target of a probe is known to live.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Life {
     /// Not asked: something was heard.
     NotAsked,
@@ -119,7 +125,7 @@ pub enum Life {
 }
 
 /// An HTTP answer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct HttpAnswer {
     /// The status.
     pub status: u16,
@@ -131,12 +137,23 @@ pub struct HttpAnswer {
     pub cut: bool,
     /// The URL that gave this answer, after redirects.
     pub url: String,
+    /// Where it redirects to, when that should be followed and leads out of the lab.
+    pub astray: Option<String>,
     /// The ends of the connection.
     pub flow: Option<(SocketAddr, SocketAddr)>,
 }
 
+/// A DNS answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DnsAnswer {
+    /// What the server said.
+    pub reply: Reply,
+    /// The ends of the flow.
+    pub flow: Option<(SocketAddr, SocketAddr)>,
+}
+
 /// Who answered a question on the wire.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Answers {
     /// Every MAC address that answered, each once, in order of arrival.
     pub macs: Vec<Mac>,
@@ -147,7 +164,7 @@ pub struct Answers {
 }
 
 /// An entry of a neighbour table.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Neighbour {
     /// The interface.
     pub dev: String,
@@ -160,7 +177,7 @@ pub struct Neighbour {
 }
 
 /// A route as the kernel has it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Route {
     /// The prefix, or for a lookup the address asked for.
     pub to: Cidr,
@@ -181,7 +198,7 @@ pub struct Route {
 }
 
 /// An interface as the kernel has it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Link {
     /// Its name.
     pub name: String,

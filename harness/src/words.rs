@@ -207,6 +207,46 @@ words! {
 }
 
 words! {
+    /// The type of a DNS record (RFC 1035, RFC 3596, RFC 2782).
+    pub enum RecordType: "record type" {
+        /// An IPv4 address.
+        A = "A",
+        /// An IPv6 address.
+        Aaaa = "AAAA",
+        /// Another name.
+        Cname = "CNAME",
+        /// A mail server.
+        Mx = "MX",
+        /// A name server.
+        Ns = "NS",
+        /// The name of an address.
+        Ptr = "PTR",
+        /// A service.
+        Srv = "SRV",
+        /// A text.
+        Txt = "TXT",
+    }
+}
+
+words! {
+    /// A DNS response code (RFC 1035, section 4.1.1).
+    pub enum Rcode: "response code" {
+        /// The name exists.
+        NoError = "noerror",
+        /// The server did not understand the question.
+        FormatError = "formerr",
+        /// The server could not find out.
+        ServerFailure = "servfail",
+        /// The name does not exist.
+        NxDomain = "nxdomain",
+        /// The server does not do such questions.
+        NotImplemented = "notimp",
+        /// The server does not answer this to everybody.
+        Refused = "refused",
+    }
+}
+
+words! {
     /// The operational state (RFC 2863), in the words of the kernel.
     pub enum LinkState: "link state" {
         /// Not known: `lo` and bridges without ports.

@@ -159,6 +159,24 @@ fn the_list_is_for_people_and_for_programs() {
 }
 
 #[test]
+fn what_is_missing_is_told_with_a_way_out() {
+    let folder = Folder::new("told", &[("skipped.toml", SKIPPED)]);
+    let listed = folder.netcase(&["list", "cases", "--tag", "fast"]);
+    let expected = "no case was selected: the only one has no tag that `--tag` asks for; there are `slow`\n";
+    assert_eq!(text(&listed.stderr), format!("error: {expected}"));
+    let run = folder.netcase(&["run", "cases", "--tag", "fast"]);
+    assert!(text(&run.stdout).starts_with(expected), "{}", text(&run.stdout));
+    let run = folder.netcase(&["run", "cases", "--junit", "/proc/none/junit.xml"]);
+    assert!(text(&run.stderr).ends_with("; `--junit FILE` writes it elsewhere\n"), "{}", text(&run.stderr));
+    for command in ["run", "check"] {
+        let output = folder.netcase(&[command, "/dev/null"]);
+        let words = "error: cannot read `/dev/null`: it is not a regular file\n--> /dev/null\n";
+        assert!(text(&output.stdout).contains(words), "{}", text(&output.stdout));
+        assert_eq!(code(&output), 2);
+    }
+}
+
+#[test]
 fn check_shows_all_mistakes_of_all_files() {
     let folder =
         Folder::new("check", &[("a.toml", "tilte = 1\n[ndoes]\n"), ("b.toml", "[[nodes"), ("c.toml", SKIPPED)]);

@@ -101,11 +101,11 @@ fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
     found
 }
 
-/// Runs all twins, a few at a time: they mostly wait.
+/// Runs all twins, a few at a time for each core: they mostly wait.
 fn run_all<'a>(root: &Path, twins: &'a [(PathBuf, Twin)], update: bool) -> Vec<(&'a Path, Ending)> {
     let waiting = Mutex::new(twins.iter());
     let endings = Mutex::new(Vec::new());
-    let at_once = thread::available_parallelism().map_or(1, usize::from);
+    let at_once = 4 * thread::available_parallelism().map_or(1, usize::from);
     thread::scope(|scope| {
         for _ in 0..at_once {
             scope.spawn(|| {

@@ -167,42 +167,40 @@ fn a_connection_refused_by_a_router_is_not_refused_by_the_target() {
     assert_ends(text, FAILED, &["2 passed, 2 failed, 0 errors", "rejected by r"]);
 }
 
+/// Runs expectations while the server plays a part; `base` is the case without them.
+fn assert_beside(base: &str, (part, ready): (&str, &str), expectations: &[&str], code: i32, words: &[&str]) {
+    let place = Folder::new(&format!("part-{part}"));
+    let expectations: String = expectations.iter().map(|expectation| format!("[[expect]]\n{expectation}\n")).collect();
+    assert_ends(&format!("{base}{}{expectations}", service(&place, part, ready)), code, words);
+}
+
 #[test]
 fn every_attempt_has_a_port_of_its_own() {
-    let place = Folder::new("part-ports");
-    let text = format!(
-        "{PAIR}{}[[expect]]\nudp = {{ from = \"client\", to = \"10.0.0.2:5000\" }}\nholds-for = \"1s\"\n",
-        service(&place, "new-senders-only", r#"port = "5000/udp""#)
-    );
-    assert_ends(&text, PASSED, &["1 passed"]);
+    let held = "udp = { from = \"client\", to = \"10.0.0.2:5000\" }\nholds-for = \"1s\"";
+    assert_beside(PAIR, ("new-senders-only", r#"port = "5000/udp""#), &[held], PASSED, &["1 passed"]);
 }
 
 #[test]
 fn a_server_for_one_connection_still_serves_the_probe() {
-    let place = Folder::new("part-connection");
-    let text = format!(
-        "{PAIR}{}[[expect]]\nhttp = {{ from = \"client\", url = \"http://10.0.0.2:8000/\", status = 204 }}\n",
-        service(&place, "one-connection", r#"port = "8000/tcp""#)
-    );
-    assert_ends(&text, PASSED, &["1 passed"]);
+    let served = r#"http = { from = "client", url = "http://10.0.0.2:8000/", status = 204 }"#;
+    assert_beside(PAIR, ("one-connection", r#"port = "8000/tcp""#), &[served], PASSED, &["1 passed"]);
 }
 
+/// The server knows its sender when its own queue begins to let nothing out.
 #[test]
 fn a_silence_whose_packets_never_left_is_no_pass() {
-    let place = Folder::new("part-swallow");
-    // The server is known to its sender when the sender's own queue begins to swallow everything without a word.
-    let text = format!(
-        "{}{}\
-         [[expect]]\nping = {{ from = \"server\", to = \"10.0.0.1\", outcome = \"silent\" }}\n\
-         [[expect]]\ntcp = {{ from = \"server\", to = \"10.0.0.1:7\", outcome = \"silent\" }}\n\
-         [[expect]]\nudp = {{ from = \"server\", to = \"10.0.0.1:7\", outcome = \"silent\" }}\n",
-        PAIR.replace(
-            "[nodes.server]",
-            "services.echo = { tcp = { port = 7 } }\nservices.uecho = { udp = { port = 7 } }\n[nodes.server]"
-        ),
-        service(&place, "swallow", r#"output = "part begun""#)
-    );
-    assert_ends(&text, ERROR, &["0 passed, 0 failed, 3 errors, 0 skipped, 3 unproven", "left server"]);
+    let echoes = "services.echo = { tcp = { port = 7 } }\nservices.uecho = { udp = { port = 7 } }\n[nodes.server]";
+    let base = PAIR.replace("[nodes.server]", echoes);
+    let silent = [
+        r#"ping = { from = "server", to = "10.0.0.1", outcome = "silent" }"#,
+        r#"tcp = { from = "server", to = "10.0.0.1:7", outcome = "silent" }"#,
+        r#"udp = { from = "server", to = "10.0.0.1:7", outcome = "silent" }"#,
+        r#"arp = { from = "server", to = "10.0.0.1", outcome = "silent" }"#,
+    ];
+    let words = ["0 passed, 0 failed, 4 errors, 0 skipped, 4 unproven", "left server"];
+    for part in ["swallow", "refuse"] {
+        assert_beside(&base, (part, r#"output = "part begun""#), &silent, ERROR, &words);
+    }
 }
 
 /// A lab that stands until this is dropped.

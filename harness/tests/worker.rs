@@ -9,18 +9,20 @@ mod program;
 mod reachable;
 #[path = "support/scratch.rs"]
 mod scratch;
+#[path = "worker/scripts.rs"]
+mod scripts;
 
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use netcase::verdict::{Outcome, Verdict};
-use netcase::worker::message::{Broken, Message};
+use netcase::worker::message::Broken;
 use netcase::worker::supervise::{Finished, Options, supervise_with};
 use nix::sys::resource::{Resource, setrlimit};
 
 use cases::plan;
 use program::{Folder, program, told};
 use scratch::{User, can_make, is_inside, run_inside};
+use scripts::Script;
 
 const CASE: &str = r#"
 title = "Two nodes"
@@ -38,20 +40,6 @@ ping = { from = "b", to = "a" }
 
 const OPTIONS: Options = Options { rootless: false, timeout_scale: 1.0 };
 
-fn line(message: &Message) -> String {
-    serde_json::to_string(message).expect("a message can be written")
-}
-
-fn doing(what: &str) -> String {
-    line(&Message::Doing { what: what.to_owned(), span: None })
-}
-
-fn pass(expectation: usize) -> String {
-    let outcome = Outcome::Pass { unproven: None };
-    let verdict = Verdict { outcome, attempts: 1, elapsed: Duration::ZERO, observation: None };
-    line(&Message::Verdict { expectation, verdict: Box::new(verdict) })
-}
-
 /// What became of a shell script in the place of a worker, called with lines that it may print.
 fn supervised(script: &str, lines: &[String]) -> (Vec<bool>, Option<Broken>) {
     let mut command = Command::new("/bin/sh");
@@ -62,112 +50,13 @@ fn supervised(script: &str, lines: &[String]) -> (Vec<bool>, Option<Broken>) {
 }
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "a table of everything that a worker may do wrong")]
 fn whatever_a_worker_does_its_verdicts_stand_and_the_rest_is_an_error() {
-    let say = "for said in \"$@\"; do printf '%s\\n' \"$said\"; done";
-    let probing = || doing("probing");
-    // What it does, what it says, which verdicts stand, what the error says.
-    let scripts = [
-        (
-            "hangs at once",
-            "cat >&2; exec tail -f /dev/null".to_owned(),
-            vec![],
-            [false; 2],
-            "longer than its `timeout`, while starting",
-        ),
-        ("never reads", "exec tail -f /dev/null".to_owned(), vec![], [false; 2], "while starting"),
-        (
-            "hangs later",
-            format!("{say}; exec tail -f /dev/null"),
-            vec![probing(), pass(1)],
-            [false, true],
-            "longer than its `timeout`, while probing",
-        ),
-        ("floods without a line", "exec cat /dev/zero".to_owned(), vec![], [false; 2], "floods the runner with output"),
-        ("floods with messages", format!("{say}; yes \"$1\""), vec![probing()], [false; 2], ", while probing"),
-        (
-            "floods its standard error",
-            format!("{say}; yes complaint >&2"),
-            vec![pass(0), probing()],
-            [true, false],
-            "longer than its `timeout`, while probing",
-        ),
-        (
-            "is killed",
-            format!("{say}; kill -KILL $$"),
-            vec![doing("building the lab")],
-            [false; 2],
-            "the worker died (signal: 9 (SIGKILL)), while building the lab",
-        ),
-        (
-            "aborts",
-            format!("{say}; echo 'what a pity' >&2; kill -ABRT $$"),
-            vec![probing(), pass(0)],
-            [true, false],
-            "the worker died (signal: 6 (SIGABRT)",
-        ),
-        ("ends early", format!("{say}; exit 7"), vec![probing()], [false; 2], "(exit status: 7), while probing"),
-        ("ends without a word", "exit 0".to_owned(), vec![], [false; 2], "(exit status: 0), while starting"),
-        (
-            "closes its output",
-            "exec 1>/dev/null; exec tail -f /dev/null".to_owned(),
-            vec![],
-            [false; 2],
-            "closed its output and went on, while starting",
-        ),
-        (
-            "talks nonsense",
-            say.to_owned(),
-            vec![pass(0), probing(), "{\"Hello\":1}".to_owned(), pass(1)],
-            [true, false],
-            "no message: \"{\\\"Hello\\\":1}\", while probing",
-        ),
-        ("talks binary", "printf '\\377\\0\\n'".to_owned(), vec![], [false; 2], "no message: "),
-        (
-            "ends in the middle of a line",
-            "printf '%s' '{\"Done\"'".to_owned(),
-            vec![],
-            [false; 2],
-            "the worker died (exit status: 0), while starting",
-        ),
-        (
-            "judges twice",
-            say.to_owned(),
-            vec![pass(0), probing(), pass(0), pass(1)],
-            [true, false],
-            "judged an expectation twice, while probing",
-        ),
-        (
-            "judges what there is not",
-            say.to_owned(),
-            vec![pass(1), pass(2)],
-            [false, true],
-            "judged an expectation that it was not asked for",
-        ),
-        (
-            "is done too early",
-            say.to_owned(),
-            vec![pass(0), line(&Message::Done)],
-            [true, false],
-            "done without a verdict for every expectation",
-        ),
-        (
-            "says why it cannot go on",
-            say.to_owned(),
-            vec![pass(0), line(&Message::Broken(Broken::new("out of luck")))],
-            [true, false],
-            "out of luck",
-        ),
-    ];
+    let scripts = scripts::all();
     let mut faults = Vec::new();
     std::thread::scope(|scope| {
-        let running: Vec<_> = scripts
-            .iter()
-            .map(|(name, script, lines, stand, error)| {
-                (name, stand, error, scope.spawn(move || supervised(script, lines)))
-            })
-            .collect();
-        for (name, stand, error, thread) in running {
+        let running: Vec<_> =
+            scripts.iter().map(|script| (script, scope.spawn(|| supervised(&script.does, &script.says)))).collect();
+        for (Script { name, stand, error, .. }, thread) in running {
             let (found, broken) = thread.join().expect("the runner's side does not panic");
             let message = broken.map(|broken| broken.message).unwrap_or_default();
             if found != stand || !message.contains(error) {

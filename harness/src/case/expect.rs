@@ -2,13 +2,16 @@
 
 use std::net::IpAddr;
 
-use super::decode::{Decode, Value, mismatch, record};
+use super::decode::{Decode, Value, record};
 use super::matcher::Matcher;
 use super::scalar::{Loss, Time};
 use super::shape::{Many, Map, Number};
 use crate::diagnostic::Diagnostics;
 use crate::source::{Span, Spanned};
-use crate::words::{Admin, Answer, Cidr, Family, LinkState, NeighState, Outcome, RouteKind, RouteProto, RouteScope};
+use crate::words::{
+    Admin, Answer, Cidr, Family, LinkState, NeighState, Outcome, Rcode, RecordType, RouteKind, RouteProto, RouteScope,
+    Transport,
+};
 
 record! {
     /// One expectation: exactly one check, and how it is named and timed.
@@ -27,6 +30,8 @@ record! {
         udp("udp"): Option<Transfer>,
         /// An HTTP request.
         http("http"): Option<Http>,
+        /// A DNS query.
+        dns("dns"): Option<DnsQuery>,
         /// An ARP request on the wire.
         arp("arp"): Option<Solicit>,
         /// An IPv6 neighbour solicitation on the wire.
@@ -125,6 +130,34 @@ record! {
 }
 
 record! {
+    /// A DNS query from every sender.
+    pub struct DnsQuery {
+        /// The sending nodes.
+        from("from"): Many<Spanned<String>>,
+        /// Who is asked: `NODE`, `ADDRESS`, or either with `:PORT` (default: the sender's `resolver`, port 53).
+        server("server"): Option<Spanned<String>>,
+        /// The name asked for.
+        name("name"): Spanned<String>,
+        /// The type asked for (default: "A").
+        r#type("type"): Option<Spanned<RecordType>>,
+        /// "udp" (default) or "tcp".
+        transport("transport"): Option<Spanned<Transport>>,
+        /// Only by this family.
+        family("family"): Option<Spanned<Family>>,
+        /// The source address.
+        source("source"): Option<Spanned<IpAddr>>,
+        /// Exactly these records of the type asked for, in any order; an empty list means none.
+        answer("answer"): Option<Exactly<String>>,
+        /// The response code (default with `answer`: "noerror").
+        rcode("rcode"): Option<Spanned<Rcode>>,
+        /// What must happen instead of an answer: the words of `udp`.
+        outcome("outcome"): Option<Many<Spanned<Outcome>>>,
+        /// Who must have sent the refusal: a node or an address.
+        by("by"): Option<Spanned<String>>,
+    }
+}
+
+record! {
     /// A question on the wire: who has this address?
     pub struct Solicit {
         /// Where the request is sent: a node, or `NODE.INTERFACE`.
@@ -214,49 +247,46 @@ record! {
         /// What carries it: an interface of the node, or `NODE.INTERFACE`.
         dev("dev"): Option<Spanned<String>>,
         /// Its addresses, exactly these (link-local ones of the kernel aside).
-        address("address"): Option<Addresses>,
+        address("address"): Option<Exactly<Cidr>>,
     }
 }
 
-/// The addresses an interface must have; an empty list means none.
+/// All there must be: one, or a list, of which an empty one means none.
 #[derive(Clone, Debug)]
-pub struct Addresses {
-    /// The addresses in the order of the file.
-    pub items: Vec<Spanned<Cidr>>,
+pub struct Exactly<T> {
+    /// The values in the order of the file.
+    pub items: Vec<Spanned<T>>,
     /// Where the value stands.
     pub span: Span,
 }
 
-impl Decode for Addresses {
+impl<T> Decode for Exactly<T>
+where
+    Spanned<T>: Decode,
+{
     fn decode(value: &Value<'_>, out: &mut Diagnostics) -> Option<Self> {
         let span = value.span().into();
         match value.get_ref() {
-            toml::de::DeValue::String(_) => {
-                <Spanned<Cidr>>::decode(value, out).map(|one| Self { items: vec![one], span })
-            }
             toml::de::DeValue::Array(items) => {
-                let items = items.iter().filter_map(|item| <Spanned<Cidr>>::decode(item, out)).collect();
+                let items = items.iter().filter_map(|item| <Spanned<T>>::decode(item, out)).collect();
                 Some(Self { items, span })
             }
-            _ => {
-                out.push(mismatch(value, "an address with its prefix, or a list of them"));
-                None
-            }
+            _ => <Spanned<T>>::decode(value, out).map(|one| Self { items: vec![one], span }),
         }
     }
 }
 
-impl schemars::JsonSchema for Addresses {
+impl<T: schemars::JsonSchema> schemars::JsonSchema for Exactly<T> {
     fn inline_schema() -> bool {
         true
     }
 
     fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Addresses".into()
+        format!("Exactly{}", T::schema_name()).into()
     }
 
     fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        let one = generator.subschema_for::<Cidr>();
+        let one = generator.subschema_for::<T>();
         schemars::json_schema!({ "anyOf": [one, { "type": "array", "items": one }] })
     }
 }

@@ -10,8 +10,8 @@ use super::decode::{Decode, Scalar, Value, Wrong, mismatch, read_words};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::source::Spanned;
 use crate::words::{
-    Admin, Answer, Cidr, Family, Ipv6Mode, LinkState, Mac, MacvlanMode, NeighState, Outcome, Port, RouteKind,
-    RouteProto, RouteScope, RouteType, Transport, string_schema,
+    Admin, Answer, Cidr, Family, Ipv6Mode, LinkState, Mac, MacvlanMode, NeighState, Outcome, Port, Rcode, RecordType,
+    RouteKind, RouteProto, RouteScope, RouteType, Transport, string_schema,
 };
 
 read_words!(
@@ -23,6 +23,8 @@ read_words!(
     MacvlanMode,
     NeighState,
     Outcome,
+    Rcode,
+    RecordType,
     RouteKind,
     RouteProto,
     RouteScope,

@@ -16,6 +16,8 @@ record! {
         tcp("tcp"): Option<EchoService>,
         /// A UDP server that sends back what it gets.
         udp("udp"): Option<EchoService>,
+        /// A DNS server.
+        dns("dns"): Option<DnsService>,
         /// A program.
         command("command"): Option<CommandService>,
         /// `false`: it waits for a `service-start` (default: true).
@@ -28,7 +30,7 @@ record! {
     pub struct HttpService {
         /// The TCP port.
         port("port"): Spanned<Number<1, 65535>>,
-        /// The addresses to listen on (default: all, in both families).
+        /// The addresses to listen on; `0.0.0.0` and `::` are all of one family (default: all, in both families).
         listen("listen"): Option<Many<Spanned<IpAddr>>>,
         /// The status of the answer (default: 200).
         status("status"): Option<Spanned<Number<200, 599>>>,
@@ -44,8 +46,42 @@ record! {
     pub struct EchoService {
         /// The port.
         port("port"): Spanned<Number<1, 65535>>,
+        /// The addresses to listen on; `0.0.0.0` and `::` are all of one family (default: all, in both families).
+        listen("listen"): Option<Many<Spanned<IpAddr>>>,
+    }
+}
+
+record! {
+    /// A DNS server that knows its own records and asks nobody; over UDP and TCP.
+    pub struct DnsService {
+        /// The port (default: 53).
+        port("port"): Option<Spanned<Number<1, 65535>>>,
         /// The addresses to listen on (default: all, in both families).
         listen("listen"): Option<Many<Spanned<IpAddr>>>,
+        /// What it knows, by name.
+        records("records"): Map<DnsRecords>,
+    }
+}
+
+record! {
+    /// The records of one name.
+    pub struct DnsRecords {
+        /// IPv4 addresses.
+        a("a"): Option<Many<Spanned<String>>>,
+        /// IPv6 addresses.
+        aaaa("aaaa"): Option<Many<Spanned<String>>>,
+        /// The name it is an alias of.
+        cname("cname"): Option<Spanned<String>>,
+        /// Mail servers, such as "10 mail.example.com".
+        mx("mx"): Option<Many<Spanned<String>>>,
+        /// Name servers.
+        ns("ns"): Option<Many<Spanned<String>>>,
+        /// The name of an address.
+        ptr("ptr"): Option<Many<Spanned<String>>>,
+        /// Services, such as "0 5 80 web.example.com".
+        srv("srv"): Option<Many<Spanned<String>>>,
+        /// Texts.
+        txt("txt"): Option<Many<Spanned<String>>>,
     }
 }
 

@@ -24,6 +24,8 @@ record! {
         forwarding("forwarding"): Option<Spanned<Forwarding>>,
         /// Settings under `net.*`, such as `"net.ipv4.conf.all.rp_filter" = 1`.
         sysctls("sysctls"): Option<Map<Spanned<SysctlValue>>>,
+        /// Who resolves names for it: a node that serves DNS, `NODE.INTERFACE` or an address; the first is asked.
+        resolver("resolver"): Option<Many<Spanned<String>>>,
         /// The services by name.
         services("services"): Option<Map<Service>>,
     }

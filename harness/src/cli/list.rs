@@ -1,25 +1,17 @@
 //! `netcase list`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::{Args, ValueEnum};
 
+use super::chosen::Chosen;
 use super::output::{Output, complain};
 use crate::run::{self, exit};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Files, folders, or patterns such as 'cases/**/nat-*.toml'
-    #[arg(value_name = "PATH", required = true)]
-    paths: Vec<PathBuf>,
-
-    /// Only cases whose name contains TEXT; given several times, one of them
-    #[arg(long = "filter", value_name = "TEXT")]
-    filters: Vec<String>,
-
-    /// Only cases with this tag; given several times, one of them
-    #[arg(long = "tag", value_name = "TAG")]
-    tags: Vec<String>,
+    #[command(flatten)]
+    chosen: Chosen,
 
     /// `text` is one name a line; `json` has titles, tags and expectations too
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Text)]
@@ -33,9 +25,13 @@ enum Format {
 }
 
 pub(super) fn execute(arguments: &Arguments, output: Output) -> u8 {
-    let Arguments { paths, filters, tags, format } = arguments;
+    let Arguments { chosen: Chosen { paths, filters, tags }, format } = arguments;
     let selection = run::selected(paths, Path::new("."), filters, tags);
-    let mut code = if selection.cases.is_empty() { exit::NOTHING } else { exit::PASSED };
+    let mut code = match selection.cases.is_empty() {
+        true if selection.problems.is_empty() => complain(&selection.left_out.to_string(), exit::NOTHING),
+        true => exit::NOTHING,
+        false => exit::PASSED,
+    };
     for problem in &selection.problems {
         code = complain(&format!("{}: {}", problem.argument, problem.message), exit::BAD_INPUT);
     }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::chosen::Chosen;
 use super::output::{Output, complain};
 use crate::plan::Need;
 use crate::report::Listener;
@@ -15,17 +16,8 @@ use crate::run::{self, Conduct, Interrupt, RunOptions, exit};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Files, folders, or patterns such as 'cases/**/nat-*.toml'
-    #[arg(value_name = "PATH", required = true)]
-    paths: Vec<PathBuf>,
-
-    /// Only cases whose name contains TEXT; given several times, one of them
-    #[arg(long = "filter", value_name = "TEXT")]
-    filters: Vec<String>,
-
-    /// Only cases with this tag; given several times, one of them
-    #[arg(long = "tag", value_name = "TAG")]
-    tags: Vec<String>,
+    #[command(flatten)]
+    chosen: Chosen,
 
     /// How many cases run at the same time [default: four for each core, as cases mostly wait]
     #[arg(short, long, value_name = "N")]
@@ -66,9 +58,7 @@ pub(super) struct Arguments {
 
 pub(super) fn execute(arguments: Arguments, output: Output) -> u8 {
     let Arguments {
-        paths,
-        filters,
-        tags,
+        chosen: Chosen { paths, filters, tags },
         jobs,
         fail_fast,
         junit,
@@ -100,8 +90,10 @@ pub(super) fn execute(arguments: Arguments, output: Output) -> u8 {
     let listeners: &mut [&mut dyn Listener] = &mut [&mut junit, &mut terminal];
     let code = exit::code(&run::run(&options, listeners));
     match junit.failure() {
-        Some(failure) if code == exit::BAD_INPUT => complain(failure, code),
-        Some(failure) => complain(failure, exit::ERROR),
+        Some(failure) => complain(
+            &format!("{failure}; `--junit FILE` writes it elsewhere"),
+            if code == exit::BAD_INPUT { code } else { exit::ERROR },
+        ),
         None => code,
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! A connection to find that out would use up a one-shot server and move counters, limits and conntrack.
 
+mod diag;
+
 use std::fs;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -14,8 +16,10 @@ use crate::words::Transport;
 pub struct Listener {
     /// TCP or UDP.
     pub transport: Transport,
-    /// The address it is bound to; unspecified means every address of the family (`::` takes IPv4 too).
+    /// The address it is bound to; unspecified means every address of the family, `::` those of IPv4 too.
     pub address: IpAddr,
+    /// Whether it is known to take no IPv4 for all that.
+    pub only_v6: bool,
     /// The port.
     pub port: u16,
 }
@@ -25,39 +29,43 @@ impl Listener {
     pub fn takes(&self, transport: Transport, address: IpAddr, port: u16) -> bool {
         let everywhere = match self.address {
             IpAddr::V4(own) => own.is_unspecified() && address.is_ipv4(),
-            IpAddr::V6(own) => own.is_unspecified(),
+            IpAddr::V6(own) => own.is_unspecified() && (address.is_ipv6() || !self.only_v6),
         };
         self.transport == transport && self.port == port && (everywhere || self.address == address)
     }
 }
 
-/// Every listener of a node.
+/// Every listener of a node for one transport.
 ///
 /// # Errors
 ///
-/// What open(2) and read(2) say, and a table that cannot be understood: never an empty list instead.
-pub fn listeners(namespace: &Namespace) -> io::Result<Vec<Listener>> {
-    let tables = namespace.within(|| {
-        ["tcp", "tcp6", "udp", "udp6"]
-            .into_iter()
-            .map(|table| match fs::read_to_string(format!("/proc/thread-self/net/{table}")) {
-                Ok(text) => Ok((table, text)),
-                // A kernel without IPv6 has no such table.
-                Err(error) if table.ends_with('6') && error.kind() == io::ErrorKind::NotFound => {
-                    Ok((table, String::new()))
-                }
-                Err(error) => Err(error),
-            })
-            .collect::<io::Result<Vec<_>>>()
-    })?;
-    let mut found = Vec::new();
-    for (table, text) in tables {
-        let transport = if table.starts_with("tcp") { Transport::Tcp } else { Transport::Udp };
-        for line in text.lines().skip(1) {
-            let listener = parse_line(transport, line)
-                .map_err(|()| io::Error::other(format!("/proc/net/{table} has a line of unknown form: {line}")))?;
-            found.extend(listener);
+/// What the kernel says, and a table that cannot be understood: never an empty list instead.
+pub fn listeners(namespace: &Namespace, transport: Transport) -> io::Result<Vec<Listener>> {
+    namespace.within(|| {
+        let mut found = Vec::new();
+        for v6 in [false, true] {
+            found.extend(match diag::dump(transport, v6)? {
+                Some(listeners) => listeners,
+                None => from_proc(transport, v6)?,
+            });
         }
+        Ok(found)
+    })
+}
+
+/// Those of one family in the namespace the thread is in, from `/proc`: for kernels without `sock_diag`.
+fn from_proc(transport: Transport, v6: bool) -> io::Result<Vec<Listener>> {
+    let table = format!("{transport}{}", if v6 { "6" } else { "" });
+    let text = match fs::read_to_string(format!("/proc/thread-self/net/{table}")) {
+        // A kernel without IPv6 has no such table.
+        Err(error) if v6 && error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other?,
+    };
+    let mut found = Vec::new();
+    for line in text.lines().skip(1) {
+        let listener = parse_line(transport, line)
+            .map_err(|()| io::Error::other(format!("/proc/net/{table} has a line of unknown form: {line}")))?;
+        found.extend(listener);
     }
     Ok(found)
 }
@@ -74,7 +82,8 @@ fn parse_line(transport: Transport, line: &str) -> Result<Option<Listener>, ()> 
     }
     let (address, port) = local.split_once(':').ok_or(())?;
     let port = u16::from_str_radix(port, 16).map_err(drop)?;
-    Ok(Some(Listener { transport, address: parse_address(address)?, port }))
+    // Whether an address of IPv6 takes IPv4 does not stand here.
+    Ok(Some(Listener { transport, address: parse_address(address)?, only_v6: false, port }))
 }
 
 /// An address as 32-bit words, each in the byte order of the machine.
@@ -101,26 +110,66 @@ mod tests {
         let found = parse_line(Transport::Tcp, line).expect("a line of the kernel");
         assert_eq!(
             found,
-            Some(Listener { transport: Transport::Tcp, address: Ipv4Addr::LOCALHOST.into(), port: 8080 })
+            Some(Listener {
+                transport: Transport::Tcp,
+                address: Ipv4Addr::LOCALHOST.into(),
+                only_v6: false,
+                port: 8080
+            })
         );
         assert_eq!(parse_line(Transport::Tcp, &line.replace(" 0A ", " 01 ")), Ok(None));
         assert_eq!(parse_line(Transport::Tcp, "nonsense"), Err(()));
     }
 
     #[test]
+    fn both_tables_show_who_listens() {
+        let tcp = std::net::TcpListener::bind("127.0.0.1:0").expect("a socket can be bound");
+        let udp = std::net::UdpSocket::bind("127.0.0.1:0").expect("a socket can be bound");
+        for (transport, address) in [(Transport::Tcp, tcp.local_addr()), (Transport::Udp, udp.local_addr())] {
+            let address = address.expect("a bound socket has an address");
+            let listener = Listener { transport, address: address.ip(), only_v6: false, port: address.port() };
+            let shown = from_proc(transport, false).expect("the kernel has the table");
+            assert!(shown.contains(&listener), "{listener:?} is not among {shown:?}");
+            if let Some(shown) = diag::dump(transport, false).expect("the kernel answers") {
+                assert!(shown.contains(&listener), "{listener:?} is not among {shown:?}");
+            }
+        }
+    }
+
+    #[test]
     fn a_wildcard_listener_takes_every_address() {
-        let any = |address: &str| Listener {
+        let any = |address: &str, only_v6| Listener {
             transport: Transport::Tcp,
             address: address.parse().expect("an address"),
+            only_v6,
             port: 80,
         };
         let v4: IpAddr = "10.0.0.1".parse().expect("an address");
         let v6: IpAddr = "fd00::1".parse().expect("an address");
-        for (own, address, takes) in
-            [("0.0.0.0", v4, true), ("0.0.0.0", v6, false), ("::", v4, true), ("::", v6, true), ("10.0.0.2", v4, false)]
-        {
-            assert_eq!(any(own).takes(Transport::Tcp, address, 80), takes, "{own} {address}");
+        for (own, only_v6, address, takes) in [
+            ("0.0.0.0", false, v4, true),
+            ("0.0.0.0", false, v6, false),
+            ("::", false, v4, true),
+            ("::", true, v4, false),
+            ("::", true, v6, true),
+            ("10.0.0.2", false, v4, false),
+        ] {
+            assert_eq!(any(own, only_v6).takes(Transport::Tcp, address, 80), takes, "{own} {only_v6} {address}");
         }
-        assert!(!any("::").takes(Transport::Udp, v4, 80));
+        assert!(!any("::", false).takes(Transport::Udp, v4, 80));
+    }
+
+    #[test]
+    fn whether_a_listener_takes_ipv4_is_known() {
+        for only_v6 in [false, true] {
+            let socket = socket2::Socket::new(socket2::Domain::IPV6, socket2::Type::STREAM, None).expect("a socket");
+            socket.set_only_v6(only_v6).expect("an option of IPv6");
+            let any: std::net::SocketAddr = "[::]:0".parse().expect("an address");
+            socket.bind(&any.into()).and_then(|()| socket.listen(1)).expect("the port is free");
+            let address = socket.local_addr().ok().and_then(|address| address.as_socket()).expect("it is bound");
+            let Some(shown) = diag::dump(Transport::Tcp, true).expect("the kernel answers") else { continue };
+            let own = shown.iter().find(|listener| listener.port == address.port()).expect("it is among them");
+            assert_eq!(own.only_v6, only_v6);
+        }
     }
 }

@@ -5,8 +5,8 @@
 //! every node before any interface exists. The last node is read again when it was born: a host whose settings change
 //! while a lab is built is an error, not a wrong verdict.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::Path;
 
 use super::{LabError, LabNode};
@@ -159,8 +159,8 @@ impl Difference {
     pub(super) fn read() -> io::Result<Self> {
         let mut difference = Vec::new();
         for (path, wanted) in BASELINE {
-            match fs::read_to_string(Path::new("/proc/sys/net").join(path)) {
-                Ok(value) if value.trim_end() == *wanted => {}
+            match value(&Path::new("/proc/sys/net").join(path)) {
+                Ok(value) if value.trim_ascii_end() == wanted.as_bytes() => {}
                 Ok(_) => difference.push((*path, *wanted)),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 // A key that a namespace may not even read cannot differ between runs of one machine in a way that a
@@ -186,6 +186,14 @@ impl Difference {
         }
         Ok(())
     }
+}
+
+/// What a setting is: these files are read in one piece, and there are a hundred of them.
+fn value(path: &Path) -> io::Result<Vec<u8>> {
+    let mut value = vec![0; 256];
+    let length = File::open(path)?.read(&mut value)?;
+    value.truncate(length);
+    Ok(value)
 }
 
 /// Sets what the case asks for on a node; with `of_interfaces` that which needs the interfaces to exist.
@@ -244,4 +252,17 @@ pub(super) fn set(node: &LabNode, sysctl: &crate::plan::Sysctl) -> Result<(), La
 /// What a sysctl of a node is now.
 pub(super) fn read(node: &LabNode, path: &str) -> io::Result<String> {
     node.namespace.within(|| fs::read_to_string(Path::new("/proc/sys").join(path)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_is_read_whole() {
+        for path in ["/proc/sys/net/ipv4/ip_local_port_range", "/proc/sys/net/ipv4/tcp_rmem"] {
+            let value = value(Path::new(path)).expect("every kernel has it");
+            assert_eq!(value, fs::read(path).expect("every kernel has it"));
+        }
+    }
 }

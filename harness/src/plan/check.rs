@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{End, NodeId};
 use crate::source::Span;
-use crate::words::{Admin, Answer, Cidr, LinkState, Mac, NeighState, Outcome, RouteKind, RouteProto, RouteScope};
+use crate::words::{
+    Admin, Answer, Cidr, LinkState, Mac, NeighState, Outcome, Rcode, RecordType, RouteKind, RouteProto, RouteScope,
+    Transport,
+};
 
 /// One thing that must hold.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -37,6 +40,8 @@ pub enum Check {
     Udp(Transfer),
     /// An HTTP request.
     Http(Box<Http>),
+    /// A DNS query.
+    Dns(Box<Dns>),
     /// An ARP request.
     Arp(Solicit),
     /// An IPv6 neighbour solicitation.
@@ -53,8 +58,24 @@ impl Check {
     /// Whether it puts packets on the wire; the others look at the kernel's state after the traffic has settled.
     pub fn is_traffic(&self) -> bool {
         match self {
-            Self::Ping(_) | Self::Tcp(_) | Self::Udp(_) | Self::Http(_) | Self::Arp(_) | Self::Ndp(_) => true,
+            Self::Ping(_)
+            | Self::Tcp(_)
+            | Self::Udp(_)
+            | Self::Http(_)
+            | Self::Dns(_)
+            | Self::Arp(_)
+            | Self::Ndp(_) => true,
             Self::Neigh(_) | Self::Route(_) | Self::Link(_) => false,
+        }
+    }
+
+    /// What carries it, where that is a connection or a datagram to a port.
+    pub fn transfer(&self) -> Option<&Transfer> {
+        match self {
+            Self::Tcp(transfer) | Self::Udp(transfer) => Some(transfer),
+            Self::Http(http) => Some(&http.connection),
+            Self::Dns(dns) => Some(&dns.carrier),
+            _ => None,
         }
     }
 }
@@ -124,6 +145,8 @@ pub struct Transfer {
 pub struct Http {
     /// The connection; its `outcome` is `[Open]` when an answer is expected.
     pub connection: Transfer,
+    /// How the name becomes an address, where it is not a node's: the address of the connection is not known then.
+    pub lookup: Option<Dns>,
     /// As the user wrote it.
     pub url: String,
     /// The `Host` field.
@@ -151,6 +174,23 @@ pub struct HttpExpected {
     pub headers: Vec<(String, Text)>,
     /// The body.
     pub body: Option<Text>,
+}
+
+/// A DNS query.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Dns {
+    /// What carries it; its `outcome` is `[Open]` when an answer is expected.
+    pub carrier: Transfer,
+    /// Over UDP, or over TCP.
+    pub transport: Transport,
+    /// The name asked for.
+    pub name: String,
+    /// The type asked for.
+    pub kind: RecordType,
+    /// The response code.
+    pub rcode: Option<Rcode>,
+    /// Exactly these records of the type asked for.
+    pub answer: Option<Vec<String>>,
 }
 
 /// What a text must be; all conditions given must hold.

@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::dns::Record;
 use crate::source::Span;
 use crate::words::{Admin, Cidr, Mac, Port, RouteType, Transport};
 
 pub use check::{
-    By, Check, Expectation, Http, HttpExpected, LinkCheck, Master, Neigh, Ping, RouteCheck, RouteQuery, Solicit,
+    By, Check, Dns, Expectation, Http, HttpExpected, LinkCheck, Master, Neigh, Ping, RouteCheck, RouteQuery, Solicit,
     Target, Text, Transfer,
 };
 pub use link::{InterfaceKind, Vxlan};
@@ -75,6 +76,8 @@ pub struct Node {
     pub forward_ipv6: bool,
     /// The settings that the case asks for.
     pub sysctls: Vec<Sysctl>,
+    /// Who resolves names for it, the first choice first.
+    pub resolver: Vec<IpAddr>,
 }
 
 /// An interface as it will be.
@@ -244,7 +247,8 @@ pub struct Service {
     pub span: Span,
 }
 
-/// What a [`Service`] is. An empty `listen` means every address, in both families.
+/// What a [`Service`] is. An empty `listen` means every address, in both families; an
+/// unspecified address in it means every one of its own family.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum ServiceKind {
     /// An HTTP server with one answer.
@@ -269,6 +273,15 @@ pub enum ServiceKind {
         /// Addresses to listen on.
         listen: Vec<IpAddr>,
     },
+    /// A DNS server, over UDP and TCP.
+    Dns {
+        /// The port.
+        port: u16,
+        /// Addresses to listen on.
+        listen: Vec<IpAddr>,
+        /// What it knows.
+        records: Vec<Record>,
+    },
     /// A program.
     Command {
         /// Program and arguments; never empty.
@@ -286,10 +299,34 @@ impl ServiceKind {
         match self {
             Self::Http { port, .. } => Some(Port { number: *port, transport: Transport::Tcp }),
             Self::Echo { transport, port, .. } => Some(Port { number: *port, transport: *transport }),
+            Self::Dns { port, .. } => Some(Port { number: *port, transport: Transport::Udp }),
             Self::Command { ready: Ready::Port(port), .. } => Some(*port),
             Self::Command { ready: Ready::Output(_), .. } => None,
         }
     }
+
+    /// Whether it is known to listen on a port.
+    pub fn takes(&self, port: Port) -> bool {
+        match self {
+            Self::Dns { port: own, .. } => *own == port.number,
+            _ => self.port() == Some(port),
+        }
+    }
+
+    /// Whether it listens on an address of its node; of a program that is not known.
+    pub fn listens_on(&self, address: IpAddr) -> bool {
+        match self {
+            Self::Http { listen, .. } | Self::Echo { listen, .. } | Self::Dns { listen, .. } => {
+                listen.is_empty() || listen.iter().any(|own| covers(*own, address))
+            }
+            Self::Command { .. } => false,
+        }
+    }
+}
+
+/// Whether who listens on an address also gets what is sent to another.
+pub(crate) fn covers(own: IpAddr, address: IpAddr) -> bool {
+    own == address || (own.is_unspecified() && own.is_ipv6() == address.is_ipv6())
 }
 
 /// When a program counts as started.

@@ -2,8 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::{Check, Http, Node, NodeId, RouteQuery, Solicit, Target, Transfer};
-use crate::words::{Answer, Family, Outcome};
+use super::{Check, Dns, Http, Node, NodeId, RouteQuery, Solicit, Target, Transfer};
+use crate::words::{Answer, Family, Outcome, Rcode, Transport};
 
 impl Check {
     /// The words of the check, such as `ping netns1 -> 172.18.0.21: unreachable`. What goes without saying is left out.
@@ -13,6 +13,7 @@ impl Check {
             Self::Tcp(transfer) => connection("tcp", nodes, transfer),
             Self::Udp(transfer) => connection("udp", nodes, transfer),
             Self::Http(http) => request(nodes, http),
+            Self::Dns(dns) => query(nodes, dns),
             Self::Arp(solicit) => question("arp", nodes, solicit),
             Self::Ndp(solicit) => question("ndp", nodes, solicit),
             Self::Neigh(neigh) => {
@@ -52,6 +53,14 @@ fn request(nodes: &[Node], http: &Http) -> String {
     let to = if http.method == "GET" { http.url.clone() } else { format!("{} {}", http.method, http.url) };
     let connection = &http.connection;
     traffic("http", node(nodes, connection.from), &connection.to, &to, &connection.outcome)
+}
+
+fn query(nodes: &[Node], dns: &Dns) -> String {
+    let carrier = &dns.carrier;
+    let over = if dns.transport == Transport::Tcp { " over TCP" } else { "" };
+    let to = format!("{}: {} {}{over}", carrier.to.words, dns.name, dns.kind);
+    let rcode = dns.rcode.filter(|rcode| *rcode != Rcode::NoError).map(|rcode| format!(": {rcode}"));
+    traffic("dns", node(nodes, carrier.from), &carrier.to, &(to + &rcode.unwrap_or_default()), &carrier.outcome)
 }
 
 fn traffic(protocol: &str, from: &str, target: &Target, to: &str, outcome: &[Outcome]) -> String {

@@ -9,7 +9,7 @@ use tokio::io::Interest;
 use super::error_queue::{self, Queued};
 use super::ports::Ports;
 use super::udp::open;
-use super::{ProbeError, local, watch};
+use super::{ProbeError, is_dropped, local, watch};
 use crate::namespace::Namespace;
 
 /// How long the stamp of a packet that leaves may take: it is made when the packet reaches the driver, which on the
@@ -31,7 +31,9 @@ pub async fn left(
     let socket = open(namespace, ports, source, target).map_err(failed)?;
     error_queue::stamp(&socket).map_err(failed)?;
     let sent = socket.connect(&target.into()).and_then(|()| socket.send(b"netcase"));
-    if let Err(error) = sent {
+    if let Err(error) = sent
+        && !is_dropped(&error)
+    {
         return local("cannot send a control datagram", &error).map(|_| false);
     }
     let socket = watch(socket, Interest::READABLE | Interest::ERROR).map_err(failed)?;

@@ -79,16 +79,35 @@ pub async fn exchange(
         let (body, cut) = read_body(answer.into_body()).await?;
         driver.abort();
         let body = String::from_utf8_lossy(&body).into_owned();
-        Ok::<_, hyper::Error>(HttpAnswer { status, headers, body, cut, url: asked.url.to_owned(), flow: Some(flow) })
+        Ok::<_, hyper::Error>(HttpAnswer {
+            status,
+            headers,
+            body,
+            cut,
+            url: asked.url.to_owned(),
+            astray: None,
+            flow: Some(flow),
+        })
     };
     tokio::select! {
         biased;
         answer = talk => match answer {
             Ok(answer) => Ok(Exchange::Answer(answer)),
-            Err(error) => Ok(Exchange::Broken(error.to_string())),
+            Err(error) => Ok(Exchange::Broken(with_causes(&error))),
         },
         () = end => Ok(Exchange::Silent),
     }
+}
+
+/// What went wrong, and what made it: hyper's own words for a closed connection say nothing else.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    text
 }
 
 async fn read_body(mut body: hyper::body::Incoming) -> Result<(Vec<u8>, bool), hyper::Error> {
@@ -103,4 +122,33 @@ async fn read_body(mut body: hyper::body::Incoming) -> Result<(Vec<u8>, bool), h
         }
     }
     Ok((kept, false))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt;
+
+    use super::*;
+
+    #[derive(Debug)]
+    struct Failure(&'static str, Option<Box<Failure>>);
+
+    impl fmt::Display for Failure {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.0)
+        }
+    }
+
+    impl std::error::Error for Failure {
+        fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+            self.1.as_deref().map(|cause| cause as &(dyn std::error::Error + 'static))
+        }
+    }
+
+    #[test]
+    fn every_cause_is_told() {
+        let reset = Failure("connection reset by peer", None);
+        let broken = Failure("connection error", Some(Box::new(reset)));
+        assert_eq!(with_causes(&broken), "connection error: connection reset by peer");
+    }
 }

@@ -6,6 +6,7 @@
 
 pub mod capture;
 mod departure;
+pub mod dns;
 mod error_queue;
 pub mod http;
 pub mod ping;
@@ -64,6 +65,14 @@ fn local(what: &str, error: &io::Error) -> Result<Seen, ProbeError> {
         ) => Ok(Seen::Local(LocalRefusal { errno })),
         _ => Err(ProbeError::io(what, error)),
     }
+}
+
+/// Whether the node's own queue or link threw a packet away: a silence, and whether the packet left is for its time stamp
+/// to say. (So does a kernel whose neighbour table is full; that one counts what it refuses.)
+///
+/// Source: `net_xmit_errno` of linux/netdevice.h, which sockets that ask for errors are told.
+fn is_dropped(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::ENOBUFS)
 }
 
 /// A socket that the current runtime watches.

@@ -20,7 +20,7 @@ use surge_ping::{Client, IcmpPacket, PingIdentifier, PingSequence, SurgeError};
 
 use super::error_queue::{self, Queued};
 use super::ports::Ports;
-use super::{ProbeError, local};
+use super::{ProbeError, is_dropped, local};
 use crate::namespace::Namespace;
 use crate::observation::{IcmpError, Seen};
 use crate::plan::{NodeId, Ping};
@@ -135,8 +135,10 @@ impl Pingers {
                 for redirect in 0..=REDIRECTS {
                     // A redirect answers nothing: the next request takes the better way that it has told.
                     let number = PingSequence(sequence.wrapping_mul(REDIRECTS + 1).wrapping_add(redirect));
-                    if let Some(seen) = read(pinger.ping(number, &payload).await)? {
-                        return Ok(seen);
+                    match read(pinger.ping(number, &payload).await)? {
+                        None => {}
+                        Some(Seen::Silent) => std::future::pending().await,
+                        Some(seen) => return Ok(seen),
                     }
                 }
                 Err(ProbeError(format!("the echo request was redirected more than {REDIRECTS} times")))
@@ -207,6 +209,7 @@ fn read(answer: Result<(IcmpPacket, Duration), SurgeError>) -> Result<Option<See
         Ok((IcmpPacket::V6(packet), _)) => {
             (true, packet.get_icmpv6_type().0, packet.get_icmpv6_code().0, packet.get_source().into())
         }
+        Err(SurgeError::IOError(error)) if is_dropped(&error) => return Ok(Some(Seen::Silent)),
         Err(SurgeError::IOError(error)) => return local("cannot send an echo request", &error).map(Some),
         Err(SurgeError::Timeout { .. }) => return Ok(Some(Seen::Silent)),
         Err(error) => return Err(ProbeError(format!("cannot send an echo request: {error}"))),

@@ -20,7 +20,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::error_queue::{self, Queued};
-use super::{ProbeError, capture, local, watch};
+use super::{ProbeError, capture, is_dropped, local, watch};
 use crate::namespace::Namespace;
 use crate::observation::Seen;
 use crate::plan::End;
@@ -120,6 +120,7 @@ impl Question {
     pub fn ask(&mut self) -> Result<(), ProbeError> {
         match self.wire.socket.get_ref().send(&self.frame) {
             Ok(_) => self.wire.sent.set(self.wire.sent.get() + 1),
+            Err(error) if is_dropped(&error) => self.wire.sent.set(self.wire.sent.get() + 1),
             // An interface that is down: the question cannot be asked, and the kernel says so.
             Err(error) if error.raw_os_error() == Some(libc::ENETDOWN) => {
                 return Err(ProbeError("the interface is down: nothing can be asked on it".to_owned()));

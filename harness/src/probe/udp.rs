@@ -1,4 +1,4 @@
-//! UDP: a nonce sent, and the nonce come back.
+//! UDP: a datagram sent, and its answer.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -12,15 +12,20 @@ use tokio::io::unix::AsyncFd;
 
 use super::error_queue::{self, Queued};
 use super::ports::Ports;
-use super::{ProbeError, local, watch};
+use super::{ProbeError, is_dropped, local, watch};
 use crate::namespace::Namespace;
 use crate::observation::Seen;
+
+/// The longest answer that is read.
+const LARGEST_ANSWER: usize = 4096;
 
 /// One datagram on its way.
 #[derive(Debug)]
 pub struct Datagram {
     socket: AsyncFd<Socket>,
-    nonce: Vec<u8>,
+    sent: Vec<u8>,
+    is_answer: fn(&[u8], &[u8]) -> bool,
+    answer: Vec<u8>,
     seen: Option<Seen>,
     left: bool,
     /// The ends of the flow.
@@ -45,7 +50,7 @@ pub(super) fn open(
 }
 
 impl Datagram {
-    /// Sends the nonce.
+    /// Sends a datagram; `is_answer` tells from what was sent and what came whether the one answers the other.
     ///
     /// # Errors
     ///
@@ -55,25 +60,32 @@ impl Datagram {
         ports: &Ports,
         source: Option<IpAddr>,
         target: SocketAddr,
-        nonce: Vec<u8>,
+        content: Vec<u8>,
+        is_answer: fn(&[u8], &[u8]) -> bool,
     ) -> Result<Self, ProbeError> {
         let failed = |error: io::Error| ProbeError::io("cannot open a UDP socket", &error);
         let socket = open(namespace, ports, source, target).map_err(failed)?;
         error_queue::stamp(&socket).map_err(failed)?;
-        let sent = socket.connect(&target.into()).and_then(|()| socket.send(&nonce));
+        let sent = socket.connect(&target.into()).and_then(|()| socket.send(&content));
         let seen = match sent {
             Ok(_) => None,
+            Err(error) if is_dropped(&error) => None,
             Err(error) => Some(local("cannot send a datagram", &error)?),
         };
         let from = socket.local_addr().ok().and_then(|address| address.as_socket());
         let socket = watch(socket, Interest::READABLE | Interest::ERROR).map_err(failed)?;
         let flow = (from.unwrap_or_else(|| super::tcp::source_of(source, target)), target);
-        Ok(Self { socket, nonce, seen, left: false, flow })
+        Ok(Self { socket, sent: content, is_answer, answer: Vec::new(), seen, left: false, flow })
     }
 
-    /// The nonce, to look for at the receiver.
-    pub fn nonce(&self) -> &[u8] {
-        &self.nonce
+    /// What was sent, to look for at the receiver.
+    pub fn sent(&self) -> &[u8] {
+        &self.sent
+    }
+
+    /// The answer; empty before there is one.
+    pub fn answer(&self) -> &[u8] {
+        &self.answer
     }
 
     /// Whether the datagram is known to have left, by its own transmit time stamp.
@@ -113,12 +125,14 @@ impl Datagram {
                 }
             }
         }
-        let mut buffer = [0; 2048];
+        let mut buffer = [0; LARGEST_ANSWER];
         loop {
             match recv(self.socket.get_ref().as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT).map_err(io::Error::from)
             {
                 Ok(length) => {
-                    if buffer.get(..length) == Some(&*self.nonce) {
+                    let heard = buffer.get(..length).unwrap_or_default();
+                    if (self.is_answer)(&self.sent, heard) {
+                        heard.clone_into(&mut self.answer);
                         self.seen = Some(Seen::Answered);
                     }
                 }

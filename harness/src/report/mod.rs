@@ -5,6 +5,8 @@ pub mod junit;
 pub mod plan;
 pub mod terminal;
 
+use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -162,6 +164,40 @@ pub struct Summary {
     pub elapsed: Duration,
     /// Whether the run was interrupted.
     pub interrupted: bool,
+    /// What was not selected, when nothing was.
+    pub left_out: LeftOut,
+}
+
+/// The cases that there were when none was selected.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LeftOut {
+    /// How many there were to choose from.
+    pub cases: usize,
+    /// Their tags, when tags were what to choose by; else names were.
+    pub tags: Option<BTreeSet<String>>,
+}
+
+/// How many tags are named at most.
+const MOST_TAGS: usize = 12;
+
+impl fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no case was selected")?;
+        let has = match self.cases {
+            0 => return Ok(()),
+            1 => "the only one has no".to_owned(),
+            many => format!("none of {many} has a"),
+        };
+        match &self.tags {
+            None => write!(f, ": {has} name that `--filter` asks for"),
+            Some(tags) if tags.is_empty() => write!(f, ": {has} tag"),
+            Some(tags) => {
+                let named: Vec<String> = tags.iter().take(MOST_TAGS).map(|tag| format!("`{tag}`")).collect();
+                let more = if tags.len() > MOST_TAGS { ", ..." } else { "" };
+                write!(f, ": {has} tag that `--tag` asks for; there are {}{more}", named.join(", "))
+            }
+        }
+    }
 }
 
 impl Summary {

@@ -223,6 +223,9 @@ fn service_words(plan: &Plan, service: &Service) -> String {
         ServiceKind::Echo { transport, port, listen } => {
             format!("{transport} echo on {} port {port}", listening(listen))
         }
+        ServiceKind::Dns { port, listen, records } => {
+            format!("dns on {} port {port}, knows {} records", listening(listen), records.len())
+        }
         ServiceKind::Command { run, env: _, ready } => {
             let ready = match ready {
                 Ready::Port(port) => format!("listening on {port}"),

@@ -82,7 +82,7 @@ impl<W: Write> Terminal<W> {
             let text = details(&report, self.look.style);
             self.print(&format!("\n{text}"));
         }
-        let empty = if summary.cases == 0 { "no case was selected\n" } else { "" };
+        let empty = if summary.cases == 0 { format!("{}\n", summary.left_out) } else { String::new() };
         // A blank line sets the counts apart from whatever stands above.
         let gap = if summary.cases == 0 { "" } else { "\n" };
         self.print(&format!("{gap}{empty}{}\n", counts(summary)));
@@ -228,7 +228,8 @@ pub fn tally(cases: usize, errors: usize, warnings: usize) -> String {
 
 /// `5 cases: 12 passed, 1 failed, 0 errors, 0 skipped, 0 unproven in 0.84 s`.
 pub fn counts(summary: &Summary) -> String {
-    let Summary { passed, failed, bad_input, errors, skipped, unproven, cases, elapsed, interrupted } = summary;
+    let Summary { passed, failed, bad_input, errors, skipped, unproven, cases, elapsed, interrupted, left_out: _ } =
+        summary;
     let errors = plural(errors + bad_input, "error");
     let interrupted = if *interrupted { "interrupted; " } else { "" };
     format!(

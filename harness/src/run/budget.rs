@@ -26,6 +26,7 @@ pub fn estimate(plan: &Plan) -> usize {
             Check::Ping(ping) => pairs.insert((ping.from, ping.to.address)),
             Check::Tcp(transfer) | Check::Udp(transfer) => pairs.insert((transfer.from, transfer.to.address)),
             Check::Http(http) => pairs.insert((http.connection.from, http.connection.to.address)),
+            Check::Dns(dns) => pairs.insert((dns.carrier.from, dns.carrier.to.address)),
             Check::Arp(solicit) | Check::Ndp(solicit) => pairs.insert((solicit.from.node, solicit.to.address)),
             Check::Neigh(_) | Check::Route(_) | Check::Link(_) => false,
         };

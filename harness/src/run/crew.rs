@@ -149,7 +149,7 @@ impl Crew {
     }
 
     fn decided(&self, expectation: &Expectation, verdict: Verdict) -> TestReport {
-        let Verdict { outcome, attempts, elapsed, observation: _ } = verdict;
+        let Verdict { outcome, attempts, elapsed } = verdict;
         let (status, unproven) = match outcome {
             Outcome::Pass { unproven: None } => (Status::Pass, None),
             Outcome::Pass { unproven: Some(reason) } if self.conduct.allow_unproven => (Status::Pass, Some(reason)),
@@ -178,11 +178,11 @@ impl Crew {
 fn point_at_keys(loaded: &Loaded, tests: &mut [TestReport]) {
     let mut places = None;
     for test in tests {
-        let (Status::Fail(finding), Some(span), Some(source)) = (&test.status, test.span, &loaded.source) else {
+        let (Status::Fail(finding), Some(span)) = (&test.status, test.span) else {
             continue;
         };
         if !finding.about.is_empty() {
-            let places = places.get_or_insert_with(|| Places::read(source));
+            let places = places.get_or_insert_with(|| Places::read(&loaded.source));
             test.blame = test.blame.or_else(|| places.of(span, &finding.about));
         }
     }

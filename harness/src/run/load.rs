@@ -1,14 +1,11 @@
 //! From a file to a plan, with everything that is to be said about the file.
 
-use std::fs::{self, File};
-use std::io::Read;
-
 use super::select::{CaseFile, Problem};
-use crate::case::{self, LARGEST_FILE};
+use crate::case::{self, Unreadable};
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::plan::{self, Plan};
 use crate::report::{CaseReport, Status, TestReport};
-use crate::source::{Source, Span};
+use crate::source::Source;
 use crate::verdict::Finding;
 
 /// The name of the one test of a case that could not be used.
@@ -19,8 +16,8 @@ pub const CASE_TEST: &str = "case";
 pub struct Loaded {
     /// The file.
     pub file: CaseFile,
-    /// Its text; `None` when it could not be read.
-    pub source: Option<Source>,
+    /// Its text; empty when it could not be read.
+    pub source: Source,
     /// Its title.
     pub title: Option<String>,
     /// Its tags; `None` when they could not be read.
@@ -33,33 +30,15 @@ pub struct Loaded {
 
 /// Reads, parses and resolves a case.
 pub fn load(file: &CaseFile) -> Loaded {
-    let unusable = |source, diagnostics, finding| Loaded {
-        file: file.clone(),
-        source,
-        title: None,
-        tags: None,
-        diagnostics,
-        plan: Err(finding),
-    };
-    let bytes = match read(file) {
-        Ok(bytes) => bytes,
-        Err(message) => return unusable(None, Vec::new(), Finding::new(format!("{}: {message}", file.shown))),
-    };
-    let text = match String::from_utf8(bytes) {
-        Ok(text) => text,
-        Err(error) => {
-            let at = error.utf8_error().valid_up_to();
-            let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
-            let source = Source::new(&file.shown, text);
-            // The replacement character stands where the first wrong byte was, and has three bytes.
-            let wrong = Diagnostic::error(Span::new(at, at + 3), "this file is not UTF-8")
-                .label("the first byte that is not")
-                .help("save it as UTF-8, the only encoding of TOML");
-            let finding = first_error(&source, std::slice::from_ref(&wrong));
-            return unusable(Some(source), vec![wrong], finding);
+    match case::read(&file.path, &file.shown) {
+        Ok(source) => resolve(file, source),
+        Err(unreadable) => {
+            let Unreadable { source, diagnostic } = *unreadable;
+            let diagnostics = vec![diagnostic];
+            let plan = Err(first_error(&source, &diagnostics));
+            Loaded { file: file.clone(), source, title: None, tags: None, diagnostics, plan }
         }
-    };
-    resolve(file, Source::new(&file.shown, text))
+    }
 }
 
 /// Parses and resolves the text of a case.
@@ -79,21 +58,7 @@ pub fn resolve(file: &CaseFile, source: Source) -> Loaded {
     let failed = out.has_errors();
     let diagnostics = out.into_sorted();
     let plan = plan.filter(|_| !failed).ok_or_else(|| first_error(&source, &diagnostics));
-    Loaded { file: file.clone(), source: Some(source), title, tags, diagnostics, plan }
-}
-
-fn read(file: &CaseFile) -> Result<Vec<u8>, String> {
-    let fail = |error| format!("cannot read this file: {error}");
-    let metadata = fs::metadata(&file.path).map_err(fail)?;
-    if !metadata.is_file() {
-        return Err("this is not a regular file".into());
-    }
-    if metadata.len() > LARGEST_FILE as u64 {
-        return Err(format!("this file has {} bytes; a case has at most 1 MiB", metadata.len()));
-    }
-    let mut bytes = Vec::new();
-    File::open(&file.path).and_then(|mut open| open.read_to_end(&mut bytes)).map_err(fail)?;
-    Ok(bytes)
+    Loaded { file: file.clone(), source, title, tags, diagnostics, plan }
 }
 
 fn first_error(source: &Source, diagnostics: &[Diagnostic]) -> Finding {
@@ -106,8 +71,12 @@ fn first_error(source: &Source, diagnostics: &[Diagnostic]) -> Finding {
         1 => String::new(),
         many => format!(" (and {} more)", many - 1),
     };
-    let line = source.line_column(first.span).line;
-    Finding::new(format!("{}:{line}: {}{more}", source.path, first.message))
+    let place = if source.text.is_empty() {
+        source.path.clone()
+    } else {
+        format!("{}:{}", source.path, source.line_column(first.span).line)
+    };
+    Finding::new(format!("{place}: {}{more}", first.message))
 }
 
 impl Loaded {
@@ -129,7 +98,7 @@ impl Loaded {
             name: self.file.name.clone(),
             path: self.file.shown.clone(),
             title: self.title.clone(),
-            source: self.source.clone(),
+            source: Some(self.source.clone()),
             diagnostics: self.diagnostics.clone(),
             tests,
             elapsed: std::time::Duration::ZERO,

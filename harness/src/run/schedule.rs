@@ -1,5 +1,6 @@
 //! Cases in parallel: job threads run them, one thread tells the listeners.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,15 +13,17 @@ use super::crew::Crew;
 use super::load::{CASE_TEST, Loaded, load, problem_report};
 use super::select::{CaseFile, Problem, Selection, select};
 use super::{Interrupt, RunOptions};
-use crate::report::{CaseReport, Event, Listener, Status, Summary, TestReport};
+use crate::report::{CaseReport, Event, LeftOut, Listener, Status, Summary, TestReport};
 use crate::verdict::Finding;
 
 /// Runs what is selected, tells every listener, and counts. Blocks until all cases have ended, or the run was
 /// interrupted; the listeners are called from this thread.
 pub fn run(options: &RunOptions, listeners: &mut [&mut dyn Listener]) -> Summary {
     let begin = Instant::now();
-    let work = work(options);
-    let mut telling = Telling { listeners, summary: Summary::default(), ended: vec![false; work.len()] };
+    let selection = selected(&options.paths, &options.directory, &options.filters, &options.tags);
+    let summary = Summary { left_out: selection.left_out.clone(), ..Summary::default() };
+    let work = work(selection);
+    let mut telling = Telling { listeners, summary, ended: vec![false; work.len()] };
     telling.tell(&Event::RunStarted { cases: work.len() });
     let (send, receive) = mpsc::channel();
     if let Some(interrupt) = &options.interrupt {
@@ -69,8 +72,7 @@ enum Work {
     Problem(Problem),
 }
 
-fn work(options: &RunOptions) -> Vec<Work> {
-    let selection = selected(&options.paths, &options.directory, &options.filters, &options.tags);
+fn work(selection: Selection) -> Vec<Work> {
     let problems = selection.problems.into_iter().map(Work::Problem);
     problems.chain(selection.cases.into_iter().map(Work::Case)).collect()
 }
@@ -78,13 +80,25 @@ fn work(options: &RunOptions) -> Vec<Work> {
 /// The cases that paths, filters and tags select, and the arguments that are wrong.
 pub fn selected(paths: &[PathBuf], directory: &Path, filters: &[String], tags: &[String]) -> Selection {
     let mut selection = select(paths, directory);
-    selection.cases.retain(|file| is_wanted(file, filters, tags));
+    let mut left_out = LeftOut { cases: selection.cases.len(), tags: None };
+    if !filters.is_empty() {
+        selection.cases.retain(|file| filters.iter().any(|filter| file.name.contains(filter)));
+    }
+    if !tags.is_empty() && !selection.cases.is_empty() {
+        let mut known = BTreeSet::new();
+        left_out.cases = selection.cases.len();
+        selection.cases.retain(|file| {
+            let Some(has) = load(file).tags else { return true };
+            let wanted = has.iter().any(|tag| tags.contains(tag));
+            known.extend(has);
+            wanted
+        });
+        left_out.tags = Some(known);
+    }
+    if selection.cases.is_empty() {
+        selection.left_out = left_out;
+    }
     selection
-}
-
-fn is_wanted(file: &CaseFile, filters: &[String], tags: &[String]) -> bool {
-    let named = filters.is_empty() || filters.iter().any(|filter| file.name.contains(filter));
-    named && (tags.is_empty() || load(file).tags.is_none_or(|has| has.iter().any(|tag| tags.contains(tag))))
 }
 
 struct Shared {

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use globset::GlobBuilder;
 
+use crate::report::LeftOut;
+
 /// A file that holds a case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CaseFile {
@@ -34,6 +36,8 @@ pub struct Selection {
     pub cases: Vec<CaseFile>,
     /// The arguments that are wrong, in their order.
     pub problems: Vec<Problem>,
+    /// What was not selected, when nothing was.
+    pub left_out: LeftOut,
 }
 
 /// Finds the cases that files, folders and patterns name; all of them are relative to `base`.
@@ -51,7 +55,7 @@ pub fn select(arguments: &[PathBuf], base: &Path) -> Selection {
             Err(message) => problems.push(Problem { argument: argument.to_string_lossy().into_owned(), message }),
         }
     }
-    Selection { cases: found.into_values().collect(), problems }
+    Selection { cases: found.into_values().collect(), problems, left_out: LeftOut::default() }
 }
 
 /// The case of this name below `base`, found without looking at any other file.

@@ -2,6 +2,7 @@
 
 pub mod cage;
 pub mod command;
+mod dns;
 mod echo;
 mod http;
 
@@ -55,6 +56,15 @@ pub fn start(namespace: &Namespace, kind: &ServiceKind, arrivals: &Arrivals) -> 
         ServiceKind::Echo { transport: Transport::Udp, port, listen } => {
             for socket in bind(namespace, Transport::Udp, *port, listen)? {
                 echo::serve_udp(socket, arrivals.clone(), &running)?;
+            }
+        }
+        ServiceKind::Dns { port, listen, records } => {
+            let zone = Rc::from(records.as_slice());
+            for socket in bind(namespace, Transport::Udp, *port, listen)? {
+                dns::serve_udp(socket, Rc::clone(&zone), &running)?;
+            }
+            for socket in bind(namespace, Transport::Tcp, *port, listen)? {
+                dns::serve_tcp(socket, Rc::clone(&zone), &running)?;
             }
         }
         ServiceKind::Command { .. } => {}

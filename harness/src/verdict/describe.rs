@@ -20,6 +20,11 @@ pub fn describe_check(plan: &Plan, check: &Check) -> String {
             let flow = format!("http {} -> {} {}", node(plan, http.connection.from), http.method, http.url);
             with_outcome(flow, &http.connection.outcome, Outcome::Open)
         }
+        Check::Dns(dns) => {
+            let server = service_words(&dns.carrier.to, dns.carrier.port);
+            let flow = format!("dns {} -> {server}: {} {}", node(plan, dns.carrier.from), dns.name, dns.kind);
+            with_outcome(flow, &dns.carrier.outcome, Outcome::Open)
+        }
         Check::Arp(solicit) => {
             let question = format!("arp {} -> {}", end(plan, solicit.from), solicit.to.words);
             with_outcome(question, &solicit.outcome, Answer::Answered)
@@ -130,7 +135,7 @@ fn named(address: String, owners: impl Iterator<Item = String>) -> String {
 }
 
 /// A target as the user wrote it, with its address where that is something else: `lan (192.168.1.3)`.
-pub(super) fn target_words(target: &Target) -> String {
+pub(crate) fn target_words(target: &Target) -> String {
     resolved(target.words.clone(), target.address.to_string())
 }
 

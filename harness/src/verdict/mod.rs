@@ -10,8 +10,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::observation::Observation;
-
+pub(crate) use describe::target_words;
 pub use describe::{describe_check, describe_traffic};
 pub use judge::{Judgement, judge};
 pub(crate) use words::duration;
@@ -25,8 +24,6 @@ pub struct Verdict {
     pub attempts: u32,
     /// From the first probe to the decision.
     pub elapsed: Duration,
-    /// What the deciding probe saw.
-    pub observation: Option<Observation>,
 }
 
 /// The three ways a probed expectation ends; the fourth, a skip, is decided before anything is built.

@@ -33,7 +33,9 @@ fn play() {
     match env::var(PART).as_deref() {
         Ok("one-connection") => one_connection(),
         Ok("new-senders-only") => new_senders_only(),
-        Ok("swallow") => swallow(),
+        Ok("swallow") => queue(b"blackhole\0\0\0", &[]),
+        // A queue that holds no byte.
+        Ok("refuse") => queue(b"bfifo\0\0\0", &0_u32.to_ne_bytes()),
         Ok("fill-neighbours") => fill_neighbours(),
         Ok(part) => panic!("there is no part {part}"),
         Err(_) => {}
@@ -73,30 +75,35 @@ fn new_senders_only() -> ! {
     rest()
 }
 
-/// Learns its neighbour, and then lets the queue of its interface swallow every packet as if it was sent.
+/// Learns its neighbour, and then gives its interface a queue that lets nothing out, by its kind and options: one that
+/// swallows every packet as if it was sent, or one that refuses them.
 ///
-/// Source: linux/rtnetlink.h: `RTM_NEWQDISC` (36), `struct tcmsg`, `TCA_KIND` (1), `TC_H_ROOT`; `sch_blackhole` of the kernel.
-fn swallow() -> ! {
+/// Source: linux/rtnetlink.h: `RTM_NEWQDISC` (36), `struct tcmsg`, `TCA_KIND` (1), `TCA_OPTIONS` (2), `TC_H_ROOT`;
+/// `struct tc_fifo_qopt` of `linux/pkt_sched.h`; `sch_blackhole` of the kernel.
+fn queue(kind: &[u8], options: &[u8]) -> ! {
     let probe = UdpSocket::bind("10.0.0.2:0").expect("the address is there");
     probe.send_to(b"hello", "10.0.0.1:7").expect("a datagram can be sent");
     probe.recv_from(&mut [0; 64]).expect("the echo service answers");
-    let kind = b"blackhole\0\0\0";
+    let mut body = Vec::new();
+    // Family and padding; the interface; handle 1:0; below the root; nothing more.
+    let interface = nix::net::if_::if_nametoindex("eth0").expect("the interface is there");
+    body.extend([0; 4]);
+    body.extend(interface.to_ne_bytes());
+    body.extend(0x0001_0000_u32.to_ne_bytes());
+    body.extend(0xffff_ffff_u32.to_ne_bytes());
+    body.extend([0; 4]);
+    for (attribute, value) in [(1_u16, kind), (2, options)].into_iter().filter(|(_, value)| !value.is_empty()) {
+        body.extend(u16::try_from(value.len() + 4).expect("it is short").to_ne_bytes());
+        body.extend(attribute.to_ne_bytes());
+        body.extend(value);
+    }
     let mut request = Vec::new();
-    request.extend(52_u32.to_ne_bytes());
+    request.extend(u32::try_from(body.len() + 16).expect("it is short").to_ne_bytes());
     request.extend(36_u16.to_ne_bytes());
     // NLM_F_REQUEST, NLM_F_ACK, NLM_F_REPLACE, NLM_F_CREATE.
     request.extend(0x0505_u16.to_ne_bytes());
     request.extend([0; 8]);
-    // Family and padding; the interface; handle 1:0; below the root; nothing more.
-    let interface = nix::net::if_::if_nametoindex("eth0").expect("the interface is there");
-    request.extend([0; 4]);
-    request.extend(interface.to_ne_bytes());
-    request.extend(0x0001_0000_u32.to_ne_bytes());
-    request.extend(0xffff_ffff_u32.to_ne_bytes());
-    request.extend([0; 4]);
-    request.extend(14_u16.to_ne_bytes());
-    request.extend(1_u16.to_ne_bytes());
-    request.extend(kind);
+    request.extend(body);
     let routing = socket(AddressFamily::Netlink, SockType::Raw, SockFlag::empty(), SockProtocol::NetlinkRoute)
         .expect("a routing socket can be opened");
     send(routing.as_raw_fd(), &request, MsgFlags::empty()).expect("the request can be sent");

@@ -69,7 +69,7 @@ impl Checker<'_> {
 }
 
 /// What a word is that is neither an address nor a name, though it looks like one.
-fn not_a_name(word: &Spanned<String>) -> Option<Diagnostic> {
+pub(super) fn not_a_name(word: &Spanned<String>) -> Option<Diagnostic> {
     let wrong = |message: String, label: String| Some(Diagnostic::error(word.span, message).label(label));
     if let Ok(cidr) = Cidr::parse(word) {
         return if cidr == cidr.network() {

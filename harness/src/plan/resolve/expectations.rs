@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::checker::Checker;
 use super::lab::Lab;
-use super::{outcomes, route_check, solicit, state, traffic};
+use super::{dns, outcomes, route_check, solicit, state, traffic};
 use crate::case::CaseList;
 use crate::case::expect::Expect;
 use crate::diagnostic::{Diagnostic, Diagnostics, quoted};
@@ -14,7 +14,7 @@ use crate::source::{Span, Spanned};
 use crate::words::{Answer, Family, Transport};
 
 /// The words of all checks.
-const CHECKS: [&str; 9] = ["ping", "tcp", "udp", "http", "arp", "ndp", "neigh", "route", "link"];
+const CHECKS: [&str; 10] = ["ping", "tcp", "udp", "http", "dns", "arp", "ndp", "neigh", "route", "link"];
 
 /// The most expectations of a case, counted after lists are written out: all pairs of three hundred nodes.
 const MOST: usize = 100_000;
@@ -72,12 +72,14 @@ fn too_many(expect: &Expect, already: usize, out: &mut Diagnostics) -> bool {
 }
 
 fn resolve_one(built: &Built<'_>, written: Expect, expectations: &mut Vec<Expectation>, out: &mut Diagnostics) {
-    let Expect { name, within, holds_for, ping, tcp, udp, http, arp, ndp, neigh, route, link, span, sound } = written;
+    let Expect { name, within, holds_for, ping, tcp, udp, http, dns, arp, ndp, neigh, route, link, span, sound } =
+        written;
     let places = [
         ping.as_ref().map(|check| check.span),
         tcp.as_ref().map(|check| check.span),
         udp.as_ref().map(|check| check.span),
         http.as_ref().map(|check| check.span),
+        dns.as_ref().map(|check| check.span),
         arp.as_ref().map(|check| check.span),
         ndp.as_ref().map(|check| check.span),
         neigh.as_ref().map(|check| check.span),
@@ -96,6 +98,7 @@ fn resolve_one(built: &Built<'_>, written: Expect, expectations: &mut Vec<Expect
     checks.extend(tcp.into_iter().flat_map(|written| traffic::transfer(&mut checker, Transport::Tcp, written)));
     checks.extend(udp.into_iter().flat_map(|written| traffic::transfer(&mut checker, Transport::Udp, written)));
     checks.extend(http.into_iter().flat_map(|written| traffic::http(&mut checker, written)));
+    checks.extend(dns.into_iter().flat_map(|written| dns::query(&mut checker, written)));
     checks.extend(arp.into_iter().flat_map(|written| solicit::resolve(&mut checker, Family::Ipv4, written)));
     checks.extend(ndp.into_iter().flat_map(|written| solicit::resolve(&mut checker, Family::Ipv6, written)));
     checks.extend(neigh.into_iter().flat_map(|written| state::neigh(&mut checker, written)));
@@ -173,6 +176,7 @@ fn default_within(check: &Check) -> Duration {
         Check::Ping(ping) => outcomes::within(&ping.outcome),
         Check::Tcp(transfer) | Check::Udp(transfer) => outcomes::within(&transfer.outcome),
         Check::Http(http) => outcomes::within(&http.connection.outcome),
+        Check::Dns(dns) => outcomes::within(&dns.carrier.outcome),
         Check::Arp(solicit) | Check::Ndp(solicit) => {
             if solicit.outcome.contains(&Answer::Silent) {
                 Duration::ZERO

@@ -30,6 +30,8 @@ pub(super) struct Draft {
     pub forward_ipv4: bool,
     pub forward_ipv6: bool,
     pub sysctls: Vec<Sysctl>,
+    /// Who resolves names for it, the first choice first.
+    pub resolver: Vec<(Spanned<String>, Vec<IpAddr>)>,
     /// Whether its interfaces could be read and made sense; if not, nothing is to be concluded from what it lacks.
     pub sound: bool,
     /// Whether also its services, routes and settings could be read.
@@ -134,6 +136,7 @@ impl Draft {
             forward_ipv4: false,
             forward_ipv6: false,
             sysctls: Vec::new(),
+            resolver: Vec::new(),
             sound: true,
             whole: true,
         }
@@ -340,6 +343,7 @@ fn finish_node(draft: &Draft) -> Node {
         forward_ipv4: draft.forward_ipv4,
         forward_ipv6: draft.forward_ipv6,
         sysctls: draft.sysctls.clone(),
+        resolver: draft.resolver.iter().flat_map(|(_, addresses)| addresses).copied().collect(),
     }
 }
 

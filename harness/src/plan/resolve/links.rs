@@ -6,7 +6,10 @@ use super::lab::{DraftInterface, Lab};
 use super::names;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::plan::{End, InterfaceKind};
-use crate::source::Spanned;
+use crate::source::{Span, Spanned};
+
+/// How many ports a bridge has at most: `BR_MAX_PORTS` of the kernel's `net/bridge/br_private.h`, but number 0.
+const MOST_PORTS: usize = 1023;
 
 /// Plugs in every cable, then every port, and complains about interfaces that are left.
 pub(super) fn plug(lab: &mut Lab, out: &mut Diagnostics) {
@@ -132,7 +135,9 @@ fn taken(lab: &Lab, name: &str, other: End, peer: &Spanned<String>) -> Diagnosti
 
 fn plug_ports(lab: &mut Lab, out: &mut Diagnostics) {
     for bridge in lab.ends().collect::<Vec<_>>() {
-        for port in std::mem::take(&mut lab.at_mut(bridge).ports) {
+        let ports = std::mem::take(&mut lab.at_mut(bridge).ports);
+        out.extend(too_many_ports(&lab.end_name(bridge), "ports", ports.iter().map(|port| port.span)));
+        for port in ports {
             if let Err(wrong) = plug_port(lab, bridge, &port) {
                 out.extend(wrong);
                 lab.nodes[bridge.node].sound = false;
@@ -142,6 +147,21 @@ fn plug_ports(lab: &mut Lab, out: &mut Diagnostics) {
 }
 
 /// Makes an interface a port; the error is empty where all was said before.
+/// Complains about the first port that the kernel does not take; `what` is what the case calls them.
+pub(super) fn too_many_ports(
+    bridge: &str,
+    what: &str,
+    ports: impl ExactSizeIterator<Item = Span>,
+) -> Option<Diagnostic> {
+    let message = format!("`{bridge}` has {} {what}", ports.len());
+    let first = ports.into_iter().nth(MOST_PORTS)?;
+    Some(
+        Diagnostic::error(first, message)
+            .label(format!("the kernel takes {MOST_PORTS} in a bridge"))
+            .help("two bridges can be joined by a veth with one end in each"),
+    )
+}
+
 fn plug_port(lab: &mut Lab, bridge: End, port: &Spanned<String>) -> Result<(), Option<Diagnostic>> {
     let node = &lab.nodes[bridge.node];
     let name = lab.at(bridge).name.value.clone();

@@ -7,6 +7,7 @@ mod actions;
 mod aims;
 mod change;
 mod checker;
+mod dns;
 mod endpoint;
 mod expectations;
 mod http;
@@ -102,10 +103,13 @@ fn build(
     let laid = networks::declare(&mut lab, networks.unwrap_or_default(), out);
     stacked::lay(&mut lab, out);
     let mut services = Vec::new();
-    for nodes::Rest { node, routes, forwarding, sysctls, services: written } in rests {
+    for nodes::Rest { node, routes, forwarding, sysctls, resolver, services: written } in rests {
         sysctls::add(&mut lab, node, forwarding, sysctls.unwrap_or_default(), out);
         if let Some(routes) = routes {
             routes::add_listed(&mut lab, node, routes, out);
+        }
+        if let Some(resolver) = resolver {
+            dns::add_resolver(&mut lab, node, resolver, out);
         }
         services.extend(services::resolve(&lab, node, written.unwrap_or_default(), out));
     }

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::lab::{Draft, DraftInterface, Lab};
+use super::links::too_many_ports;
 use super::names;
 use super::nodes::MOST_NODES;
 use super::subnet::{Subnet, read_subnets};
@@ -95,6 +96,7 @@ fn lay(
     lab.nodes[switch].add(bridge);
 
     let everyone: Vec<&Member> = gateway.iter().chain(&members).collect();
+    out.extend(too_many_ports(&name, "members", everyone.iter().map(|member| member.span)));
     let ends: Vec<End> = everyone.iter().map(|member| cable(lab, switch, member, mtu)).collect();
     for subnet in &subnets {
         let given = address(subnet, &name, &everyone, out);

@@ -21,6 +21,7 @@ pub(super) struct Rest {
     pub routes: Option<CaseList<Route>>,
     pub forwarding: Option<Span>,
     pub sysctls: Option<CaseMap<Spanned<SysctlValue>>>,
+    pub resolver: Option<Many<Spanned<String>>>,
     pub services: Option<CaseMap<Service>>,
 }
 
@@ -46,7 +47,7 @@ pub(super) fn declare(lab: &mut Lab, nodes: CaseMap<Node>, out: &mut Diagnostics
         let interfaces = node.as_ref().is_some_and(|node| node.interfaces.is_some());
         draft.sound = draft.whole || interfaces;
         out.extend(wrong);
-        let Some(Node { interfaces, routes, forwarding, sysctls, services, span: _, sound: _ }) = node else {
+        let Some(Node { interfaces, routes, forwarding, sysctls, resolver, services, span: _, sound: _ }) = node else {
             lab.add(draft);
             continue;
         };
@@ -58,7 +59,8 @@ pub(super) fn declare(lab: &mut Lab, nodes: CaseMap<Node>, out: &mut Diagnostics
             declare_interface(&mut draft, name, interface, out);
         }
         let node = lab.add(draft);
-        rests.push(Rest { node, routes, forwarding: forwarding.map(|forwarding| forwarding.span), sysctls, services });
+        let forwarding = forwarding.map(|forwarding| forwarding.span);
+        rests.push(Rest { node, routes, forwarding, sysctls, resolver, services });
     }
     rests
 }

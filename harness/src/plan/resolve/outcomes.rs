@@ -15,15 +15,24 @@ pub(super) enum Protocol {
     Tcp,
     Udp,
     Http,
+    Dns,
 }
 
 /// What traffic must do.
+#[derive(Clone)]
 pub(super) struct Wanted {
     pub outcomes: Vec<Outcome>,
     /// The words, where they are written.
     pub span: Option<Span>,
     /// Whether the traffic must get through.
     pub positive: bool,
+}
+
+impl Wanted {
+    /// That it must be answered.
+    pub(super) fn answered(&self) -> Self {
+        Self { outcomes: vec![Outcome::Open], span: self.span, positive: true }
+    }
 }
 
 impl Protocol {
@@ -34,13 +43,14 @@ impl Protocol {
             Self::Tcp => "tcp",
             Self::Udp => "udp",
             Self::Http => "http",
+            Self::Dns => "dns",
         }
     }
 
     fn default(self) -> Outcome {
         match self {
             Self::Ping => Outcome::Reachable,
-            Self::Tcp | Self::Udp | Self::Http => Outcome::Open,
+            Self::Tcp | Self::Udp | Self::Http | Self::Dns => Outcome::Open,
         }
     }
 
@@ -70,6 +80,9 @@ impl Protocol {
             (Self::Ping, _) => "say `unreachable`",
             (Self::Http, Outcome::Open | Outcome::Reachable | Outcome::Delivered) => {
                 "an answer is expected by `status`, `headers` or `body`"
+            }
+            (Self::Dns, Outcome::Open | Outcome::Reachable | Outcome::Delivered) => {
+                "an answer is expected by `answer` or `rcode`"
             }
             (_, Outcome::Unreachable) => "say `closed`",
             (_, _) => "say `open`",

@@ -9,7 +9,7 @@ use super::services::listen;
 use crate::diagnostic::Diagnostic;
 use crate::plan::{NodeId, Service, ServiceKind, Target};
 use crate::source::Span;
-use crate::words::{Outcome, Transport};
+use crate::words::{Outcome, Port, Transport};
 
 /// What of a transport a node's services listen on, in words; nothing where it is not known or no node is meant.
 pub(super) fn listening(lab: &Lab, services: &[Service], host: &str, transport: Transport) -> Option<String> {
@@ -21,9 +21,9 @@ pub(super) fn listening(lab: &Lab, services: &[Service], host: &str, transport: 
 /// Each port, with the addresses where it is listened on when those are not all.
 fn ports(services: &[Service], node: NodeId, transport: Transport) -> Vec<String> {
     let own = services.iter().filter(|service| service.node == node);
-    own.filter_map(|service| Some((service.kind.port()?, listen(&service.kind))))
-        .filter(|(port, _)| port.transport == transport)
-        .flat_map(|(port, at)| match at {
+    own.filter_map(|service| Some((service.kind.port()?, &service.kind, listen(&service.kind))))
+        .filter(|(port, kind, _)| kind.takes(Port { number: port.number, transport }))
+        .flat_map(|(port, _, at)| match at {
             [] => vec![port.number.to_string()],
             some => some.iter().map(|address| SocketAddr::new(*address, port.number).to_string()).collect(),
         })
@@ -49,11 +49,10 @@ pub(super) fn warn(
     }
     let mut own = checker.services.iter().filter(|service| service.node == owner.node);
     let heard = own.any(|service| {
-        let here = service.kind.port().is_some_and(|known| known.number == port && known.transport == transport);
-        let at = listen(&service.kind);
+        let here = service.kind.takes(Port { number: port, transport });
         // A program may listen on more than it says.
         let unknown = matches!(service.kind, ServiceKind::Command { .. });
-        unknown || (here && (at.is_empty() || at.contains(&to.address)))
+        unknown || (here && service.kind.listens_on(to.address))
     });
     let tunnel = transport == Transport::Udp && super::stacked::port_holder(checker.lab, owner.node, port).is_some();
     let node = &checker.lab.nodes[owner.node];
@@ -61,9 +60,7 @@ pub(super) fn warn(
         return;
     }
     // One message for both families, but where the port is listened on at some of the addresses only.
-    let known = |service: &&Service| {
-        service.kind.port().is_some_and(|known| (known.number, known.transport) == (port, transport))
-    };
+    let known = |service: &&Service| service.kind.takes(Port { number: port, transport });
     let some = checker.services.iter().filter(|service| service.node == owner.node).any(|service| known(&service));
     let what = if some {
         format!("nothing in `{}` listens on {}/{transport}", *node.name, SocketAddr::new(to.address, port))

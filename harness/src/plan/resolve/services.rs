@@ -5,15 +5,17 @@ use std::net::IpAddr;
 use super::lab::{Draft, Lab};
 use super::routes::not_an_address_of;
 use super::stacked;
-use crate::case::service::{CommandService, EchoService, HttpService, Ready as WrittenReady, Service as Written};
+use crate::case::service::{
+    CommandService, DnsService, EchoService, HttpService, Ready as WrittenReady, Service as Written,
+};
 use crate::case::{CaseMap, Many};
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::plan::{NodeId, Ready, Service, ServiceKind};
+use crate::plan::{NodeId, Ready, Service, ServiceKind, covers};
 use crate::source::{Span, Spanned};
 use crate::words::Transport;
 
 /// The kinds of service.
-const KINDS: &str = "`http`, `tcp`, `udp`, `command`";
+const KINDS: &str = "`http`, `tcp`, `udp`, `dns`, `command`";
 
 /// Resolves the services of a node; gives also the place of each one's port for later messages.
 pub(super) fn resolve(lab: &Lab, node: NodeId, written: CaseMap<Written>, out: &mut Diagnostics) -> Vec<Service> {
@@ -54,11 +56,12 @@ fn taken_by_tunnel(lab: &Lab, service: &Service) -> Option<Diagnostic> {
 
 fn kind(node: &Draft, name: &Spanned<String>, written: Written, out: &mut Diagnostics) -> Option<ServiceKind> {
     // `start` was taken by the caller.
-    let Written { http, tcp, udp, command, start: _, span: _, sound } = written;
+    let Written { http, tcp, udp, dns, command, start: _, span: _, sound } = written;
     let given: Vec<(&str, Span)> = [
         ("http", http.as_ref().map(|http| http.span)),
         ("tcp", tcp.as_ref().map(|tcp| tcp.span)),
         ("udp", udp.as_ref().map(|udp| udp.span)),
+        ("dns", dns.as_ref().map(|dns| dns.span)),
         ("command", command.as_ref().map(|command| command.span)),
     ]
     .into_iter()
@@ -84,6 +87,9 @@ fn kind(node: &Draft, name: &Spanned<String>, written: Written, out: &mut Diagno
     }
     if let Some(udp) = udp {
         return echo_kind(node, Transport::Udp, udp, out);
+    }
+    if let Some(dns) = dns {
+        return dns_kind(node, dns, out);
     }
     command.and_then(|command| command_kind(command, out))
 }
@@ -115,17 +121,24 @@ fn echo_kind(node: &Draft, transport: Transport, written: EchoService, out: &mut
     sound.then(|| ServiceKind::Echo { transport, port: port.value.u16(), listen })
 }
 
+fn dns_kind(node: &Draft, written: DnsService, out: &mut Diagnostics) -> Option<ServiceKind> {
+    let DnsService { port, listen, records, span: _, sound } = written;
+    let listen = addresses(node, listen, out);
+    let records = super::dns::zone(records, out);
+    let port = port.map_or(super::dns::PORT, |port| port.value.u16());
+    sound.then_some(ServiceKind::Dns { port, listen, records })
+}
+
 fn addresses(node: &Draft, written: Option<Many<Spanned<IpAddr>>>, out: &mut Diagnostics) -> Vec<IpAddr> {
     let items = written.map(|written| written.items).unwrap_or_default();
-    for address in items.iter().filter(|address| node.sound && !node.owns(address.value)) {
-        let wrong = not_an_address_of(node, *address, "a service listens on an address of its node");
-        out.push(if address.is_unspecified() {
-            wrong.help("leave `listen` out to listen on every address")
-        } else {
-            wrong
-        });
+    let is_own = |address: IpAddr| address.is_unspecified() || node.owns(address);
+    for address in items.iter().filter(|address| node.sound && !is_own(address.value)) {
+        out.push(not_an_address_of(node, *address, "a service listens on an address of its node"));
     }
-    items.into_iter().map(|address| address.value).collect()
+    let all: Vec<IpAddr> = items.into_iter().map(|address| address.value).collect();
+    // What is beside "every address" would be bound twice.
+    let beside = |address: &IpAddr| all.iter().any(|other| other != address && covers(*other, *address));
+    all.iter().copied().filter(|address| !beside(address)).collect()
 }
 
 fn command_kind(written: CommandService, out: &mut Diagnostics) -> Option<ServiceKind> {
@@ -199,15 +212,20 @@ fn readiness(written: WrittenReady, out: &mut Diagnostics) -> Option<Ready> {
 
 /// Whether two services of one node want the same port of the same address.
 fn clash(first: &ServiceKind, second: &ServiceKind) -> bool {
-    let (Some(port), Some(other)) = (first.port(), second.port()) else { return false };
+    let same = |one: &ServiceKind, other: &ServiceKind| one.port().is_some_and(|port| other.takes(port));
     let (here, there) = (listen(first), listen(second));
-    port == other && (here.is_empty() || there.is_empty() || here.iter().any(|address| there.contains(address)))
+    (same(first, second) || same(second, first))
+        && (here.is_empty()
+            || there.is_empty()
+            || here
+                .iter()
+                .any(|address| there.iter().any(|other| covers(*address, *other) || covers(*other, *address))))
 }
 
 /// The addresses that a service listens on; none means all.
 pub(super) fn listen(kind: &ServiceKind) -> &[IpAddr] {
     match kind {
-        ServiceKind::Http { listen, .. } | ServiceKind::Echo { listen, .. } => listen,
+        ServiceKind::Http { listen, .. } | ServiceKind::Echo { listen, .. } | ServiceKind::Dns { listen, .. } => listen,
         ServiceKind::Command { .. } => &[],
     }
 }

@@ -3,7 +3,7 @@
 use super::aims::Aim;
 use super::checker::{Checker, Sender};
 use super::targets::{Goal, Reach};
-use crate::case::expect::{Addresses, LinkCheck as WrittenLink, Neigh as WrittenNeigh};
+use crate::case::expect::{Exactly, LinkCheck as WrittenLink, Neigh as WrittenNeigh};
 use crate::diagnostic::Diagnostic;
 use crate::plan::{Check, LinkCheck, Master, Neigh, NodeId, Target};
 use crate::source::{Span, Spanned};
@@ -119,7 +119,7 @@ pub(super) fn link(checker: &mut Checker<'_>, written: WrittenLink) -> Vec<Check
     }
     let mac = mac.and_then(|mac| checker.mac(&mac));
     let peer = peer.filter(|peer| checker.end(peer).is_some()).map(|peer| peer.value);
-    let addresses = address.map(|Addresses { items, span: _ }| items.into_iter().map(|cidr| cidr.value).collect());
+    let addresses = address.map(|Exactly { items, span: _ }| items.into_iter().map(|cidr| cidr.value).collect());
     let mut checks = Vec::new();
     for word in &checker.once(on.items) {
         let Some((node, name)) = named_link(checker, word, expected) else { continue };

@@ -347,6 +347,71 @@ fn a_refused_port_without_a_listener_is_no_doubt() {
 }
 
 #[test]
+fn an_unspecified_address_is_every_one_of_its_family() {
+    let text = |listen: &str, checks: &str| {
+        let services = format!("services.more = {{ tcp = {{ port = 9, listen = {listen} }} }}\nservices.echo");
+        pair(checks).replace("services.echo", &services)
+    };
+    for (listen, kept) in [
+        (r#""0.0.0.0""#, &["0.0.0.0"][..]),
+        (r#"["::", "10.0.0.1"]"#, &["::", "10.0.0.1"]),
+        (r#"["10.0.0.1", "0.0.0.0", "127.0.0.1", "::1"]"#, &["0.0.0.0", "::1"]),
+        (r#"["0.0.0.0", "::"]"#, &["0.0.0.0", "::"]),
+    ] {
+        let (plan, warnings) = plan_of(&text(listen, "[[expect]]\nping = { from = \"red\", to = \"blue\" }"));
+        let more = plan.services.iter().find(|service| service.name == "more").expect("it is there");
+        let found: Vec<String> = super::services::listen(&more.kind).iter().map(ToString::to_string).collect();
+        assert_eq!(
+            (&*found, warnings),
+            (&*kept.iter().map(ToString::to_string).collect::<Vec<_>>(), vec![]),
+            "{listen}"
+        );
+    }
+    let open = "[[expect]]\ntcp = { from = \"red\", to = [\"10.0.0.1:9\", \"[fd00::1]:9\"] }";
+    for (listen, silent) in [(r#""0.0.0.0""#, "[fd00::1]:9/tcp"), (r#""::""#, "10.0.0.1:9/tcp")] {
+        assert_eq!(plan_of(&text(listen, open)).1, [format!("nothing in `blue` listens on {silent}")]);
+    }
+    assert_eq!(plan_of(&text(r#"["::", "0.0.0.0"]"#, open)).1, [""; 0]);
+}
+
+/// The mistakes in a case.
+fn mistakes(text: &str) -> Vec<String> {
+    let mut out = Diagnostics::default();
+    let source = Source::new("case.toml", text);
+    let _ = crate::case::parse(&source, &mut out).and_then(|case| super::resolve(case, &mut out));
+    let errors = out.into_sorted().into_iter().filter(|diagnostic| diagnostic.severity == Severity::Error);
+    errors.map(|error| format!("{}: {}", error.message, error.label)).collect()
+}
+
+#[test]
+fn a_bridge_has_no_more_ports_than_the_kernel_gives() {
+    let expect = "[[expect]]\nlink = { on = \"n0.eth0\", admin = \"up\" }\n";
+    let list = |count| (0..count).map(|number| format!("\"n{number}\"")).collect::<Vec<_>>().join(", ");
+    let nodes = |count| (0..count).map(|number| format!("n{number} = {{}}\n")).collect::<String>();
+    let network = |count: usize| {
+        let (members, nodes) = (list(count - 1), nodes(count));
+        let last = count - 1;
+        format!(
+            "title = \"many\"\n[networks.lan]\nsubnet = \"10.0.0.0/16\"\ngateway = \"n{last}\"\nmembers = [{members}]\n\
+             [nodes]\n{nodes}{expect}"
+        )
+    };
+    let bridge = |count| {
+        let cables: String = (0..count)
+            .map(|number| format!("[nodes.n{number}.interfaces]\neth0 = {{ veth = {{ peer = \"s.n{number}\" }} }}\n"))
+            .collect();
+        let ports = list(count);
+        format!(
+            "title = \"many\"\n{cables}[nodes.s.interfaces]\nbr0 = {{ bridge = {{ ports = [{ports}] }} }}\n{expect}"
+        )
+    };
+    assert_eq!((mistakes(&network(1023)), mistakes(&bridge(1023))), (vec![], vec![]));
+    let label = "the kernel takes 1023 in a bridge";
+    assert_eq!(mistakes(&network(1024)), [format!("`lan` has 1024 members: {label}")]);
+    assert_eq!(mistakes(&bridge(1024)), [format!("`s.br0` has 1024 ports: {label}")]);
+}
+
+#[test]
 fn a_plan_survives_the_wire() {
     let everything = r#"
 [nodes.host.interfaces]

@@ -6,11 +6,11 @@ use super::aims::Aim;
 use super::checker::{Checker, Sender};
 use super::outcomes::{self, Protocol, Wanted};
 use super::targets::{Goal, Reach};
-use super::{endpoint, http, ports};
+use super::{dns, endpoint, http, ports};
 use crate::case::Many;
 use crate::case::expect;
 use crate::diagnostic::Diagnostic;
-use crate::plan::{By, Check, Http, Ping, Target, Transfer};
+use crate::plan::{By, Check, Dns, Http, Ping, Target, Transfer};
 use crate::source::{Span, Spanned};
 use crate::words::{Family, Outcome, Transport};
 
@@ -18,25 +18,27 @@ use crate::words::{Family, Outcome, Transport};
 const FROM: &str = "the route chooses the interface; `source = \"ADDRESS\"` chooses the address";
 
 /// What all checks of traffic have in common.
-struct Way {
-    from: Vec<Sender>,
-    source: Option<IpAddr>,
-    reach: Reach,
-    wanted: Wanted,
-    by: Option<By>,
+#[derive(Clone)]
+pub(super) struct Way {
+    pub from: Vec<Sender>,
+    pub source: Option<IpAddr>,
+    pub reach: Reach,
+    pub wanted: Wanted,
+    pub by: Option<By>,
 }
 
 /// The fields of [`Way`] as written.
-struct WrittenWay {
-    protocol: Protocol,
-    from: Many<Spanned<String>>,
-    family: Option<Spanned<Family>>,
-    source: Option<Spanned<IpAddr>>,
-    outcome: Option<Many<Spanned<Outcome>>>,
-    by: Option<Spanned<String>>,
+pub(super) struct WrittenWay {
+    pub protocol: Protocol,
+    pub from: Many<Spanned<String>>,
+    pub family: Option<Spanned<Family>>,
+    pub source: Option<Spanned<IpAddr>>,
+    pub outcome: Option<Many<Spanned<Outcome>>>,
+    pub by: Option<Spanned<String>>,
 }
 
-fn way(checker: &mut Checker<'_>, written: WrittenWay) -> Way {
+/// Reads what all checks of traffic have in common.
+pub(super) fn way(checker: &mut Checker<'_>, written: WrittenWay) -> Way {
     let WrittenWay { protocol, from, family, source, outcome, by } = written;
     let from = checker.senders("from", from.items, FROM);
     let narrow = checker.narrow(family, source);
@@ -51,7 +53,7 @@ fn way(checker: &mut Checker<'_>, written: WrittenWay) -> Way {
 }
 
 /// Every sender with every target, but no node with itself.
-fn pairs(checker: &mut Checker<'_>, way: &Way, goals: &[Goal]) -> Vec<(Sender, usize, Target)> {
+pub(super) fn pairs(checker: &mut Checker<'_>, way: &Way, goals: &[Goal]) -> Vec<(Sender, usize, Target)> {
     let mut pairs = Vec::new();
     let mut itself = None;
     for from in &way.from {
@@ -136,7 +138,7 @@ pub(super) fn transfer(checker: &mut Checker<'_>, transport: Transport, written:
     checks
 }
 
-fn make_transfer(way: &Way, from: Sender, to: Target, port: u16) -> Transfer {
+pub(super) fn make_transfer(way: &Way, from: Sender, to: Target, port: u16) -> Transfer {
     Transfer { from: from.node, to, port, source: way.source, outcome: way.wanted.outcomes.clone(), by: way.by.clone() }
 }
 
@@ -164,13 +166,12 @@ pub(super) fn http(checker: &mut Checker<'_>, mut written: expect::Http) -> Vec<
     let (method, headers, body) = http::request(method, request, checker);
     let parsed = http::parse_url(&url);
     let Some(parsed) = checker.ok(parsed) else { return Vec::new() };
-    let Some(aim) = checker.aim(&parsed.host) else { return Vec::new() };
-    let goal = Goal { words: parsed.authority.value.clone(), span: parsed.host.span, aim };
     let mut checks = Vec::new();
-    for (from, _, to) in pairs(checker, &way, &[goal]) {
+    for (from, to, lookup) in places(checker, &way, &parsed) {
         ports::warn(checker, &to, parsed.port, Transport::Tcp, &way.wanted, parsed.authority.span);
         checks.push(Check::Http(Box::new(Http {
             connection: make_transfer(&way, from, to, parsed.port),
+            lookup,
             url: url.value.clone(),
             host: parsed.authority.value.clone(),
             path: parsed.path.clone(),
@@ -182,6 +183,22 @@ pub(super) fn http(checker: &mut Checker<'_>, mut written: expect::Http) -> Vec<
         })));
     }
     checks
+}
+
+/// Where requests go, and how their names become addresses where the lab does not know.
+fn places(checker: &mut Checker<'_>, way: &Way, url: &http::Url) -> Vec<(Sender, Target, Option<Dns>)> {
+    if dns::is_foreign(checker, way, &url.host) {
+        return dns::lookups(checker, way, url);
+    }
+    if url.host.parse::<IpAddr>().is_err()
+        && let Some(wrong) = dns::unknown_host(checker, way, &url.host)
+    {
+        checker.say(wrong);
+        return Vec::new();
+    }
+    let Some(aim) = checker.aim(&url.host) else { return Vec::new() };
+    let goal = Goal { words: url.authority.value.clone(), span: url.host.span, aim };
+    pairs(checker, way, &[goal]).into_iter().map(|(from, _, to)| (from, to, None)).collect()
 }
 
 /// An HTTP check looks at the answer, or at why there is none.

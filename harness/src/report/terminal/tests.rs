@@ -1,6 +1,7 @@
 //! What stands on the terminal, in full.
 
 use super::*;
+use crate::report::LeftOut;
 use crate::report::samples::{self, bad_input, broken, failed, passed, skipped, unreadable};
 
 const PLAIN: Look = Look { style: Style::Plain, verbose: false, width: None };
@@ -45,6 +46,7 @@ fn one_line_of_counts() {
         cases: 5,
         elapsed: Duration::from_millis(840),
         interrupted: false,
+        left_out: LeftOut::default(),
     };
     assert_eq!(counts(&summary), "5 cases: 12 passed, 1 failed, 3 errors, 3 skipped, 4 unproven in 0.84 s");
     let summary = Summary { interrupted: true, cases: 1, errors: 1, ..Summary::default() };

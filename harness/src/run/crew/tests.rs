@@ -35,7 +35,7 @@ fn plan() -> Plan {
 
 #[expect(clippy::unnecessary_wraps, reason = "a verdict as a worker gives it: it may be missing")]
 fn verdict(outcome: Outcome) -> Option<Verdict> {
-    Some(Verdict { outcome, attempts: 3, elapsed: Duration::from_millis(7), observation: None })
+    Some(Verdict { outcome, attempts: 3, elapsed: Duration::from_millis(7) })
 }
 
 fn concluded(conduct: Conduct, verdicts: Vec<Option<Verdict>>, broken: Option<Broken>) -> Vec<TestReport> {

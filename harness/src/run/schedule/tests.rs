@@ -142,3 +142,31 @@ fn filters_and_tags_select() {
         assert_eq!(summary.cases, expected, "{filters:?} {tags:?}");
     }
 }
+
+#[test]
+fn an_empty_selection_says_what_there_was() {
+    let untagged = SKIPPED.replace("tags = [\"slow\", \"nat\"]\n", "");
+    let tags: Vec<String> = (10..30).map(|number| format!("\"t{number}\"")).collect();
+    let many = SKIPPED.replace("\"slow\", \"nat\"", &tags.join(", "));
+    let two = [("one.toml", SKIPPED), ("two.toml", &*untagged)];
+    for (files, filters, tags, expected) in [
+        (&[][..], &[][..], &[][..], "no case was selected"),
+        (&two, &["x"], &["slow"], "no case was selected: none of 2 has a name that `--filter` asks for"),
+        (&two, &[], &["x"], "no case was selected: none of 2 has a tag that `--tag` asks for; there are `nat`, `slow`"),
+        (&two, &["two"], &["slow"], "no case was selected: the only one has no tag"),
+        (
+            &[("many.toml", &*many)],
+            &[],
+            &["x"],
+            "no case was selected: the only one has no tag that `--tag` asks for; there are `t10`, `t11`, `t12`, `t13`, \
+             `t14`, `t15`, `t16`, `t17`, `t18`, `t19`, `t20`, `t21`, ...",
+        ),
+        (&two, &["one"], &["slow"], "no case was selected"),
+    ] {
+        let (_, summary) = run_files("left-out", files, |options| {
+            options.filters = filters.iter().map(ToString::to_string).collect();
+            options.tags = tags.iter().map(ToString::to_string).collect();
+        });
+        assert_eq!(summary.left_out.to_string(), expected, "{filters:?} {tags:?}");
+    }
+}

@@ -27,6 +27,12 @@ pub(super) fn judge(plan: &Plan, http: &Http, answer: &HttpAnswer) -> Judgement 
         );
         return Judgement::Mismatch(finding.about(&["outcome"]));
     }
+    if let Some(location) = &answer.astray {
+        let (target, location) = (question.target(), excerpt(location));
+        finding.message = format!("{from} was redirected by {target} to {location}, which leads out of the lab");
+        finding.notes.push("a redirect is followed to `http://` and a node of the case, or an address".to_owned());
+        return Judgement::Mismatch(finding.about(&["redirects"]));
+    }
     let wrong = differences(http, answer, &mut finding);
     if wrong.is_empty() {
         return Judgement::proven();
@@ -34,6 +40,13 @@ pub(super) fn judge(plan: &Plan, http: &Http, answer: &HttpAnswer) -> Judgement 
     let (keys, words): (Vec<&str>, Vec<String>) = wrong.into_iter().unzip();
     finding.message = format!("{from} got a different answer from {}: {}", question.target(), words.join("; "));
     Judgement::Mismatch(finding.about(&keys))
+}
+
+/// The finding for a name that did not become an address: nothing was tried, so it satisfies no outcome.
+pub(super) fn no_name(plan: &Plan, http: &Http, why: &str) -> Finding {
+    let name = http.lookup.as_ref().map_or(&*http.host, |lookup| &lookup.name);
+    let from = node(plan, http.connection.from);
+    Finding::new(format!("{from} could not resolve {name}: {why}")).about(&["url"])
 }
 
 /// What is not as expected, each with the key of the check that expects it.

@@ -3,6 +3,7 @@
 //! Pure: the same plan, expectation and observation give the same answer on every machine. What satisfies no word of an
 //! expectation is a mismatch; nothing passes because it could not be understood.
 
+mod dns;
 mod http;
 mod solicit;
 mod state;
@@ -63,20 +64,27 @@ fn decide(plan: &Plan, check: &Check, observation: &Observation) -> Option<Judge
         Check::Http(http) => match observation {
             Observation::Traffic(traffic) => Some(traffic::judge(plan, &Question::of_http(http), traffic)),
             Observation::Http(answer) => Some(http::judge(plan, http, answer)),
-            Observation::NoHttp { traffic, why } => {
+            Observation::NoName { why } => Some(Judgement::Mismatch(http::no_name(plan, http, why))),
+            Observation::NoAnswer { traffic, why } => {
                 let question = Question::of_http(http);
                 let judged = traffic::judge(plan, &question, traffic);
                 // An open port answers what `outcome` asks; whatever came over it is no HTTP.
                 Some(match judged {
                     Judgement::Match { .. } => judged,
-                    Judgement::Mismatch(_) => Judgement::Mismatch(traffic::no_http(plan, &question, traffic, why)),
+                    Judgement::Mismatch(_) => {
+                        Judgement::Mismatch(traffic::no_answer(plan, &question, traffic, why.as_deref()))
+                    }
                 })
             }
-            Observation::Answers(_)
-            | Observation::Neighbours(_)
-            | Observation::Routes(_)
-            | Observation::Lookup(_)
-            | Observation::Link(_) => None,
+            _ => None,
+        },
+        Check::Dns(query) => match observation {
+            Observation::Traffic(traffic) => Some(traffic::judge(plan, &Question::of_dns(query), traffic)),
+            Observation::Dns(answer) => Some(dns::judge(plan, query, answer)),
+            Observation::NoAnswer { traffic, why } => {
+                Some(Judgement::Mismatch(traffic::no_answer(plan, &Question::of_dns(query), traffic, why.as_deref())))
+            }
+            _ => None,
         },
         Check::Arp(solicit) | Check::Ndp(solicit) => {
             let Observation::Answers(answers) = observation else { return None };
@@ -105,7 +113,10 @@ fn decide(plan: &Plan, check: &Check, observation: &Observation) -> Option<Judge
 fn wrong_shape(plan: &Plan, check: &Check, observation: &Observation) -> Finding {
     let answered = match observation {
         Observation::Traffic(_) => "what traffic did",
-        Observation::Http(_) | Observation::NoHttp { .. } => "an HTTP answer",
+        Observation::Http(_) => "an HTTP answer",
+        Observation::NoAnswer { .. } => "an open port without an answer",
+        Observation::Dns(_) => "a DNS answer",
+        Observation::NoName { .. } => "a name without an address",
         Observation::Answers(_) => "who answered on the wire",
         Observation::Neighbours(_) => "entries of a neighbour table",
         Observation::Routes(_) => "routes of a table",

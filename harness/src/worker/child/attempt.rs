@@ -124,6 +124,7 @@ pub(super) fn allows_silence(check: &Check) -> bool {
         Check::Ping(ping) => words(&ping.outcome),
         Check::Tcp(transfer) | Check::Udp(transfer) => words(&transfer.outcome),
         Check::Http(http) => words(&http.connection.outcome),
+        Check::Dns(dns) => words(&dns.carrier.outcome),
         Check::Arp(solicit) | Check::Ndp(solicit) => solicit.outcome.contains(&Answer::Silent),
         Check::Neigh(_) | Check::Route(_) | Check::Link(_) => false,
     }
@@ -148,6 +149,7 @@ pub(super) fn pair(check: &Check) -> Option<Pair> {
         Check::Ping(ping) => Some(of(ping.from, &ping.to)),
         Check::Tcp(transfer) | Check::Udp(transfer) => Some(of(transfer.from, &transfer.to)),
         Check::Http(http) => Some(of(http.connection.from, &http.connection.to)),
+        Check::Dns(dns) => Some(of(dns.carrier.from, &dns.carrier.to)),
         Check::Arp(solicit) | Check::Ndp(solicit) => Some(of(solicit.from.node, &solicit.to)),
         Check::Neigh(_) | Check::Route(_) | Check::Link(_) => None,
     }

@@ -6,7 +6,7 @@ use super::attempt::Bench;
 use super::clock::Moment;
 use super::observe;
 use super::refusals::{APART, is_limited};
-use crate::observation::{Observation, Seen};
+use crate::observation::{Observation, Seen, Traffic};
 use crate::plan::{Check, Expectation, NodeId};
 use crate::probe::ProbeError;
 use crate::verdict::{Finding, Judgement, Outcome, Verdict, duration, judge};
@@ -22,6 +22,7 @@ pub(super) async fn decide(bench: &Bench<'_>, expectation: &Expectation) -> Verd
     let mut attempts = 0;
     let mut matched: Option<Instant> = None;
     let mut unproven_reason = None;
+    let mut heard: Option<Finding> = None;
     loop {
         attempts += 1;
         let began = Instant::now();
@@ -30,7 +31,7 @@ pub(super) async fn decide(bench: &Bench<'_>, expectation: &Expectation) -> Verd
             Ok(observation) => observation,
             Err(error) => {
                 let outcome = Outcome::Error(Finding::new(format!("the probe could not be made: {error}")));
-                return Verdict { outcome, attempts, elapsed: started.elapsed(), observation: None };
+                return Verdict { outcome, attempts, elapsed: started.elapsed() };
             }
         };
         let decided = match (judge(&bench.plan, expectation, &observation), matched) {
@@ -44,23 +45,27 @@ pub(super) async fn decide(bench: &Bench<'_>, expectation: &Expectation) -> Verd
                 let (held, wanted) = (duration(began - since), duration(expectation.holds_for));
                 Some(Outcome::Fail(finding.note(format!("it held for {held}, then this; `holds-for` is {wanted}"))))
             }
-            // Another attempt would begin too late to be in time.
-            (Judgement::Mismatch(finding), None)
-                if bench.clock.since(moment) + interval(&observation).saturating_sub(began.elapsed()) >= within =>
-            {
-                Some(Outcome::Fail(tried(finding, attempts, started.elapsed())))
+            (Judgement::Mismatch(finding), None) => {
+                let silence = silence(&observation);
+                // A silence that was cut short tells less than what an attempt before it heard.
+                let kept = heard.take().filter(|_| silence.is_some_and(|silence| silence < bench.silence));
+                // Whether another attempt would begin too late to be in time.
+                let next = interval(&observation).saturating_sub(began.elapsed());
+                let late = bench.clock.since(moment) + next >= within;
+                let is_last = kept.is_none();
+                heard = kept.or_else(|| silence.is_none().then(|| finding.clone()));
+                let finding = heard.clone().unwrap_or(finding);
+                late.then(|| Outcome::Fail(tried(finding, is_last, attempts, started.elapsed())))
             }
-            (Judgement::Mismatch(_), None) => None,
         };
         if let Some(outcome) = decided {
-            return Verdict { outcome, attempts, elapsed: started.elapsed(), observation: Some(observation) };
+            return Verdict { outcome, attempts, elapsed: started.elapsed() };
         }
         tokio::time::sleep_until((began + interval(&observation)).into()).await;
         observe::prepare_next(bench, expectation, &observation).await;
     }
 }
 
-/// How long it was tried, where once was not enough.
 /// One attempt; a silence that may be a refusal left out is probed a second time.
 async fn attempt(
     bench: &Bench<'_>,
@@ -87,16 +92,29 @@ async fn attempt(
 fn sender(check: &Check) -> Option<NodeId> {
     match check {
         Check::Ping(ping) => Some(ping.from),
-        Check::Tcp(transfer) | Check::Udp(transfer) => Some(transfer.from),
-        Check::Http(http) => Some(http.connection.from),
-        Check::Arp(_) | Check::Ndp(_) | Check::Neigh(_) | Check::Route(_) | Check::Link(_) => None,
+        _ => check.transfer().map(|transfer| transfer.from),
     }
 }
 
-fn tried(finding: Finding, attempts: u32, elapsed: Duration) -> Finding {
-    match attempts {
-        1 => finding,
-        _ => finding.note(format!("this is the last of {attempts} attempts in {}", duration(elapsed))),
+/// For how long an attempt listened that heard nothing.
+fn silence(observation: &Observation) -> Option<Duration> {
+    match observation {
+        Observation::Traffic(Traffic { seen: Seen::Silent, elapsed, .. })
+        | Observation::NoAnswer { traffic: Traffic { elapsed, .. }, why: None } => Some(*elapsed),
+        Observation::Answers(answers) if answers.macs.is_empty() => Some(answers.elapsed),
+        _ => None,
+    }
+}
+
+/// How long it was tried, where once was not enough.
+fn tried(finding: Finding, is_last: bool, attempts: u32, elapsed: Duration) -> Finding {
+    let elapsed = duration(elapsed);
+    match (attempts, is_last) {
+        (1, _) => finding,
+        (_, true) => finding.note(format!("this is the last of {attempts} attempts in {elapsed}")),
+        (_, false) => {
+            finding.note(format!("of {attempts} attempts in {elapsed}, the last had no time to hear anything"))
+        }
     }
 }
 

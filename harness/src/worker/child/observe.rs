@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::attempt::{Bench, allows_silence};
 use super::clock::{Moment, Window};
 use super::quiet::settled;
-use super::{solicit, transfer};
+use super::{fetch, query, solicit, transfer};
 use crate::lab::{self, KernelError, NeighbourTable};
 use crate::observation::{Departure, IcmpError, Life, Observation, Seen, Traffic};
 use crate::plan::{Check, End, Expectation, Ping, RouteCheck, RouteQuery, Target};
@@ -39,12 +39,13 @@ async fn attempt(
     expectation: &Expectation,
     unmatched_since: Option<Moment>,
 ) -> Result<Observation, ProbeError> {
-    let window = bench.window(expectation, unmatched_since);
+    let mut window = bench.window(expectation, unmatched_since);
     match &expectation.check {
         Check::Ping(ping) => echo(bench, expectation, ping, window).await.map(Observation::Traffic),
         Check::Tcp(tcp) => transfer::tcp(bench, tcp, window).await.map(Observation::Traffic),
         Check::Udp(udp) => transfer::udp(bench, udp, window).await.map(Observation::Traffic),
-        Check::Http(http) => transfer::http(bench, http, window).await,
+        Check::Http(http) => fetch::fetch(bench, http, window).await,
+        Check::Dns(query) => query::ask(bench, query, &mut window).await,
         Check::Arp(asked) | Check::Ndp(asked) => solicit::ask(bench, asked, &window).await.map(Observation::Answers),
         Check::Neigh(neigh) => lab::neighbours_of(bench.node(neigh.on), neigh.to.address)
             .await
@@ -74,8 +75,15 @@ fn rests_on_neighbours(observation: &Observation) -> bool {
             Seen::Icmp { .. } | Seen::Reset => false,
             Seen::Local(refusal) => refusal.errno == libc::EHOSTUNREACH,
         },
-        Observation::NoHttp { .. } | Observation::Answers(_) | Observation::Neighbours(_) => true,
-        Observation::Http(_) | Observation::Routes(_) | Observation::Lookup(_) | Observation::Link(_) => false,
+        Observation::NoAnswer { .. }
+        | Observation::NoName { .. }
+        | Observation::Answers(_)
+        | Observation::Neighbours(_) => true,
+        Observation::Http(_)
+        | Observation::Dns(_)
+        | Observation::Routes(_)
+        | Observation::Lookup(_)
+        | Observation::Link(_) => false,
     }
 }
 
@@ -96,11 +104,10 @@ async fn overflow(bench: &Bench<'_>) -> Result<Option<String>, ProbeError> {
 /// and the next probe would be cut to it, or fail locally.
 pub(super) async fn prepare_next(bench: &Bench<'_>, expectation: &Expectation, observation: &Observation) {
     let Observation::Traffic(Traffic { seen: Seen::Icmp { .. } | Seen::Local(_), .. }) = observation else { return };
-    let (from, to) = match &expectation.check {
-        Check::Ping(ping) => (ping.from, &ping.to),
-        Check::Tcp(transfer) | Check::Udp(transfer) => (transfer.from, &transfer.to),
-        Check::Http(http) => (http.connection.from, &http.connection.to),
-        _ => return,
+    let (from, to) = match (&expectation.check, expectation.check.transfer()) {
+        (Check::Ping(ping), _) => (ping.from, &ping.to),
+        (_, Some(transfer)) => (transfer.from, &transfer.to),
+        (_, None) => return,
     };
     // Where the kernel does not let us, the next attempt shows what it shows.
     let _ = lab::forget_path(bench.node(from), to.address).await;

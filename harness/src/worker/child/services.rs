@@ -16,7 +16,7 @@ use crate::worker::message::Broken;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Between two looks at the socket table: the kernel tells nobody when a socket is bound.
-const LOOK_AGAIN: Duration = Duration::from_millis(2);
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
 
 /// What runs in the nodes.
 #[derive(Debug)]
@@ -152,10 +152,10 @@ async fn wait_until_ready(
     let failed = |error: &io::Error| not_started(plan, service, error);
     loop {
         let is_ready = match condition {
-            Ready::Port(port) => lab::listeners(&lab.node(service.node).namespace)
+            Ready::Port(port) => lab::listeners(&lab.node(service.node).namespace, port.transport)
                 .map_err(|error| failed(&error))?
                 .iter()
-                .any(|listener| listener.transport == port.transport && listener.port == port.number),
+                .any(|listener| listener.port == port.number),
             Ready::Output(text) => program.has_printed(text),
         };
         if is_ready {
@@ -195,6 +195,6 @@ pub(super) fn listens(
     address: IpAddr,
     port: u16,
 ) -> io::Result<bool> {
-    let listeners = lab::listeners(&lab.node(node).namespace)?;
+    let listeners = lab::listeners(&lab.node(node).namespace, transport)?;
     Ok(listeners.iter().any(|listener| listener.takes(transport, address, port)))
 }

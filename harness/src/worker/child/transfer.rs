@@ -1,4 +1,4 @@
-//! Attempts over TCP, UDP and HTTP.
+//! Attempts over TCP and UDP.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -7,14 +7,12 @@ use super::attempt::Bench;
 use super::clock::Window;
 use super::quiet::settled;
 use super::services;
-use crate::observation::{Departure, Life, Observation, Seen, Traffic};
-use crate::plan::{End, Http, NodeId, ServiceKind, Target, Transfer};
+use crate::observation::{Departure, Life, Seen, Traffic};
+use crate::plan::{End, NodeId, ServiceKind, Target, Transfer};
 use crate::probe::capture::Capture;
-use crate::probe::http::{Asked, Exchange, exchange};
 use crate::probe::tcp::Connection;
 use crate::probe::udp::Datagram;
 use crate::probe::{self, ProbeError};
-use crate::verdict::duration;
 use crate::words::{Outcome, Transport};
 
 /// Between two looks at what has arrived at the receiver.
@@ -25,7 +23,7 @@ pub(super) async fn tcp(bench: &Bench<'_>, transfer: &Transfer, mut window: Wind
     connect(bench, transfer, &mut window).await.map(|(traffic, _)| traffic)
 }
 
-async fn connect(
+pub(super) async fn connect(
     bench: &Bench<'_>,
     transfer: &Transfer,
     window: &mut Window,
@@ -51,7 +49,7 @@ async fn connect(
 }
 
 /// The ends of a flow, where the kernel got as far as choosing the source address.
-fn known(flow: (SocketAddr, SocketAddr)) -> Option<(SocketAddr, SocketAddr)> {
+pub(super) fn known(flow: (SocketAddr, SocketAddr)) -> Option<(SocketAddr, SocketAddr)> {
     (!flow.0.ip().is_unspecified()).then_some(flow)
 }
 
@@ -71,7 +69,7 @@ pub(super) async fn twin_left(
 }
 
 /// Whether the target listens, by its own socket table.
-fn listener_lives(bench: &Bench<'_>, transfer: &Transfer, transport: Transport) -> Result<Life, ProbeError> {
+pub(super) fn listener_lives(bench: &Bench<'_>, transfer: &Transfer, transport: Transport) -> Result<Life, ProbeError> {
     let Target { address, owner, .. } = &transfer.to;
     let Some(End { node, .. }) = owner else {
         return Ok(Life::Unproven(format!("no node of this case has the address {address}")));
@@ -91,7 +89,7 @@ pub(super) async fn udp(bench: &Bench<'_>, transfer: &Transfer, mut window: Wind
     let receiver = Receiver::of(bench, transfer)?;
     let nonce = nonce(bench, transfer);
     let node = bench.node(transfer.from);
-    let mut datagram = Datagram::start(&node.namespace, &bench.ports, transfer.source, target, nonce)?;
+    let mut datagram = Datagram::start(&node.namespace, &bench.ports, transfer.source, target, nonce, is_echo)?;
     let seen = settled(bench, transfer.from, &transfer.to, &mut window, async |window| {
         listen(bench, transfer, &mut datagram, &receiver, window).await
     })
@@ -107,6 +105,11 @@ pub(super) async fn udp(bench: &Bench<'_>, transfer: &Transfer, mut window: Wind
     let answered = u32::from(seen == Seen::Answered);
     let flow = known(datagram.flow);
     Ok(Traffic { seen, flow, sent: 1, answered, elapsed: began.elapsed(), departure, life })
+}
+
+/// A server that sends back what it gets.
+fn is_echo(sent: &[u8], heard: &[u8]) -> bool {
+    sent == heard
 }
 
 /// How an arrival is proved.
@@ -160,12 +163,11 @@ async fn listen(
         }
         let last = window.is_over();
         match receiver {
-            Receiver::Ours if (arrival_is_enough || last) && bench.services.arrivals.contains(datagram.nonce()) => {
+            Receiver::Ours if (arrival_is_enough || last) && bench.services.arrivals.contains(datagram.sent()) => {
                 return Ok(Seen::Delivered);
             }
             Receiver::Program(capture)
-                if capture.saw(datagram.nonce())?
-                    && listener_lives(bench, transfer, Transport::Udp)? == Life::Alive =>
+                if capture.saw(datagram.sent())? && listener_lives(bench, transfer, Transport::Udp)? == Life::Alive =>
             {
                 // Not every server answers a datagram that it does not understand; where one listens, arriving at its
                 // node's interface is as open as UDP gets.
@@ -184,113 +186,4 @@ fn nonce(bench: &Bench<'_>, transfer: &Transfer) -> Vec<u8> {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     let place = std::ptr::from_ref(bench) as usize;
     format!("netcase {} {place} {} {}", std::process::id(), now.as_nanos(), transfer.from).into_bytes()
-}
-
-/// One HTTP request, and those that its redirects ask for.
-pub(super) async fn http(bench: &Bench<'_>, http: &Http, mut window: Window) -> Result<Observation, ProbeError> {
-    let began = Instant::now();
-    let mut step = Step {
-        transfer: http.connection.clone(),
-        url: http.url.clone(),
-        host: http.host.clone(),
-        path: http.path.clone(),
-    };
-    for redirect in 0..=http.redirects {
-        let (mut traffic, connection) = connect(bench, &step.transfer, &mut window).await?;
-        if traffic.seen != Seen::Answered {
-            return Ok(Observation::Traffic(traffic));
-        }
-        let asked = Asked {
-            url: &step.url,
-            host: &step.host,
-            path: &step.path,
-            method: &http.method,
-            headers: &http.headers,
-            body: &http.body,
-        };
-        let answer = match exchange(connection, asked, window.end()).await? {
-            Exchange::Answer(answer) => answer,
-            // The connection stands and no HTTP came: an open port that is no answer.
-            Exchange::Silent => {
-                traffic.elapsed = began.elapsed();
-                let why = format!("nothing came for {}", duration(traffic.elapsed));
-                return Ok(Observation::NoHttp { traffic, why });
-            }
-            Exchange::Broken(why) => {
-                traffic.elapsed = began.elapsed();
-                return Ok(Observation::NoHttp { traffic, why });
-            }
-        };
-        let next = answer
-            .headers
-            .iter()
-            .find(|(name, _)| (300..400).contains(&answer.status) && name.eq_ignore_ascii_case("location"));
-        match next {
-            Some((_, location)) if redirect < http.redirects => match step.follow(bench, location) {
-                Some(followed) => step = followed,
-                None => return Err(ProbeError(format!("the redirect to {location:?} leads out of the lab"))),
-            },
-            _ => return Ok(Observation::Http(answer)),
-        }
-    }
-    Err(ProbeError("the request was redirected without end".to_owned()))
-}
-
-/// Where a request goes.
-struct Step {
-    transfer: Transfer,
-    url: String,
-    host: String,
-    path: String,
-}
-
-impl Step {
-    /// The request that a `Location` field asks for (RFC 9110, section 10.2.2).
-    fn follow(&self, bench: &Bench<'_>, location: &str) -> Option<Self> {
-        let Some(rest) = location.strip_prefix("http://") else {
-            let path = if location.starts_with('/') { location.to_owned() } else { format!("/{location}") };
-            let url = format!("http://{}{path}", self.host);
-            return (!location.contains("://")).then(|| Self {
-                transfer: self.transfer.clone(),
-                url,
-                host: self.host.clone(),
-                path,
-            });
-        };
-        let (host, path) = match rest.find('/') {
-            Some(slash) => rest.split_at(slash),
-            None => (rest, "/"),
-        };
-        let (name, port) = match host.rsplit_once(':') {
-            Some((name, port)) if !name.ends_with(':') && port.parse::<u16>().is_ok() => (name, port.parse().ok()?),
-            _ => (host, 80),
-        };
-        let v6 = self.transfer.to.address.is_ipv6();
-        let name = name.trim_start_matches('[').trim_end_matches(']');
-        let (address, owner) = find(bench, name, v6)?;
-        let to = Target { words: name.to_owned(), address, owner };
-        let transfer = Transfer { to, port, ..self.transfer.clone() };
-        Some(Self { transfer, url: location.to_owned(), host: host.to_owned(), path: path.to_owned() })
-    }
-}
-
-/// A node's or an address's place in the lab.
-fn find(bench: &Bench<'_>, name: &str, v6: bool) -> Option<(IpAddr, Option<End>)> {
-    let literal = name.parse::<IpAddr>().ok();
-    let ends = bench.plan.nodes.iter().enumerate().flat_map(|(node, planned): (NodeId, _)| {
-        planned
-            .interfaces
-            .iter()
-            .enumerate()
-            .map(move |(interface, planned_interface)| (End { node, interface }, &planned.name, planned_interface))
-    });
-    for (end, node, interface) in ends {
-        for cidr in &interface.addresses {
-            let by_name = node == name && cidr.address.is_ipv6() == v6;
-            if by_name || literal == Some(cidr.address) {
-                return Some((cidr.address, Some(end)));
-            }
-        }
-    }
-    literal.map(|address| (address, None))
 }

@@ -87,7 +87,9 @@ pub(in super::super) fn lookup(
                 // There is no route; or the errno says nothing of routes, and satisfies neither presence nor absence.
                 _ => return no_route(on, &target, *refusal, check),
             };
-            (Some(kind), refused_differences(check, kind), format!("a {kind} route: {}", local_refusal(*refusal)))
+            let article = if kind == RouteKind::Unreachable { "an" } else { "a" };
+            let shown = format!("{article} {kind} route: {}", local_refusal(*refusal));
+            (Some(kind), refused_differences(check, kind), shown)
         }
     };
     match (check.present, wrong.is_empty()) {

@@ -6,6 +6,7 @@ use crate::plan::{Http, HttpExpected, Text};
 
 pub(super) fn request(outcome: &[Outcome]) -> Http {
     Http {
+        lookup: None,
         connection: transfer(outcome),
         url: "http://lan:7/".to_owned(),
         host: "lan:7".to_owned(),
@@ -29,6 +30,7 @@ fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> Observation {
         body: body.to_owned(),
         cut: false,
         url: "http://lan:7/".to_owned(),
+        astray: None,
         flow: Some((([10, 0, 0, 2], 41532).into(), ([192, 168, 1, 3], 7).into())),
     })
 }
@@ -137,4 +139,17 @@ fn redirects_are_shown() {
     let followed = HttpAnswer { url: "http://lan:7/new".to_owned(), ..full };
     let finding = found(expecting(status(&[200])), Observation::Http(followed));
     assert_eq!(finding.notes, ["after redirects it was http://lan:7/new that answered"]);
+}
+
+#[test]
+fn a_redirect_out_of_the_lab_is_never_what_was_expected() {
+    let Observation::Http(full) = answer(301, &[("location", "https://example.org/")], "") else { unreachable!() };
+    let astray = || Observation::Http(HttpAnswer { astray: Some("https://example.org/".to_owned()), ..full.clone() });
+    for expected in [HttpExpected::default(), status(&[200]), status(&[301])] {
+        let finding = found(expecting(expected), astray());
+        assert_eq!(
+            finding.message,
+            "blue was redirected by http://lan:7/ (192.168.1.3:7) to \"https://example.org/\", which leads out of the lab"
+        );
+    }
 }

@@ -61,6 +61,7 @@ fn machine(name: &str, interfaces: Vec<Interface>) -> Node {
         forward_ipv4: false,
         forward_ipv6: false,
         sysctls: Vec::new(),
+        resolver: Vec::new(),
     }
 }
 

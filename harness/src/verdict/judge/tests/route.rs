@@ -181,6 +181,13 @@ fn messages() {
         ),
         (
             no_lookup(),
+            refused(113),
+            "blue has a route for lan (192.168.1.3), expected none: an unreachable route: host unreachable (EHOSTUNREACH)"
+                .to_owned(),
+            None,
+        ),
+        (
+            no_lookup(),
             refused(105),
             "blue did not say which route it has for lan (192.168.1.3): errno 105, expected none".to_owned(),
             None,

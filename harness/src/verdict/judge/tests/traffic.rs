@@ -230,15 +230,17 @@ fn a_redirect_is_told_apart_from_its_target() {
 
 #[test]
 fn an_open_connection_without_http_says_why() {
-    let broken = |outcome| {
-        let observation = Observation::NoHttp { traffic: traffic(Seen::Answered), why: "garbage".to_owned() };
+    let told = |outcome, why: Option<&str>| {
+        let observation = Observation::NoAnswer { traffic: traffic(Seen::Answered), why: why.map(str::to_owned) };
         found(Check::Http(Box::new(http::request(&[outcome]))), observation).message
     };
-    assert_eq!(
-        broken(Outcome::Open),
-        "blue opened a connection to http://lan:7/ (192.168.1.3:7) but got no HTTP answer: garbage"
-    );
-    assert_eq!(broken(Outcome::Refused), "blue opened http://lan:7/ (192.168.1.3:7), expected refused");
+    for (why, words) in [(Some("garbage"), "garbage"), (None, "nothing came for 1 s")] {
+        assert_eq!(
+            told(Outcome::Open, why),
+            format!("blue opened a connection to http://lan:7/ (192.168.1.3:7) but got no HTTP answer: {words}")
+        );
+    }
+    assert_eq!(told(Outcome::Refused, None), "blue opened http://lan:7/ (192.168.1.3:7), expected refused");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::plan::{Plan, Target};
 use crate::verdict::Finding;
 use crate::verdict::describe::{end, flow, node, seen_in};
 use crate::verdict::judge::left_unproven;
-use crate::verdict::words::is_of_the_network;
+use crate::verdict::words::{duration, is_of_the_network};
 use crate::words::{Outcome, RouteType, Transport};
 
 /// The finding for traffic that satisfies no word of the question.
@@ -36,7 +36,8 @@ pub(super) fn mismatch(plan: &Plan, question: &Question<'_>, traffic: &Traffic) 
         }
         (_, None) => format!("{from} {} {target}: {seen}, {expected}", could_not(question)),
     };
-    let mut finding = Finding::new(message).about(if question.wants_answer() { &["url"] } else { &["outcome"] });
+    let about = if question.wants_answer() { &["url", "server", "name"][..] } else { &["outcome"] };
+    let mut finding = Finding::new(message).about(about);
     finding.label = traffic.flow.filter(|(from, _)| !from.ip().is_unspecified()).map(flow).unwrap_or_default();
     if some_answered {
         if question.wants_answers() {
@@ -49,18 +50,22 @@ pub(super) fn mismatch(plan: &Plan, question: &Question<'_>, traffic: &Traffic) 
     finding
 }
 
-/// The finding for an open connection over which no HTTP answer came.
-pub(in crate::verdict::judge) fn no_http(
+/// The finding for an open port from which no answer came in the words of the protocol.
+pub(in crate::verdict::judge) fn no_answer(
     plan: &Plan,
     question: &Question<'_>,
     traffic: &Traffic,
-    why: &str,
+    why: Option<&str>,
 ) -> Finding {
     let mut finding = mismatch(plan, question, traffic);
     if question.wants_answer() {
         let (from, target) = (node(plan, question.from), question.target());
+        let why = why.map_or_else(|| format!("nothing came for {}", duration(traffic.elapsed)), str::to_owned);
         finding.message = match redirected(question, traffic) {
-            None => format!("{from} opened a connection to {target} but got no HTTP answer: {why}"),
+            None if question.kind == Kind::Http => {
+                format!("{from} opened a connection to {target} but got no HTTP answer: {why}")
+            }
+            None => format!("{from} got no DNS answer from {target}: {why}"),
             Some(there) => format!("{from} was redirected by {target} to {there} but got no HTTP answer there: {why}"),
         };
     }
@@ -70,7 +75,8 @@ pub(in crate::verdict::judge) fn no_http(
 /// Where a redirect has led to, when it was not the target itself that the traffic went to.
 pub(super) fn redirected(question: &Question<'_>, traffic: &Traffic) -> Option<SocketAddr> {
     let (_, there) = traffic.flow?;
-    (question.kind == Kind::Http && there != SocketAddr::new(question.to.address, question.port)).then_some(there)
+    let known = question.kind == Kind::Http && !question.to.address.is_unspecified();
+    (known && there != SocketAddr::new(question.to.address, question.port)).then_some(there)
 }
 
 fn lost(question: &Question<'_>, traffic: &Traffic) -> String {
@@ -87,7 +93,7 @@ fn allowed(question: &Question<'_>) -> String {
 fn did(question: &Question<'_>) -> &'static str {
     match question.kind {
         Kind::Ping => "reached",
-        Kind::Udp => "got an answer from",
+        Kind::Udp | Kind::Dns(_) => "got an answer from",
         Kind::Http if question.wants_answer() => "opened a connection but got no answer from",
         Kind::Tcp | Kind::Http => "opened",
     }
@@ -97,7 +103,8 @@ fn could_not(question: &Question<'_>) -> &'static str {
     match question.kind {
         Kind::Ping => "could not reach",
         Kind::Udp if question.outcome == [Outcome::Delivered] => "could not deliver to",
-        Kind::Http if question.wants_answer() => "got no answer from",
+        Kind::Http | Kind::Dns(_) if question.wants_answer() => "got no answer from",
+        Kind::Dns(_) => "could not ask",
         Kind::Tcp | Kind::Udp | Kind::Http => "could not open",
     }
 }
@@ -164,6 +171,7 @@ impl Kind {
             Self::Ping => None,
             Self::Tcp | Self::Http => Some(Transport::Tcp),
             Self::Udp => Some(Transport::Udp),
+            Self::Dns(transport) => Some(transport),
         }
     }
 }

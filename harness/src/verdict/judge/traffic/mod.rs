@@ -8,14 +8,14 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::{Judgement, silence_unproven};
 use crate::observation::{IcmpError, LocalRefusal, Seen, Traffic};
-use crate::plan::{By, Http, NodeId, Ping, Plan, Target, Transfer};
+use crate::plan::{By, Dns, Http, NodeId, Ping, Plan, Target, Transfer};
 use crate::verdict::Finding;
 use crate::verdict::describe::{node, target_port_words, target_words, who};
 use crate::verdict::words::{any_of, is_of_the_network, is_port_unreachable};
-use crate::words::Outcome;
+use crate::words::{Outcome, Transport};
 use finding::mismatch;
 
-pub(super) use finding::no_http;
+pub(super) use finding::no_answer;
 
 /// What ping, TCP, UDP and HTTP have in common.
 pub(super) struct Question<'a> {
@@ -37,6 +37,7 @@ enum Kind {
     Tcp,
     Udp,
     Http,
+    Dns(Transport),
 }
 
 impl<'a> Question<'a> {
@@ -66,6 +67,10 @@ impl<'a> Question<'a> {
         Self { url: Some(&http.url), ..Self::of_transfer(Kind::Http, &http.connection) }
     }
 
+    pub(super) fn of_dns(dns: &'a Dns) -> Self {
+        Self::of_transfer(Kind::Dns(dns.transport), &dns.carrier)
+    }
+
     fn of_transfer(kind: Kind, transfer: &'a Transfer) -> Self {
         Self {
             kind,
@@ -84,8 +89,10 @@ impl<'a> Question<'a> {
     pub(super) fn target(&self) -> String {
         match (self.kind, self.url) {
             (Kind::Ping, _) => target_words(self.to),
+            // The name became an address only while it was probed.
+            (Kind::Http, Some(url)) if self.to.address.is_unspecified() => url.to_owned(),
             (Kind::Http, Some(url)) => format!("{url} ({})", SocketAddr::new(self.to.address, self.port)),
-            (Kind::Tcp | Kind::Udp | Kind::Http, _) => target_port_words(self.to, self.port),
+            (Kind::Tcp | Kind::Udp | Kind::Http | Kind::Dns(_), _) => target_port_words(self.to, self.port),
         }
     }
 
@@ -98,9 +105,9 @@ impl<'a> Question<'a> {
         format!("expected {}{by}", any_of(self.outcome))
     }
 
-    /// Whether it is an HTTP request that must be answered.
+    /// Whether it is a request that must be answered in the words of its protocol.
     pub(super) fn wants_answer(&self) -> bool {
-        self.kind == Kind::Http && self.outcome.contains(&Outcome::Open)
+        matches!(self.kind, Kind::Http | Kind::Dns(_)) && self.outcome.contains(&Outcome::Open)
     }
 
     /// Whether getting through is what is expected.
@@ -174,8 +181,8 @@ fn enough_answered(question: &Question<'_>, traffic: &Traffic) -> bool {
             traffic.answered > 0 && lost * 100.0 <= question.lost * f64::from(requests)
         }
         Kind::Tcp | Kind::Udp => traffic.seen == Seen::Answered,
-        // An open connection is not yet an answer to the request.
-        Kind::Http => false,
+        // An open connection is not yet an answer to the request; neither is what came over it, before it is read.
+        Kind::Http | Kind::Dns(_) => false,
     }
 }
 

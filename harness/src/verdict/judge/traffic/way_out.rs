@@ -40,11 +40,11 @@ fn nobody_listens(plan: &Plan, question: &Question<'_>) -> Option<String> {
     for service in plan.services.iter().filter(|service| service.node == owner) {
         match &service.kind {
             ServiceKind::Command { .. } => return None,
-            ServiceKind::Http { listen, .. } | ServiceKind::Echo { listen, .. } => {
-                if service.kind.port() != Some(port) {
+            ServiceKind::Http { listen, .. } | ServiceKind::Echo { listen, .. } | ServiceKind::Dns { listen, .. } => {
+                if !service.kind.takes(port) {
                     continue;
                 }
-                if listen.is_empty() || listen.contains(&question.to.address) {
+                if service.kind.listens_on(question.to.address) {
                     return None;
                 }
                 elsewhere.extend(listen.iter().map(IpAddr::to_string));
