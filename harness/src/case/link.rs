@@ -88,7 +88,7 @@ impl Kinds {
     /// The words of all kinds.
     pub const WORDS: [&'static str; 6] = ["veth", "bridge", "vxlan", "vlan", "macvlan", "dummy"];
 
-    /// The kinds that are said, with their places.
+    /// The kinds that are said, with their places, in the order of the file.
     pub fn given(&self) -> Vec<(&'static str, Span)> {
         let Self { veth, bridge, vxlan, vlan, macvlan, dummy } = self;
         let places = [
@@ -99,6 +99,9 @@ impl Kinds {
             macvlan.as_ref().map(|macvlan| macvlan.span),
             dummy.as_ref().map(|dummy| dummy.span),
         ];
-        Self::WORDS.into_iter().zip(places).filter_map(|(word, place)| Some((word, place?))).collect()
+        let mut given: Vec<_> =
+            Self::WORDS.into_iter().zip(places).filter_map(|(word, place)| Some((word, place?))).collect();
+        given.sort_by_key(|(_, place)| *place);
+        given
     }
 }

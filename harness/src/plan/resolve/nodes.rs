@@ -130,8 +130,12 @@ pub(super) fn two_kinds(name: &Spanned<String>, given: &[(&'static str, Span)]) 
         .label("an interface is one of the two")
         .related(place, format!("a {first} here"));
     Some(match (first, second) {
-        ("veth", "bridge") => wrong.help("to plug a cable into a bridge, name the cable's end in the bridge's `ports`"),
-        ("bridge", _) => wrong.help(format!("to plug a {second} into a bridge, name it in the bridge's `ports`")),
+        ("veth", "bridge") | ("bridge", "veth") => {
+            wrong.help("to plug a cable into a bridge, name the cable's end in the bridge's `ports`")
+        }
+        ("bridge", other) | (other, "bridge") => {
+            wrong.help(format!("to plug a {other} into a bridge, name it in the bridge's `ports`"))
+        }
         _ => wrong,
     })
 }

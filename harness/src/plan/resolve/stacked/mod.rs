@@ -67,7 +67,7 @@ struct Places {
 
 /// Looks up what every such interface of the topology stands on.
 pub(super) fn lay(lab: &mut Lab, out: &mut Diagnostics) {
-    let mut standing = Vec::new();
+    let (mut standing, mut unknown) = (Vec::new(), Vec::new());
     for end in lab.ends().collect::<Vec<_>>() {
         let Some(above) = lab.at(end).above.clone() else { continue };
         let name = lab.at(end).name.clone();
@@ -76,13 +76,19 @@ pub(super) fn lay(lab: &mut Lab, out: &mut Diagnostics) {
                 lab.at_mut(end).kind = Some(kind);
                 standing.push((end, above.places()));
             }
-            None => lab.nodes[end.node].sound = false,
+            None => unknown.push(end),
         }
         lab.at_mut(end).above = None;
     }
+    for end in unknown {
+        lab.nodes[end.node].sound = false;
+    }
     let circles: Vec<(End, Places)> = standing.iter().copied().filter(|(end, _)| lab.stands_on(*end, *end)).collect();
-    if let Some((end, places)) = circles.first() {
-        out.push(check::circle(lab, *end, places.dev));
+    for (at, (end, places)) in circles.iter().enumerate() {
+        // Each circle is told once.
+        if !circles[..at].iter().any(|(told, _)| lab.stands_on(*told, *end) && lab.stands_on(*end, *told)) {
+            out.push(check::circle(lab, *end, places.dev));
+        }
     }
     // Without a kind nobody goes round in it.
     for (end, _) in &circles {

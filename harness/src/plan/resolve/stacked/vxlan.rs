@@ -38,10 +38,8 @@ pub(super) fn resolve(
     for word in checker.once(remote.items.clone()) {
         let Some(aim) = checker.aim(&word) else { continue };
         if own(lab, node, aim) {
-            checker.say(
-                Diagnostic::error(word.span, format!("`{}` is `{}` itself", *word, *draft.name))
-                    .label("a VXLAN ends in another machine"),
-            );
+            let wrong = format!("a VXLAN of `{}` cannot end in `{}` itself", *draft.name, *draft.name);
+            checker.say(Diagnostic::error(word.span, wrong).label("another machine is expected"));
             continue;
         }
         goals.push(Goal { words: word.value, span: word.span, aim });
