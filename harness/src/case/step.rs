@@ -81,7 +81,7 @@ record! {
         on("on"): Spanned<String>,
         /// Another node to move it to. It loses its addresses and is down there.
         node("node"): Option<Spanned<String>>,
-        /// Another name. The kernel renames an interface that is up, too.
+        /// Another name. Before Linux 6.2 the kernel renames an interface only while it is down.
         name("name"): Option<Spanned<String>>,
         /// Another MAC address.
         mac("mac"): Option<Spanned<Mac>>,
