@@ -27,6 +27,8 @@ pub enum Observation {
     },
     /// A DNS answer. A query that got none is [`Observation::Traffic`].
     Dns(DnsAnswer),
+    /// What became of an echo request for each time to live from 1 on.
+    Trace(Vec<Seen>),
     /// Who answered a question on the wire.
     Answers(Answers),
     /// The entries of a neighbour table that are about one address.
@@ -93,6 +95,13 @@ pub struct IcmpError {
     pub kind: u8,
     /// The code.
     pub code: u8,
+}
+
+impl IcmpError {
+    /// Whether a router says that the time to live, or the hop limit, ran out on the way.
+    pub fn is_ttl_exceeded(self) -> bool {
+        matches!((self.v6, self.kind, self.code), (false, 11, 0) | (true, 3, 0))
+    }
 }
 
 /// Why the node's own kernel refused to send: the errno, as `errno.h` has it.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::decode::{Decode, Value, record};
 use super::matcher::Matcher;
 use super::scalar::{Loss, Time};
-use super::shape::{Many, Map, Number};
+use super::shape::{List, Many, Map, Number};
 use crate::diagnostic::Diagnostics;
 use crate::source::{Span, Spanned};
 use crate::words::{
@@ -32,6 +32,8 @@ record! {
         http("http"): Option<Http>,
         /// A DNS query.
         dns("dns"): Option<DnsQuery>,
+        /// The routers on the way to a target.
+        trace("trace"): Option<Trace>,
         /// An ARP request on the wire.
         arp("arp"): Option<Solicit>,
         /// An IPv6 neighbour solicitation on the wire.
@@ -154,6 +156,22 @@ record! {
         outcome("outcome"): Option<Many<Spanned<Outcome>>>,
         /// Who must have sent the refusal: a node or an address.
         by("by"): Option<Spanned<String>>,
+    }
+}
+
+record! {
+    /// The way of an echo request, found by letting its time to live run out at each router.
+    pub struct Trace {
+        /// The sending nodes.
+        from("from"): Many<Spanned<String>>,
+        /// Addresses, nodes, or `NODE.INTERFACE`.
+        to("to"): Many<Spanned<String>>,
+        /// The routers that it passes, in order: nodes or addresses; "*" for one that says nothing.
+        via("via"): List<Spanned<String>>,
+        /// Only this family.
+        family("family"): Option<Spanned<Family>>,
+        /// The source address.
+        source("source"): Option<Spanned<IpAddr>>,
     }
 }
 

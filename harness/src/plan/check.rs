@@ -42,6 +42,8 @@ pub enum Check {
     Http(Box<Http>),
     /// A DNS query.
     Dns(Box<Dns>),
+    /// The routers on the way.
+    Trace(Trace),
     /// An ARP request.
     Arp(Solicit),
     /// An IPv6 neighbour solicitation.
@@ -63,6 +65,7 @@ impl Check {
             | Self::Udp(_)
             | Self::Http(_)
             | Self::Dns(_)
+            | Self::Trace(_)
             | Self::Arp(_)
             | Self::Ndp(_) => true,
             Self::Neigh(_) | Self::Route(_) | Self::Link(_) => false,
@@ -191,6 +194,15 @@ pub struct Dns {
     pub rcode: Option<Rcode>,
     /// Exactly these records of the type asked for.
     pub answer: Option<Vec<String>>,
+}
+
+/// The routers on the way to a target.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Trace {
+    /// The echo request whose time to live runs out on the way.
+    pub ping: Ping,
+    /// The routers in order; `None` for one that says nothing.
+    pub via: Vec<Option<By>>,
 }
 
 /// What a text must be; all conditions given must hold.

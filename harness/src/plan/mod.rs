@@ -6,6 +6,7 @@ mod resolve;
 mod wording;
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -16,7 +17,7 @@ use crate::words::{Admin, Cidr, Mac, Port, RouteType, Transport};
 
 pub use check::{
     By, Check, Dns, Expectation, Http, HttpExpected, LinkCheck, Master, Neigh, Ping, RouteCheck, RouteQuery, Solicit,
-    Target, Text, Transfer,
+    Target, Text, Trace, Transfer,
 };
 pub use link::{InterfaceKind, Vxlan};
 pub use resolve::resolve;
@@ -41,6 +42,8 @@ pub struct End {
 pub struct Plan {
     /// The case's title.
     pub title: String,
+    /// The folder of the case's file, absolute: paths in the case start there. Known to who has read a file.
+    pub folder: Option<PathBuf>,
     /// How long the whole case may take.
     pub timeout: Duration,
     /// How long nothing must be heard before it counts as silence.

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::{Check, Dns, Http, Node, NodeId, RouteQuery, Solicit, Target, Transfer};
+use super::{Check, Dns, Http, Node, NodeId, Ping, RouteQuery, Solicit, Target, Transfer};
 use crate::words::{Answer, Family, Outcome, Rcode, Transport};
 
 impl Check {
@@ -14,6 +14,10 @@ impl Check {
             Self::Udp(transfer) => connection("udp", nodes, transfer),
             Self::Http(http) => request(nodes, http),
             Self::Dns(dns) => query(nodes, dns),
+            Self::Trace(trace) => {
+                let Ping { from, to, outcome, .. } = &trace.ping;
+                traffic("trace", node(nodes, *from), to, &to.words, outcome)
+            }
             Self::Arp(solicit) => question("arp", nodes, solicit),
             Self::Ndp(solicit) => question("ndp", nodes, solicit),
             Self::Neigh(neigh) => {

@@ -80,19 +80,16 @@ const LINKS: &[&str] =
 pub fn examine() -> Examination {
     let is_root = geteuid().is_root();
     let mut findings = Vec::new();
-    let scratch = if is_root {
-        let privileged = try_namespaces(false, &mut findings);
-        let rootless = try_namespaces(true, &mut findings);
-        if privileged.is_some() || rootless.is_some() {
-            one_way_is_enough(&mut findings);
-        }
-        privileged.or(rootless)
-    } else {
-        try_namespaces(true, &mut findings)
-    };
-    if let Some(scratch) = &scratch {
+    let privileged = if is_root { try_namespaces(false, &mut findings) } else { None };
+    let rootless = try_namespaces(true, &mut findings);
+    if is_root && (privileged.is_some() || rootless.is_some()) {
+        one_way_is_enough(&mut findings);
+    }
+    if let Some(scratch) = privileged.as_ref().or(rootless.as_ref()) {
         findings.push(settings(scratch));
-        findings.push(own_proc(scratch));
+        // Programs run in a user namespace, whoever runs netcase.
+        findings.extend(rootless.as_ref().map(own_proc));
+        findings.extend(rootless.as_ref().map(overlay));
         findings.extend(links(scratch));
     }
     findings.push(ipv6());
@@ -186,6 +183,18 @@ fn own_proc(scratch: &Scratch) -> Found {
             State::Lacking,
             format!("cannot be mounted: {error}; cases that run programs cannot be built"),
             &["a container masks parts of /proc: --security-opt systempaths=unconfined, or procMount: Unmasked"],
+        ),
+    }
+}
+
+fn overlay(scratch: &Scratch) -> Found {
+    match &scratch.overlay {
+        None => Found::new("layers over the machine's files", State::Good, "can be mounted", &[]),
+        Some(error) => Found::new(
+            "layers over the machine's files",
+            State::Lacking,
+            format!("cannot be mounted: {error}; programs of a case find the files read-only, or not at all"),
+            &["a kernel from 5.11 on with overlayfs (modprobe overlay), on a file system that it takes as a layer"],
         ),
     }
 }

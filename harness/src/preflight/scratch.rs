@@ -41,6 +41,8 @@ pub struct Scratch {
     pub namespaces: Option<String>,
     /// Why an own `/proc` cannot be mounted.
     pub own_proc: Option<String>,
+    /// Why an overlay over a folder of the machine cannot be mounted.
+    pub overlay: Option<String>,
     /// Why the settings of a network namespace cannot be written.
     pub settings: Option<String>,
     /// The kinds of link asked for that the kernel does not know, and what it says of each.
@@ -95,6 +97,7 @@ fn answer(own_user_namespace: bool, links: impl Iterator<Item = String>) -> Scra
         namespaces: None,
         unknown_links: unknown(links),
         own_proc: mount_proc().err(),
+        overlay: mount_overlay().err().map(|error| words(&error)),
         settings: write_setting().err().map(|error| words(&error)),
     }
 }
@@ -138,6 +141,17 @@ fn write_setting() -> io::Result<()> {
 
 fn words(error: &io::Error) -> String {
     error.raw_os_error().map_or_else(|| error.to_string(), |errno| Errno::from_raw(errno).desc().to_owned())
+}
+
+/// A layer that is thrown away over a folder that every machine has, as programs of a case find it.
+fn mount_overlay() -> io::Result<()> {
+    let (flags, stage) = (MsFlags::MS_NOSUID | MsFlags::MS_NODEV, "/sys");
+    mount(Some("tmpfs"), stage, Some("tmpfs"), flags, Some("size=1m"))?;
+    for folder in ["upper", "work", "merged"] {
+        fs::create_dir(format!("{stage}/{folder}"))?;
+    }
+    let options = format!("userxattr,lowerdir=/usr,upperdir={stage}/upper,workdir={stage}/work");
+    Ok(mount(Some("overlay"), &*format!("{stage}/merged"), Some("overlay"), flags, Some(&*options))?)
 }
 
 /// Only a process of the new PID namespace may mount its `/proc`, and only children of this one are in it.

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::mem;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use crate::plan::{Check, Plan};
+use crate::plan::{Check, Plan, Trace};
 use crate::worker::supervise::Finished;
 
 /// How many neighbour entries all running cases may have alive together.
@@ -23,7 +23,7 @@ pub fn estimate(plan: &Plan) -> usize {
     let mut pairs = HashSet::new();
     for expectation in &plan.expectations {
         match &expectation.check {
-            Check::Ping(ping) => pairs.insert((ping.from, ping.to.address)),
+            Check::Ping(ping) | Check::Trace(Trace { ping, .. }) => pairs.insert((ping.from, ping.to.address)),
             Check::Tcp(transfer) | Check::Udp(transfer) => pairs.insert((transfer.from, transfer.to.address)),
             Check::Http(http) => pairs.insert((http.connection.from, http.connection.to.address)),
             Check::Dns(dns) => pairs.insert((dns.carrier.from, dns.carrier.to.address)),
@@ -156,6 +156,7 @@ mod tests {
             span: Span::default(),
         };
         Plan {
+            folder: None,
             title: String::new(),
             timeout: Duration::ZERO,
             silence: Duration::ZERO,

@@ -1,5 +1,7 @@
 //! From a file to a plan, with everything that is to be said about the file.
 
+use std::path::Path;
+
 use super::select::{CaseFile, Problem};
 use crate::case::{self, Unreadable};
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
@@ -54,7 +56,10 @@ pub fn resolve(file: &CaseFile, source: Source) -> Loaded {
         },
         None => None,
     };
-    let plan = case.and_then(|case| plan::resolve(case, &mut out));
+    let mut plan = case.and_then(|case| plan::resolve(case, &mut out));
+    if let Some(plan) = &mut plan {
+        plan.folder = file.path.canonicalize().ok().and_then(|path| path.parent().map(Path::to_owned));
+    }
     let failed = out.has_errors();
     let diagnostics = out.into_sorted();
     let plan = plan.filter(|_| !failed).ok_or_else(|| first_error(&source, &diagnostics));

@@ -25,6 +25,7 @@ pub fn describe_check(plan: &Plan, check: &Check) -> String {
             let flow = format!("dns {} -> {server}: {} {}", node(plan, dns.carrier.from), dns.name, dns.kind);
             with_outcome(flow, &dns.carrier.outcome, Outcome::Open)
         }
+        Check::Trace(trace) => format!("trace {} -> {}", node(plan, trace.ping.from), trace.ping.to.words),
         Check::Arp(solicit) => {
             let question = format!("arp {} -> {}", end(plan, solicit.from), solicit.to.words);
             with_outcome(question, &solicit.outcome, Answer::Answered)

@@ -14,7 +14,7 @@ use crate::source::{Span, Spanned};
 use crate::words::{Answer, Family, Transport};
 
 /// The words of all checks.
-const CHECKS: [&str; 10] = ["ping", "tcp", "udp", "http", "dns", "arp", "ndp", "neigh", "route", "link"];
+const CHECKS: [&str; 11] = ["ping", "tcp", "udp", "http", "dns", "trace", "arp", "ndp", "neigh", "route", "link"];
 
 /// The most expectations of a case, counted after lists are written out: all pairs of three hundred nodes.
 const MOST: usize = 100_000;
@@ -52,6 +52,7 @@ fn too_many(expect: &Expect, already: usize, out: &mut Diagnostics) -> bool {
         expect.ping.as_ref().map(|ping| ends(ping.from.items.len(), ping.to.items.len())),
         expect.tcp.as_ref().map(|tcp| ends(tcp.from.items.len(), tcp.to.items.len())),
         expect.udp.as_ref().map(|udp| ends(udp.from.items.len(), udp.to.items.len())),
+        expect.trace.as_ref().map(|trace| ends(trace.from.items.len(), trace.to.items.len())),
         expect.arp.as_ref().map(|arp| ends(arp.from.items.len(), arp.to.items.len())),
         expect.ndp.as_ref().map(|ndp| ends(ndp.from.items.len(), ndp.to.items.len())),
         expect.neigh.as_ref().map(|neigh| ends(neigh.on.items.len(), neigh.to.items.len())),
@@ -72,7 +73,7 @@ fn too_many(expect: &Expect, already: usize, out: &mut Diagnostics) -> bool {
 }
 
 fn resolve_one(built: &Built<'_>, written: Expect, expectations: &mut Vec<Expectation>, out: &mut Diagnostics) {
-    let Expect { name, within, holds_for, ping, tcp, udp, http, dns, arp, ndp, neigh, route, link, span, sound } =
+    let Expect { name, within, holds_for, ping, tcp, udp, http, dns, trace, arp, ndp, neigh, route, link, span, sound } =
         written;
     let places = [
         ping.as_ref().map(|check| check.span),
@@ -80,6 +81,7 @@ fn resolve_one(built: &Built<'_>, written: Expect, expectations: &mut Vec<Expect
         udp.as_ref().map(|check| check.span),
         http.as_ref().map(|check| check.span),
         dns.as_ref().map(|check| check.span),
+        trace.as_ref().map(|check| check.span),
         arp.as_ref().map(|check| check.span),
         ndp.as_ref().map(|check| check.span),
         neigh.as_ref().map(|check| check.span),
@@ -99,6 +101,7 @@ fn resolve_one(built: &Built<'_>, written: Expect, expectations: &mut Vec<Expect
     checks.extend(udp.into_iter().flat_map(|written| traffic::transfer(&mut checker, Transport::Udp, written)));
     checks.extend(http.into_iter().flat_map(|written| traffic::http(&mut checker, written)));
     checks.extend(dns.into_iter().flat_map(|written| dns::query(&mut checker, written)));
+    checks.extend(trace.into_iter().flat_map(|written| traffic::trace(&mut checker, written)));
     checks.extend(arp.into_iter().flat_map(|written| solicit::resolve(&mut checker, Family::Ipv4, written)));
     checks.extend(ndp.into_iter().flat_map(|written| solicit::resolve(&mut checker, Family::Ipv6, written)));
     checks.extend(neigh.into_iter().flat_map(|written| state::neigh(&mut checker, written)));
@@ -177,6 +180,7 @@ fn default_within(check: &Check) -> Duration {
         Check::Tcp(transfer) | Check::Udp(transfer) => outcomes::within(&transfer.outcome),
         Check::Http(http) => outcomes::within(&http.connection.outcome),
         Check::Dns(dns) => outcomes::within(&dns.carrier.outcome),
+        Check::Trace(trace) => outcomes::within(&trace.ping.outcome),
         Check::Arp(solicit) | Check::Ndp(solicit) => {
             if solicit.outcome.contains(&Answer::Silent) {
                 Duration::ZERO

@@ -88,7 +88,18 @@ pub fn resolve(case: Case, out: &mut Diagnostics) -> Option<Plan> {
         return None;
     }
     let steps::Told { steps, expectations } = told;
-    Some(Plan { title: title?.value, timeout, silence, nodes, operations, services, expectations, steps, needs })
+    Some(Plan {
+        title: title?.value,
+        folder: None,
+        timeout,
+        silence,
+        nodes,
+        operations,
+        services,
+        expectations,
+        steps,
+        needs,
+    })
 }
 
 /// The topology, in the order in which one thing needs another: interfaces, cables, addresses, and what names them.

@@ -10,7 +10,7 @@ use super::{dns, endpoint, http, ports};
 use crate::case::Many;
 use crate::case::expect;
 use crate::diagnostic::Diagnostic;
-use crate::plan::{By, Check, Dns, Http, Ping, Target, Transfer};
+use crate::plan::{By, Check, Dns, Http, Ping, Target, Trace, Transfer};
 use crate::source::{Span, Spanned};
 use crate::words::{Family, Outcome, Transport};
 
@@ -108,6 +108,43 @@ pub(super) fn ping(checker: &mut Checker<'_>, written: expect::Ping) -> Vec<Chec
     };
     pairs(checker, &way, &goals).into_iter().map(make).collect()
 }
+
+/// Resolves `trace`.
+pub(super) fn trace(checker: &mut Checker<'_>, written: expect::Trace) -> Vec<Check> {
+    let expect::Trace { from, to, via, family, source, span, sound } = written;
+    if via.items.len() > MOST_ROUTERS {
+        checker.say(
+            Diagnostic::error(via.span, format!("{} routers on the way", via.items.len()))
+                .label(format!("at most {MOST_ROUTERS}")),
+        );
+    }
+    let mut routers = Vec::new();
+    for word in &via.items {
+        routers.push(if **word == "*" { None } else { checker.by(word) });
+    }
+    let none = || expect::Ping {
+        from,
+        to,
+        family,
+        source,
+        outcome: None,
+        by: None,
+        count: None,
+        size: None,
+        ttl: None,
+        lost: None,
+        span,
+        sound,
+    };
+    let checks = ping(checker, none()).into_iter().filter_map(|check| match check {
+        Check::Ping(ping) => Some(Check::Trace(Trace { ping, via: routers.clone() })),
+        _ => None,
+    });
+    checks.collect()
+}
+
+/// The most routers on a way that is traced, as traceroute(8) has it.
+const MOST_ROUTERS: usize = 29;
 
 /// Resolves `tcp` and `udp`.
 pub(super) fn transfer(checker: &mut Checker<'_>, transport: Transport, written: expect::Transfer) -> Vec<Check> {

@@ -7,6 +7,7 @@ mod dns;
 mod http;
 mod solicit;
 mod state;
+mod trace;
 mod traffic;
 
 #[cfg(test)]
@@ -86,6 +87,10 @@ fn decide(plan: &Plan, check: &Check, observation: &Observation) -> Option<Judge
             }
             _ => None,
         },
+        Check::Trace(trace) => {
+            let Observation::Trace(hops) = observation else { return None };
+            Some(trace::judge(plan, trace, hops))
+        }
         Check::Arp(solicit) | Check::Ndp(solicit) => {
             let Observation::Answers(answers) = observation else { return None };
             Some(solicit::judge(plan, solicit, answers))
@@ -117,6 +122,7 @@ fn wrong_shape(plan: &Plan, check: &Check, observation: &Observation) -> Finding
         Observation::NoAnswer { .. } => "an open port without an answer",
         Observation::Dns(_) => "a DNS answer",
         Observation::NoName { .. } => "a name without an address",
+        Observation::Trace(_) => "the way of a packet",
         Observation::Answers(_) => "who answered on the wire",
         Observation::Neighbours(_) => "entries of a neighbour table",
         Observation::Routes(_) => "routes of a table",

@@ -8,7 +8,7 @@ use super::refusals::Refusals;
 use super::services::Services;
 use super::stretch;
 use crate::lab::{Lab, LabNode, NeighbourTable};
-use crate::plan::{Check, End, Expectation, NodeId, Ping, Plan, Target};
+use crate::plan::{Check, End, Expectation, NodeId, Ping, Plan, Target, Trace};
 use crate::probe::ping::Pingers;
 use crate::probe::ports::Ports;
 use crate::probe::solicit::Wires;
@@ -126,7 +126,7 @@ pub(super) fn allows_silence(check: &Check) -> bool {
         Check::Http(http) => words(&http.connection.outcome),
         Check::Dns(dns) => words(&dns.carrier.outcome),
         Check::Arp(solicit) | Check::Ndp(solicit) => solicit.outcome.contains(&Answer::Silent),
-        Check::Neigh(_) | Check::Route(_) | Check::Link(_) => false,
+        Check::Trace(_) | Check::Neigh(_) | Check::Route(_) | Check::Link(_) => false,
     }
 }
 
@@ -146,7 +146,7 @@ pub(super) fn pair(check: &Check) -> Option<Pair> {
         None => Pair::Stranger(from, to.address),
     };
     match check {
-        Check::Ping(ping) => Some(of(ping.from, &ping.to)),
+        Check::Ping(ping) | Check::Trace(Trace { ping, .. }) => Some(of(ping.from, &ping.to)),
         Check::Tcp(transfer) | Check::Udp(transfer) => Some(of(transfer.from, &transfer.to)),
         Check::Http(http) => Some(of(http.connection.from, &http.connection.to)),
         Check::Dns(dns) => Some(of(dns.carrier.from, &dns.carrier.to)),

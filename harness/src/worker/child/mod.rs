@@ -9,6 +9,7 @@ mod decide;
 mod enter;
 mod fetch;
 mod observe;
+mod programs;
 mod query;
 mod quiet;
 mod refusals;
@@ -16,7 +17,9 @@ mod runner;
 mod services;
 mod solicit;
 mod steps;
+mod trace;
 mod transfer;
+mod users;
 
 use std::io::{self, BufRead, Write};
 use std::time::Duration;
@@ -27,9 +30,11 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use super::message::{Broken, Message, Order, VERSION};
 use crate::lab::{self, LabError, NeighbourTable};
+use crate::namespace::Namespace;
 use crate::plan::{Plan, Step};
 use attempt::Bench;
 use clock::Clock;
+use programs::Programs;
 use runner::Runner;
 use services::Services;
 
@@ -86,7 +91,13 @@ fn serve(wire: Wire, runner: Runner) -> Result<(), Broken> {
     wire.doing("entering namespaces of its own");
     allow_descriptors();
     let programs = order.plan.runs_programs();
-    let home = enter::enter(enter::Wanted { user: order.rootless || programs, pid: programs }, runner)?;
+    let wanted = enter::Wanted {
+        user: order.rootless || programs,
+        programs,
+        folder: order.plan.folder.as_deref().filter(|_| programs),
+    };
+    let enter::Entered { home, folder } = enter::enter(wanted, runner)?;
+    let programs = if programs { Some(Programs::prepare(&order.plan, folder)?) } else { None };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -94,7 +105,7 @@ fn serve(wire: Wire, runner: Runner) -> Result<(), Broken> {
     let local = tokio::task::LocalSet::new();
     let result = local.block_on(&runtime, async {
         tokio::select! {
-            result = case(wire, order, &home) => result,
+            result = case(wire, order, &home, programs) => result,
             Err(error) = runner::end_with_it() => Err(Broken::new(format!("cannot watch for the runner's end: {error}"))),
         }
     });
@@ -104,14 +115,14 @@ fn serve(wire: Wire, runner: Runner) -> Result<(), Broken> {
     result
 }
 
-async fn case(wire: Wire, order: Order, home: &crate::namespace::Namespace) -> Result<(), Broken> {
+async fn case(wire: Wire, order: Order, home: &Namespace, programs: Option<Programs>) -> Result<(), Broken> {
     let Order { version: _, mut plan, rootless: _, timeout_scale } = order;
     let steps = std::mem::take(&mut plan.steps);
     wire.doing("building the lab");
     let lab = lab::make(&plan, home).await.map_err(broken_lab)?;
     let clock = Clock::start();
     wire.doing("starting the services");
-    let services = Services::start(&plan, &lab, timeout_scale).await?;
+    let services = Services::start(&plan, &lab, programs, timeout_scale).await?;
     wire.doing("probing");
     let table = match lab.nodes.first() {
         Some(node) => NeighbourTable::read(node).await.map_err(|error| Broken::new(error.to_string()))?,

@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::attempt::{Bench, allows_silence};
 use super::clock::{Moment, Window};
 use super::quiet::settled;
-use super::{fetch, query, solicit, transfer};
+use super::{fetch, query, solicit, trace, transfer};
 use crate::lab::{self, KernelError, NeighbourTable};
 use crate::observation::{Departure, IcmpError, Life, Observation, Seen, Traffic};
 use crate::plan::{Check, End, Expectation, Ping, RouteCheck, RouteQuery, Target};
@@ -41,7 +41,11 @@ async fn attempt(
 ) -> Result<Observation, ProbeError> {
     let mut window = bench.window(expectation, unmatched_since);
     match &expectation.check {
-        Check::Ping(ping) => echo(bench, expectation, ping, window).await.map(Observation::Traffic),
+        Check::Ping(ping) => {
+            let proof = if allows_silence(&expectation.check) { Proof::Needed } else { Proof::NotNeeded };
+            echo(bench, proof, ping, window).await.map(Observation::Traffic)
+        }
+        Check::Trace(trace) => trace::follow(bench, trace, &window).await.map(Observation::Trace),
         Check::Tcp(tcp) => transfer::tcp(bench, tcp, window).await.map(Observation::Traffic),
         Check::Udp(udp) => transfer::udp(bench, udp, window).await.map(Observation::Traffic),
         Check::Http(http) => fetch::fetch(bench, http, window).await,
@@ -77,6 +81,7 @@ fn rests_on_neighbours(observation: &Observation) -> bool {
         },
         Observation::NoAnswer { .. }
         | Observation::NoName { .. }
+        | Observation::Trace(_)
         | Observation::Answers(_)
         | Observation::Neighbours(_) => true,
         Observation::Http(_)
@@ -125,14 +130,14 @@ async fn look_up(bench: &Bench<'_>, check: &RouteCheck) -> Result<Observation, K
     }
 }
 
-async fn echo(
+/// Echo requests to one target.
+pub(super) async fn echo(
     bench: &Bench<'_>,
-    expectation: &Expectation,
+    proof: Proof,
     ping: &Ping,
     mut window: Window,
 ) -> Result<Traffic, ProbeError> {
     let began = Instant::now();
-    let proof = if allows_silence(&expectation.check) { Proof::Needed } else { Proof::NotNeeded };
     let node = bench.node(ping.from);
     let mut echo = bench.pingers.start(&node.namespace, &bench.ports, ping, proof, bench.fits(ping)).await?;
     let seen = settled(bench, ping.from, &ping.to, &mut window, async |window| echo.wait(window.until()).await).await?;

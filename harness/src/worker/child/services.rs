@@ -4,11 +4,11 @@ use std::io;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use super::programs::Programs;
 use super::stretch;
 use crate::lab::{self, Lab};
 use crate::plan::{NodeId, Plan, Ready, Service, ServiceKind};
-use crate::service::cage::{Cage, Room};
-use crate::service::command::Program;
+use crate::service::command::{Invocation, Program};
 use crate::service::{self, Arrivals};
 use crate::worker::message::Broken;
 
@@ -26,7 +26,7 @@ pub(super) struct Services {
     /// One for each service of the plan that runs now.
     running: Vec<Option<Running>>,
     /// Where programs run, in a case that has any.
-    cage: Option<Cage>,
+    programs: Option<Programs>,
     scale: f64,
 }
 
@@ -41,10 +41,9 @@ enum Running {
 
 impl Services {
     /// Starts the services that run from the beginning; the programs side by side.
-    pub(super) async fn start(plan: &Plan, lab: &Lab, scale: f64) -> Result<Self, Broken> {
-        let cage = plan.runs_programs().then(|| cage(plan, lab)).transpose()?;
+    pub(super) async fn start(plan: &Plan, lab: &Lab, programs: Option<Programs>, scale: f64) -> Result<Self, Broken> {
         let running = plan.services.iter().map(|_| None).collect();
-        let mut services = Self { arrivals: Arrivals::default(), running, cage, scale };
+        let mut services = Self { arrivals: Arrivals::default(), running, programs, scale };
         let initial = |(at, service): (usize, &Service)| service.initial.then_some(at);
         let initial: Vec<usize> = plan.services.iter().enumerate().filter_map(initial).collect();
         for at in &initial {
@@ -70,7 +69,7 @@ impl Services {
                 own.stop().await;
                 Ok(())
             }
-            Some(Running::Program(program)) => program.stop().await,
+            Some(Running::Program(mut program)) => program.stop().await,
             None => {
                 return Err(Broken::new(format!("the service {} does not run", name(plan, service))).at(service.span));
             }
@@ -84,10 +83,14 @@ impl Services {
     fn launch(&mut self, plan: &Plan, lab: &Lab, at: usize) -> Result<(), Broken> {
         let service = &plan.services[at];
         let failed = |error: io::Error| not_started(plan, service, &error);
-        let running = match (&service.kind, &self.cage) {
-            (ServiceKind::Command { run, env, ready: _ }, Some(cage)) => {
-                let room = room(plan, lab, service.node);
-                Running::Program(Program::start(cage, &room, run, env).map_err(failed)?)
+        let running = match (&service.kind, &self.programs) {
+            (ServiceKind::Command { run, env, ready: _ }, Some(programs)) => {
+                let invocation = Invocation { run: run.clone(), env: env.clone(), ..Invocation::default() };
+                let program = programs
+                    .room(plan, lab, service.node)
+                    .and_then(|room| Program::start(programs.place(lab, service.node, &room), &invocation))
+                    .map_err(|error| programs.explain(run, &error, not_started(plan, service, &error)))?;
+                Running::Program(program)
             }
             (kind, _) => {
                 let namespace = &lab.node(service.node).namespace;
@@ -109,27 +112,6 @@ impl Services {
             _ => Ok(()),
         }
     }
-}
-
-fn room<'a>(plan: &'a Plan, lab: &'a Lab, node: NodeId) -> Room<'a> {
-    Room { name: &plan.nodes[node].name, namespace: &lab.node(node).namespace }
-}
-
-fn cage(plan: &Plan, lab: &Lab) -> Result<Cage, Broken> {
-    let rooms: Vec<Room<'_>> = (0..plan.nodes.len()).map(|node| room(plan, lab, node)).collect();
-    Cage::make(&rooms, &hosts(plan))
-        .map_err(|error| Broken::new(format!("cannot make the place where programs run: {error}")))
-}
-
-/// The text of `/etc/hosts`: every node by name, at each of its addresses.
-fn hosts(plan: &Plan) -> String {
-    let mut text = String::from("127.0.0.1\tlocalhost\n::1\tlocalhost\n");
-    for node in plan.nodes.iter().filter(|node| !node.switch) {
-        for cidr in node.interfaces.iter().flat_map(|interface| &interface.addresses) {
-            text.push_str(&format!("{}\t{}\n", cidr.address, node.name));
-        }
-    }
-    text
 }
 
 fn name(plan: &Plan, service: &Service) -> String {

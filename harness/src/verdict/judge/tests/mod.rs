@@ -68,6 +68,7 @@ fn machine(name: &str, interfaces: Vec<Interface>) -> Node {
 /// `blue` reaches `lan` through `fw`; `lan` echoes on 7/tcp.
 fn plan() -> Plan {
     Plan {
+        folder: None,
         title: "test".to_owned(),
         timeout: Duration::from_secs(30),
         silence: Duration::from_secs(1),

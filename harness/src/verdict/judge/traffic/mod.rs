@@ -230,7 +230,7 @@ fn satisfies_exactly(word: Outcome, question: &Question<'_>, seen: Seen) -> bool
             Outcome::Prohibited => is_prohibited(error),
             Outcome::HostUnreachable => matches!(parts(error), (false, 3, 1) | (true, 1, 3)),
             Outcome::NetUnreachable => matches!(parts(error), (false, 3, 0) | (true, 1, 0)),
-            Outcome::TtlExceeded => matches!(parts(error), (false, 11, 0) | (true, 3, 0)),
+            Outcome::TtlExceeded => error.is_ttl_exceeded(),
             Outcome::TooBig => matches!(parts(error), (false, 3, 4) | (true, 2, 0)),
             Outcome::Reachable
             | Outcome::Unreachable

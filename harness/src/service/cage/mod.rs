@@ -1,0 +1,204 @@
+//! Where a case's own programs run: with users, processes, mounts and devices of their own, so that nothing they do
+//! reaches the machine outside, as root or not.
+//!
+//! The cage is a mount namespace with a [root file system](root) of its own, and a PID namespace whose first process
+//! only reaps. The worker itself stays outside: a program that kills every process it can see does not reach it. When
+//! the worker ends, the reaper is killed by the kernel (`PR_SET_PDEATHSIG`), and with a PID namespace's first process
+//! the kernel kills all others. In the cage each node that runs programs has a [room](room) of its own.
+
+mod device;
+mod limits;
+mod room;
+mod root;
+pub mod tree;
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, openat};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sched::{CloneFlags, setns, unshare};
+use nix::sys::prctl;
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::stat::Mode;
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{ForkResult, Pid, fork, pivot_root};
+
+pub use room::{Door, Room};
+use root::Root;
+
+/// The namespaces that programs are put into.
+#[derive(Debug)]
+pub struct Cage {
+    /// The mount namespace that rooms are made from.
+    mounts: OwnedFd,
+    /// The worker's own mount namespace.
+    home: OwnedFd,
+    /// The worker's own UTS namespace.
+    home_name: OwnedFd,
+    /// The worker's own `/proc`: in the cage it is not seen.
+    proc: OwnedFd,
+    /// The folder that programs start in.
+    folder: PathBuf,
+    /// What the machine refuses of the confinement, in words.
+    pub lost: Vec<String>,
+}
+
+/// What a cage is made with.
+#[derive(Debug)]
+pub struct Setting<'a> {
+    /// The text of `/etc/hosts`.
+    pub hosts: &'a str,
+    /// The case's own folder.
+    pub folder: Option<&'a Folder>,
+}
+
+/// The folder that the case's file lies in.
+#[derive(Debug)]
+pub struct Folder {
+    /// Its absolute path.
+    pub path: PathBuf,
+    /// The folder as a mount, where the cage's root could not get to it by its path.
+    pub tree: Option<OwnedFd>,
+}
+
+impl Cage {
+    /// Makes the cage. The process must have a PID namespace for its children (`unshare(CLONE_NEWPID)`) and none yet,
+    /// and only one thread. From then on no process of the cage can look into this one or its copies.
+    ///
+    /// # Errors
+    ///
+    /// What fork(2), unshare(2) and mount(2) say, with the step that failed.
+    pub fn make(setting: &Setting<'_>) -> io::Result<Self> {
+        // When memory runs out, the kernel is to take a case and nothing else. Where that cannot be said, it chooses.
+        let _ = fs::write("/proc/self/oom_score_adj", "500");
+        keep_descriptors()?;
+        let proc = nix::fcntl::open("/proc", OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
+        let (home, home_name) = (own_namespace(&proc, "mnt")?, own_namespace(&proc, "uts")?);
+        let (mut hears, says) = io::pipe()?;
+        let (waits, goes) = io::pipe()?;
+        // SAFETY: the process has one thread, so no lock is held by another at the time of the fork.
+        #[expect(unsafe_code, reason = "fork is the only way to a PID namespace's first process")]
+        let forked = unsafe { fork() }?;
+        let child = match forked {
+            ForkResult::Child => {
+                drop((hears, goes));
+                live(setting, says, waits)
+            }
+            ForkResult::Parent { child } => child,
+        };
+        drop((says, waits));
+        let mut said = String::new();
+        hears.read_to_string(&mut said)?;
+        let Some(lost) = said.strip_prefix(READY) else {
+            return Err(io::Error::other(if said.is_empty() { "it died".to_owned() } else { said }));
+        };
+        let mounts = File::open(format!("/proc/{child}/ns/mnt"))?.into();
+        drop(goes);
+        // A program could otherwise look into a copy of this process between fork and exec, when its root is still the
+        // machine's.
+        prctl::set_dumpable(false)?;
+        let folder = setting.folder.map_or_else(|| PathBuf::from("/"), |folder| folder.path.clone());
+        let lost = lost.lines().map(str::to_owned).collect();
+        Ok(Self { mounts, home, home_name, proc, folder, lost })
+    }
+
+    /// Runs `action` in another mount namespace, with the worker's own `/proc` as the working directory.
+    fn visit<T>(&self, mounts: &OwnedFd, action: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        setns(mounts, CloneFlags::CLONE_NEWNS)?;
+        let result = nix::unistd::fchdir(&self.proc).map_err(io::Error::from).and_then(|()| action());
+        setns(&self.home, CloneFlags::CLONE_NEWNS)?;
+        result
+    }
+}
+
+/// Has every descriptor closed when a program is executed, also those that the runner was started with.
+fn keep_descriptors() -> io::Result<()> {
+    // SAFETY: this call takes numbers only.
+    #[expect(unsafe_code, reason = "nix has no name for this system call")]
+    let kept = unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+    if kept == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// A namespace that the calling thread is in.
+fn own_namespace(proc: &OwnedFd, kind: &str) -> io::Result<OwnedFd> {
+    let path = format!("thread-self/ns/{kind}");
+    Ok(openat(proc, path.as_str(), OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?)
+}
+
+/// An error with the step that it stopped.
+fn failed(step: &'static str) -> impl Fn(Errno) -> io::Error {
+    move |errno| io::Error::new(io::Error::from(errno).kind(), format!("{step}: {}", errno.desc()))
+}
+
+/// What the reaper says when the mounts are made; what was refused follows, a line each.
+const READY: &str = "ready\n";
+
+/// The first process of the PID namespace.
+fn live(setting: &Setting<'_>, mut says: io::PipeWriter, mut waits: io::PipeReader) -> ! {
+    let done = match furnish(setting) {
+        Ok(lost) => {
+            let said = says.write_all(format!("{READY}{}", lost.join("\n")).as_bytes());
+            drop(says);
+            // The worker takes hold of the namespaces; then nobody may look into this copy of it.
+            said.and_then(|()| waits.read(&mut [0])).and_then(|_| Ok(prctl::set_dumpable(false)?)).and_then(|()| reap())
+        }
+        Err(error) => {
+            // The worker reads this; when it is gone, nobody needs it.
+            let _ = says.write_all(error.to_string().as_bytes());
+            Err(error)
+        }
+    };
+    // SAFETY: _exit(2) only ends the process; nothing of the worker's may be run down in its copy.
+    #[expect(unsafe_code, reason = "std offers no exit without running the parent's handlers")]
+    unsafe {
+        libc::_exit(i32::from(done.is_err()))
+    }
+}
+
+/// Makes the cage's root file system the root of this process; gives what the machine refuses.
+fn furnish(setting: &Setting<'_>) -> io::Result<Vec<String>> {
+    prctl::set_pdeathsig(Signal::SIGKILL)?;
+    // The wire to the runner must end with the worker, not with its reaper.
+    let null = File::options().read(true).write(true).open("/dev/null")?;
+    nix::unistd::dup2_stdin(&null)?;
+    nix::unistd::dup2_stdout(&null)?;
+    nix::unistd::dup2_stderr(&null)?;
+    unshare(CloneFlags::CLONE_NEWNS).map_err(failed("a mount namespace"))?;
+    let none: Option<&str> = None;
+    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).map_err(failed("private mounts"))?;
+    let root = Root::make(setting)?;
+    let place = root.path();
+    device::fill(&place.join("dev"))?;
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+    mount(Some("sysfs"), &place.join("sys"), Some("sysfs"), flags, none).map_err(failed("mounting /sys"))?;
+    mount(Some("proc"), &place.join("proc"), Some("proc"), flags, none).map_err(|errno| {
+        io::Error::other(format!("mounting /proc: {} (a container that masks parts of /proc forbids it)", errno.desc()))
+    })?;
+    std::env::set_current_dir(place)?;
+    // The old root comes to lie upon the new one, and goes with everything below it: pivot_root(2), "Notes".
+    pivot_root(".", ".").map_err(failed("changing the root"))?;
+    umount2(".", MntFlags::MNT_DETACH).map_err(failed("leaving the old root"))?;
+    std::env::set_current_dir("/")?;
+    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_SHARED, none).map_err(failed("shared mounts"))?;
+    Ok(root.lost)
+}
+
+/// Waits for children that were left to it. Only the worker's end, or the kernel, ends it.
+fn reap() -> io::Result<()> {
+    let mut children = SigSet::empty();
+    children.add(Signal::SIGCHLD);
+    children.thread_block()?;
+    loop {
+        match waitpid(Pid::from_raw(-1), Some(WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD) => {
+                children.wait()?;
+            }
+            Ok(_) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
