@@ -123,6 +123,7 @@ fn compare_links(plan: &Plan, node: &Node, links: &[LinkMessage], out: &mut Vec<
             let word = |up| if up { "up" } else { "down" };
             out.push(format!("{name} is {}, asked for {}", word(up), word(interface.up)));
         }
+        let dev = interface.kind.dev().map(|dev| plan.place(dev));
         let mut master = None;
         for attribute in &link.attributes {
             match attribute {
@@ -138,11 +139,13 @@ fn compare_links(plan: &Plan, node: &Node, links: &[LinkMessage], out: &mut Vec<
                     }
                 }
                 LinkAttribute::Controller(index) => master = Some(*index),
-                LinkAttribute::LinkInfo(infos) => out.extend(kind::difference(plan, &name, interface, infos)),
+                LinkAttribute::LinkInfo(infos) => {
+                    out.extend(kind::difference(&name, &interface.kind, dev.as_ref(), infos))
+                }
                 _ => {}
             }
         }
-        out.extend(kind::dev_difference(plan, &name, interface, link));
+        out.extend(kind::dev_difference(&name, &interface.kind, dev.as_ref(), &link.attributes));
         let wanted = interface.master.map(|bridge| node.interfaces[bridge].index);
         if master != wanted {
             out.push(format!("{name} is a port of interface {master:?}, asked for {wanted:?}"));

@@ -8,7 +8,7 @@ use crate::source::Source;
 use crate::words::Outcome;
 
 /// The plan of a correct case, and its warnings.
-fn plan_of(text: &str) -> (Plan, Vec<String>) {
+pub(super) fn plan_of(text: &str) -> (Plan, Vec<String>) {
     let source = Source::new("case.toml", text);
     let mut out = Diagnostics::default();
     let plan = crate::case::parse(&source, &mut out).and_then(|case| super::resolve(case, &mut out));
@@ -39,7 +39,7 @@ fn names(plan: &Plan) -> Vec<&str> {
     plan.expectations.iter().map(|expectation| &*expectation.name).collect()
 }
 
-fn action_words(plan: &Plan) -> Vec<String> {
+pub(super) fn action_words(plan: &Plan) -> Vec<String> {
     let name = |it: &Place| format!("{}.{}", plan.nodes[it.node].name, it.name);
     let made = |it: &Made| format!("{}.{}", plan.nodes[it.node].name, it.interface.name);
     let actions = plan.operations.iter().map(|operation| match &operation.action {

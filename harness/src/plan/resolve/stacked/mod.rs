@@ -5,6 +5,8 @@
 
 mod check;
 mod lab;
+#[cfg(test)]
+mod tests;
 mod vxlan;
 mod warn;
 
