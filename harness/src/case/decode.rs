@@ -101,8 +101,8 @@ impl<'a, 'i> Fields<'a, 'i> {
     }
 
     /// Reports every key that nobody took.
-    pub(crate) fn finish(self, out: &mut Diagnostics) {
-        for (name, _) in self.entries {
+    pub(crate) fn finish(&mut self, out: &mut Diagnostics) {
+        for (name, _) in self.entries.drain(..) {
             let word = name.get_ref();
             let unknown = Diagnostic::error(name.span().into(), format!("unknown key `{word}`"));
             let place = suggest(word, self.keys.iter().copied());
@@ -176,7 +176,6 @@ macro_rules! record {
                 out: &mut $crate::diagnostic::Diagnostics,
             ) -> Option<Self> {
                 let before = out.errors();
-                #[allow(unused_mut, reason = "a table without keys takes nothing from it")]
                 let mut fields = $crate::case::decode::Fields::new(value, &[$($key),*], out)?;
                 $(let $field = <$ty as $crate::case::decode::Field>::take(&mut fields, $key, out);)*
                 fields.finish(out);

@@ -140,7 +140,7 @@ fn compare_links(plan: &Plan, node: &Node, links: &[LinkMessage], out: &mut Vec<
                 }
                 LinkAttribute::Controller(index) => master = Some(*index),
                 LinkAttribute::LinkInfo(infos) => {
-                    out.extend(kind::difference(&name, &interface.kind, dev.as_ref(), infos))
+                    out.extend(kind::difference(&name, &interface.kind, dev.as_ref(), infos));
                 }
                 _ => {}
             }

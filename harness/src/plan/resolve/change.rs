@@ -64,7 +64,9 @@ impl Lab {
         let carried = self.carried_by(end);
         let (gone, carried): (Vec<End>, Vec<End>) =
             carried.into_iter().partition(|above| matches!(self.at(*above).kind, Some(InterfaceKind::Vxlan(_))));
-        gone.into_iter().for_each(|vxlan| self.remove_with_carried(vxlan));
+        for vxlan in gone {
+            self.remove_with_carried(vxlan);
+        }
         self.set_up(end, false);
         let old = self.at(end);
         let moved = DraftInterface {
