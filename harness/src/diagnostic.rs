@@ -92,25 +92,41 @@ impl Diagnostic {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
         };
-        let range = |span: Span| {
-            let start = source.boundary(span.start as usize);
-            start..source.boundary(span.end as usize).max(start)
-        };
         let title = level.primary_title(&self.message);
-        let mut group: Group<'_> = if source.text.is_empty() {
+        let place = source.place(self.span);
+        let mut notes = place.notes.clone();
+        let mut group: Group<'_> = if place.text.is_empty() {
             // There is no line to show.
-            title.element(Origin::path(&source.path))
+            title.element(Origin::path(place.path))
         } else {
-            let mut snippet = Snippet::source(&*source.text).path(&source.path).annotation(
-                AnnotationKind::Primary.span(range(self.span)).label((!self.label.is_empty()).then_some(&*self.label)),
-            );
+            let label = (!self.label.is_empty()).then_some(&*self.label);
+            let mut snippet = Snippet::source(place.text)
+                .path(place.path)
+                .annotation(AnnotationKind::Primary.span(place.range.clone()).label(label));
+            let mut elsewhere = None;
             for (span, label) in &self.related {
-                snippet = snippet.annotation(AnnotationKind::Context.span(range(*span)).label(label));
+                let other = source.place(*span);
+                notes.extend(other.notes);
+                let annotation = AnnotationKind::Context.span(other.range).label(label);
+                if other.path == place.path {
+                    snippet = snippet.annotation(annotation);
+                } else {
+                    let file = elsewhere.unwrap_or_else(|| Snippet::source(other.text).path(other.path));
+                    elsewhere = Some(file.annotation(annotation));
+                }
             }
-            title.element(snippet)
+            let group = title.element(snippet);
+            match elsewhere {
+                Some(file) => group.element(file),
+                None => group,
+            }
         };
-        for note in &self.notes {
-            group = group.element(Level::NOTE.message(note));
+        let mut told: Vec<&str> = Vec::new();
+        for note in self.notes.iter().map(String::as_str).chain(notes) {
+            if !told.contains(&note) {
+                told.push(note);
+                group = group.element(Level::NOTE.message(note));
+            }
         }
         for help in &self.helps {
             group = group.element(Level::HELP.message(help));
@@ -144,8 +160,14 @@ pub struct Diagnostics {
 }
 
 impl Diagnostics {
-    /// Adds one, unless the same was said of the same place: a list makes many checks of one word.
-    pub fn push(&mut self, diagnostic: Diagnostic) {
+    /// Adds one, unless the same was said of the same place: a list makes many checks of one word. What is said of a
+    /// broken value is dropped, and counts: why it is broken was said before.
+    pub fn push(&mut self, mut diagnostic: Diagnostic) {
+        if diagnostic.span == Span::BROKEN {
+            self.errors += 1;
+            return;
+        }
+        diagnostic.related.retain(|(span, _)| *span != Span::BROKEN);
         if !self.said.insert((diagnostic.span, diagnostic.message.clone())) {
             return;
         }
@@ -173,9 +195,9 @@ impl Diagnostics {
         self.errors > 0
     }
 
-    /// The first [`MOST`] of them in the order of the file, and how many are left out.
-    pub fn into_sorted(mut self) -> Vec<Diagnostic> {
-        self.list.sort_by_key(|diagnostic| (diagnostic.span, diagnostic.severity));
+    /// The first [`MOST`] of them in the order of the file, those of its lab file last, and how many are left out.
+    pub fn into_sorted(mut self, source: &Source) -> Vec<Diagnostic> {
+        self.list.sort_by_key(|diagnostic| (source.written(diagnostic.span), diagnostic.severity));
         if self.list.len() > MOST {
             let left = self.list.split_off(MOST);
             let errors = left.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
@@ -208,11 +230,11 @@ fn nearest<'a>(word: &str, valid: &[&'a str]) -> Option<&'a str> {
         .map(|(_, candidate)| candidate)
 }
 
-/// `` `a`, `b`, `c` ``; at most twelve words.
+/// `` `a`, `b`, `c` ``; at most twenty words.
 pub fn quoted(words: &[&str]) -> String {
-    let mut text = words.iter().take(12).map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
-    if words.len() > 12 {
-        text.push_str(&format!(" and {} more", words.len() - 12));
+    let mut text = words.iter().take(20).map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
+    if words.len() > 20 {
+        text.push_str(&format!(" and {} more", words.len() - 20));
     }
     text
 }
@@ -229,7 +251,7 @@ mod tests {
             out.push(Diagnostic::error(Span::new(at, at + 1), "wrong"));
         }
         assert_eq!(out.errors(), 300, "what is said twice of one place counts once");
-        let shown = out.into_sorted();
+        let shown = out.into_sorted(&Source::new("case.toml", ""));
         assert_eq!(shown.len(), MOST + 1);
         assert_eq!((shown[0].span.start, shown[MOST].span.start), (0, 100));
         assert_eq!(shown[MOST].message, "200 more errors and 0 more warnings are not shown");

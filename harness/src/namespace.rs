@@ -43,6 +43,12 @@ impl Namespace {
         Ok((Self { own: Rc::new(own), home: Rc::clone(&self.home) }, value))
     }
 
+    /// A namespace that somebody else has made, with the same home.
+    #[must_use]
+    pub fn found(&self, own: OwnedFd) -> Self {
+        Self { own: Rc::new(own), home: Rc::clone(&self.home) }
+    }
+
     /// Runs `action` inside, and comes home.
     ///
     /// # Errors

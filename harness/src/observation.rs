@@ -39,6 +39,30 @@ pub enum Observation {
     Lookup(Result<Route, LocalRefusal>),
     /// An interface, or that there is none of this name.
     Link(Option<Link>),
+    /// The end of a program.
+    Ran(Ran),
+    /// A list of the kernel's.
+    Listed(Listed),
+}
+
+/// A list of the kernel's, each entry as a text, once and in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listed {
+    /// What stands in it.
+    pub entries: Vec<String>,
+    /// Those of them that the kernel has of its own accord, which no case need name.
+    pub own: Vec<String>,
+}
+
+impl Listed {
+    /// A list from its entries; `own` tells which the kernel has of its own accord.
+    pub fn new(entries: impl IntoIterator<Item = String>, own: impl Fn(&String) -> bool) -> Self {
+        let mut entries: Vec<String> = entries.into_iter().collect();
+        entries.sort();
+        entries.dedup();
+        let own = entries.iter().filter(|entry| own(entry)).cloned().collect();
+        Self { entries, own }
+    }
 }
 
 /// One attempt to get something across.
@@ -58,6 +82,8 @@ pub struct Traffic {
     pub departure: Departure,
     /// Whether the target is known to live. Asked only when nothing was heard.
     pub life: Life,
+    /// The source address that the server saw. Looked at only where it is expected.
+    pub seen_from: Option<IpAddr>,
 }
 
 /// What happened to a packet.
@@ -150,6 +176,21 @@ pub struct HttpAnswer {
     pub astray: Option<String>,
     /// The ends of the connection.
     pub flow: Option<(SocketAddr, SocketAddr)>,
+    /// The source address that the server saw. Looked at only where it is expected.
+    pub seen_from: Option<IpAddr>,
+}
+
+/// The end of a program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ran {
+    /// Its exit status; `None` when a signal ended it.
+    pub exit: Option<i32>,
+    /// How it ended, in words that read behind its name.
+    pub how: String,
+    /// The start of its standard output; not UTF-8 is replaced.
+    pub stdout: String,
+    /// The start of its standard error.
+    pub stderr: String,
 }
 
 /// A DNS answer.

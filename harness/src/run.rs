@@ -3,6 +3,7 @@
 pub mod budget;
 mod crew;
 pub mod exit;
+mod files;
 mod interrupt;
 mod listing;
 mod load;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use std::thread;
 
 pub use crew::{Conduct, Crew};
+pub use files::check_files;
 pub use interrupt::Interrupt;
 pub use listing::listing;
 pub use load::{CASE_TEST, Loaded, load, resolve};
@@ -26,6 +28,8 @@ pub struct RunOptions {
     pub paths: Vec<PathBuf>,
     /// The folder that paths and names are relative to.
     pub directory: PathBuf,
+    /// Values for parameters, by name, that go before what the files say.
+    pub set: select::Set,
     /// Only cases whose name contains one of these; empty means all.
     pub filters: Vec<String>,
     /// Only cases that have one of these tags; empty means all. A case whose tags cannot be read is always run, so

@@ -1,6 +1,8 @@
-//! The text of a case file, and places in it.
+//! The text of a case, and places in it.
 //!
-//! Everything later stages know of the file is a [`Span`]; only this module turns one into a line and a column.
+//! Everything later stages know of the text is a [`Span`]; only this module turns one into a line and a column.
+
+mod made;
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,7 +10,8 @@ use std::sync::Arc;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
-/// A range of bytes in one case file.
+/// A range of bytes in what a case is read from: its own file, the lab file behind it, and the texts that parameters
+/// made. They lie one behind the other in one range of offsets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Span {
     /// Offset of the first byte.
@@ -33,6 +36,27 @@ impl Span {
     #[must_use]
     pub fn to(self, other: Self) -> Self {
         Self { start: self.start.min(other.start), end: self.end.max(other.end) }
+    }
+}
+
+impl Span {
+    /// Stands for a value that was complained about and cannot be read: nothing more is to be said of it.
+    pub const BROKEN: Self = Self { start: u32::MAX - 1, end: u32::MAX - 1 };
+
+    /// Whether it lies in a text that parameters made.
+    pub fn is_made(self) -> bool {
+        (made::MADE..Self::BROKEN.start).contains(&self.start)
+    }
+
+    /// Whether it lies in a text that still has names of captured values in it.
+    pub fn is_open(self) -> bool {
+        (made::OPEN..Self::BROKEN.start).contains(&self.start)
+    }
+
+    /// The same place of the lab file's own text, among all texts of the case.
+    #[must_use]
+    pub fn in_lab(self) -> Self {
+        Self { start: self.start + made::LAB, end: self.end + made::LAB }
     }
 }
 
@@ -118,7 +142,10 @@ pub struct Source {
     pub path: String,
     /// The whole text.
     pub text: Arc<str>,
+    behind: Arc<made::Behind>,
 }
+
+pub use made::{Piece, Place};
 
 /// A place as editors count it: both from 1, the column in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,13 +159,14 @@ pub struct LineColumn {
 impl Source {
     /// A source from its shown path and text.
     pub fn new(path: impl Into<String>, text: impl Into<Arc<str>>) -> Self {
-        Self { path: path.into(), text: text.into() }
+        Self { path: path.into(), text: text.into(), behind: Arc::default() }
     }
 
-    /// The line and column where a span starts. Never panics: an offset outside the text, or inside a character,
-    /// is moved to the nearest boundary before it.
+    /// The line and column where a span starts, in its file. Never panics: an offset outside the text, or inside a
+    /// character, is moved to the nearest boundary before it.
     pub fn line_column(&self, span: Span) -> LineColumn {
-        let before = self.text.get(..self.boundary(span.start as usize)).unwrap_or_default();
+        let place = self.place(span);
+        let before = place.text.get(..place.range.start).unwrap_or_default();
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         LineColumn {
             line: before.matches('\n').count() + 1,
@@ -146,19 +174,29 @@ impl Source {
         }
     }
 
-    /// The span's text, or nothing when it lies outside.
-    pub fn snippet(&self, span: Span) -> &str {
-        self.text.get(self.boundary(span.start as usize)..self.boundary(span.end as usize)).unwrap_or_default()
+    /// `FILE:LINE` of a span.
+    pub fn file_line(&self, span: Span) -> String {
+        format!("{}:{}", self.place(span).path, self.line_column(span).line)
     }
 
-    /// The nearest character boundary at or before an offset.
-    pub fn boundary(&self, offset: usize) -> usize {
-        let mut offset = offset.min(self.text.len());
-        while !self.text.is_char_boundary(offset) {
-            offset -= 1;
-        }
-        offset
+    /// The span's text as it is written, or nothing when it lies outside.
+    pub fn snippet(&self, span: Span) -> &str {
+        let place = self.place(span);
+        place.text.get(place.range).unwrap_or_default()
     }
+
+    /// The nearest character boundary at or before an offset of the case file.
+    pub fn boundary(&self, offset: usize) -> usize {
+        boundary(&self.text, offset)
+    }
+}
+
+fn boundary(text: &str, offset: usize) -> usize {
+    let mut offset = offset.min(text.len());
+    while !text.is_char_boundary(offset) {
+        offset -= 1;
+    }
+    offset
 }
 
 #[cfg(test)]

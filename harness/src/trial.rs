@@ -26,8 +26,9 @@
 //! for cargo-nextest, which never runs it; `TARGET.xml` else.
 //!
 //! The environment says what the options of `netcase run` say on the command line: `NETCASE_STRICT=1`,
-//! `NETCASE_MAY_LACK="NEED ..."`, `NETCASE_ROOTLESS=1`, `NETCASE_ALLOW_UNPROVEN=1`, `NETCASE_TIMEOUT_SCALE=X`. The number of trials at the same time
-//! is four for each core, or `--test-threads`, or `RUST_TEST_THREADS`.
+//! `NETCASE_MAY_LACK="NEED ..."`, `NETCASE_ROOTLESS=1`, `NETCASE_ALLOW_UNPROVEN=1`, `NETCASE_TIMEOUT_SCALE=X`, and
+//! `NETCASE_SET` with one `NAME=VALUE` a line. The number of trials at the same time is four for each core, or
+//! `--test-threads`, or `RUST_TEST_THREADS`.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -43,7 +44,7 @@ use crate::preflight::scratch::answer_if_asked;
 use crate::report::junit::Junit;
 use crate::report::terminal::details;
 use crate::report::{CaseReport, Event, Listener, Status, Summary, Worst};
-use crate::run::select::{self, CaseFile};
+use crate::run::select::{self, CaseFile, Set};
 use crate::run::{Conduct, Crew, Loaded, default_jobs, load};
 use crate::worker::supervise::become_worker_if_asked;
 
@@ -65,7 +66,11 @@ pub fn main(folder: &str) -> ExitCode {
     become_worker_if_asked();
     answer_if_asked();
     let mut arguments = Arguments::from_args();
-    let target = Target::new(Path::new(folder));
+    let set = match set(env::var("NETCASE_SET").unwrap_or_default().as_str()) {
+        Ok(set) => set,
+        Err(message) => return refuse(&message),
+    };
+    let target = Target::new(Path::new(folder), set);
     let conduct = match conduct(|name| env::var(name).ok()) {
         Ok(conduct) => conduct,
         Err(message) => return refuse(&message),
@@ -92,6 +97,12 @@ pub fn main(folder: &str) -> ExitCode {
 fn refuse(message: &str) -> ExitCode {
     eprintln!("error: {message}");
     ExitCode::from(FAILED)
+}
+
+/// The values of parameters, one a line.
+fn set(text: &str) -> Result<Set, String> {
+    let lines = text.lines().filter(|line| !line.trim().is_empty());
+    lines.map(|line| select::read_set(line).map_err(|message| format!("NETCASE_SET: {message}"))).collect()
 }
 
 /// What the environment asks for.
@@ -122,10 +133,11 @@ struct Target {
     folder: PathBuf,
     base: PathBuf,
     name: String,
+    set: Set,
 }
 
 impl Target {
-    fn new(folder: &Path) -> Self {
+    fn new(folder: &Path, set: Set) -> Self {
         let here = env::current_dir().unwrap_or_default();
         let program = env::args_os().next().map(PathBuf::from).unwrap_or_default();
         let name = program.file_stem().unwrap_or_default().to_string_lossy().into_owned();
@@ -135,16 +147,16 @@ impl Target {
             (Ok(here), Some(parent)) if !folder.starts_with(&here) => parent.to_owned(),
             _ => here,
         };
-        Self { folder, base, name: without_hash(&name).to_owned() }
+        Self { folder, base, name: without_hash(&name).to_owned(), set }
     }
 
     /// The cases that may be asked for: a single one by its name without a look at the others, or all.
     fn files(&self, arguments: &Arguments) -> Result<Vec<CaseFile>, String> {
         if let (true, Some(name)) = (arguments.exact, &arguments.filter) {
-            let file = select::by_name(name, &self.base).filter(|file| file.path.starts_with(&self.folder));
+            let file = select::by_name(name, &self.base, &self.set).filter(|file| file.path.starts_with(&self.folder));
             return Ok(file.into_iter().collect());
         }
-        let selection = select::select(std::slice::from_ref(&self.folder), &self.base);
+        let selection = select::select(std::slice::from_ref(&self.folder), &self.base, &self.set);
         match selection.problems.first() {
             Some(problem) => Err(format!("{}: {}", problem.argument, problem.message)),
             None if selection.cases.is_empty() => Err(format!("there is no case below {}", self.folder.display())),
@@ -155,11 +167,19 @@ impl Target {
     /// Where the report goes.
     fn report(&self, arguments: &Arguments) -> PathBuf {
         let name = match &arguments.filter {
-            Some(case) if arguments.exact => case.clone(),
+            Some(case) if arguments.exact => as_file(case),
             _ if arguments.list => format!("{}.skipped", self.name),
             _ => self.name.clone(),
         };
         self.base.join("reports/trial").join(name + ".xml")
+    }
+}
+
+/// The name of a case as a path: what stands in brackets is not a folder, whatever the values of its matrix are.
+fn as_file(case: &str) -> String {
+    match case.split_once('[') {
+        Some((path, combination)) => format!("{path}[{}", combination.replace('/', "%2F")),
+        None => case.to_owned(),
     }
 }
 
@@ -185,6 +205,7 @@ impl Session {
         if arguments.is_filtered_out(&probe) {
             return None;
         }
+        // A list needs no plan: only a matrix was looked for.
         if arguments.list && !arguments.ignored {
             return Some(Trial::test(name, || Ok(())));
         }
@@ -257,6 +278,24 @@ mod tests {
             ("a-0123456789abcdeg", "a-0123456789abcdeg"),
         ] {
             assert_eq!(without_hash(name), expected);
+        }
+    }
+
+    #[test]
+    fn a_combination_is_no_folder() {
+        for (case, file) in
+            [("cases/a", "cases/a"), ("cases/a[net=10.0.0.0/8,x=../..]", "cases/a[net=10.0.0.0%2F8,x=..%2F..]")]
+        {
+            assert_eq!(as_file(case), file);
+        }
+    }
+
+    #[test]
+    fn values_stand_one_a_line() {
+        let read = set("a=1\n\nb=x = y\n").expect("both are right");
+        assert_eq!(*read, [("a".to_owned(), "1".to_owned()), ("b".to_owned(), "x = y".to_owned())]);
+        for wrong in ["a", "2=x", "a=1\n=2"] {
+            assert!(set(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -207,6 +207,16 @@ words! {
 }
 
 words! {
+    /// Where a program prints.
+    pub enum Stream: "stream" {
+        /// Standard output.
+        Stdout = "stdout",
+        /// Standard error.
+        Stderr = "stderr",
+    }
+}
+
+words! {
     /// The type of a DNS record (RFC 1035, RFC 3596, RFC 2782).
     pub enum RecordType: "record type" {
         /// An IPv4 address.

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::LazyLock;
 
+use netcase::case::Given;
 use netcase::diagnostic::{Diagnostics, Style};
 use netcase::source::Source;
 use netcase::{case, plan};
@@ -32,7 +33,14 @@ title = "a bit of everything"
 timeout = "10s"
 silence = "500ms"
 needs = ["ipv6", "link:veth", "program:true"]
-tags = ["all"]
+tags = ["all", "$${x}"]
+
+[params]
+blue = "blue"
+port = 8080
+
+[matrix]
+count = [3, 4]
 
 [nodes.host]
 forwarding = "ipv4"
@@ -44,7 +52,7 @@ br0 = { bridge = { ports = ["veth0"] }, address = ["10.0.0.1/24", "fd00::1/64"],
 
 [nodes.blue]
 interfaces.eth0 = { veth = { peer = "host.veth0" }, address = ["10.0.0.2/24", "fd00::2/64"], mac = "02:00:00:00:00:02" }
-services.web = { http = { port = 8080, status = 404, headers = { X = "y" }, body = "b", listen = "10.0.0.2" } }
+services.web = { http = { port = "${port}", status = 404, headers = { X = "y" }, body = "b", listen = "10.0.0.2" } }
 services.echo = { udp = { port = 7 } }
 services.own = { command = { run = ["true"], env = { A = "b" }, ready = { output = "ready" } } }
 
@@ -56,7 +64,7 @@ members = { web = "10.1.0.9" }
 gateway = "host"
 
 [[expect]]
-ping = { from = ["host", "blue"], to = ["host.br0", "blue"], count = 3, lost = "<= 50%", size = 100, ttl = 3 }
+ping = { from = ["host", "blue"], to = ["host.br0", "${blue}"], count = "${count}", lost = "<= 50%", size = 100, ttl = 3 }
 [[expect]]
 tcp = { from = "blue", to = ["10.0.0.1:9", "[fd00::1]:9"], outcome = ["refused", "rejected"], by = "host" }
 [[expect]]
@@ -81,6 +89,14 @@ link = { on = "host.eth9", present = false }
 /// Fragments that turn up in cases, for mutations that stay near the grammar.
 const WORDS: &[&str] = &[
     "\"red\"",
+    "${",
+    "}",
+    "\"${port}\"",
+    "\"${blue}.${port}\"",
+    "$${x}",
+    "[params]",
+    "[matrix]",
+    "topology = \"pair.lab.toml\"",
     "\"host.br0\"",
     "\"blue:80\"",
     "[]",
@@ -128,11 +144,11 @@ const WORDS: &[&str] = &[
 
 /// Reads a text as a user's file is read, and draws everything that is said of it.
 fn read(text: &str) {
-    let source = Source::new("any.toml", text);
+    let mut source = Source::new("any.toml", text);
     let mut out = Diagnostics::default();
-    let plan = case::parse(&source, &mut out).and_then(|case| plan::resolve(case, &mut out));
+    let plan = case::parse(&mut source, &Given::default(), &mut out).and_then(|case| plan::resolve(case, &mut out));
     assert_eq!(plan.is_none(), out.has_errors(), "either a plan or an error: {text}");
-    for diagnostic in out.into_sorted() {
+    for diagnostic in out.into_sorted(&source) {
         diagnostic.render(&source, Style::Plain);
     }
 }
@@ -170,11 +186,11 @@ fn apply(text: &str, change: &Change) -> String {
 
 #[test]
 fn the_seed_of_all_mutations_is_correct() {
-    let source = Source::new("valid.toml", VALID);
+    let mut source = Source::new("valid.toml", VALID);
     let mut out = Diagnostics::default();
-    let plan = case::parse(&source, &mut out).and_then(|case| plan::resolve(case, &mut out));
+    let plan = case::parse(&mut source, &Given::default(), &mut out).and_then(|case| plan::resolve(case, &mut out));
     let said: Vec<String> =
-        out.into_sorted().iter().map(|diagnostic| diagnostic.render(&source, Style::Plain)).collect();
+        out.into_sorted(&source).iter().map(|diagnostic| diagnostic.render(&source, Style::Plain)).collect();
     assert!(plan.is_some(), "{}", said.join("\n"));
 }
 

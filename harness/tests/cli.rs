@@ -246,3 +246,78 @@ fn a_reader_that_goes_away_is_no_fault() {
         assert!(matches!(output.status.code(), Some(0 | 4)), "{arguments:?}: {:?}", output.status);
     }
 }
+
+/// Four cases, each of which needs a program that no machine has; its name has a parameter in it.
+fn matrix() -> String {
+    let parameters =
+        "[params]\nprogram = \"no-such-program\"\n[matrix]\nto = [\"b\", \"10.0.0.2\"]\nmtu = [1400, 1500]\n";
+    let case = SKIPPED.replace("no-such-program", "${program}").replace("[nodes.a.", &format!("{parameters}[nodes.a."));
+    case.replace("to = \"b\" }", "to = \"${to}\", size = \"${mtu}\" }")
+}
+
+#[test]
+fn combinations_of_a_matrix_are_cases_of_their_own() {
+    let folder = Folder::new("matrix", &[("m.toml", &matrix()), ("n.toml", SKIPPED)]);
+    let list = |arguments: &[&str]| text(&folder.netcase(arguments).stdout).to_owned();
+    let all = "cases/m[to=b,mtu=1400]\ncases/m[to=b,mtu=1500]\ncases/m[to=10.0.0.2,mtu=1400]\ncases/m[to=10.0.0.2,mtu=1500]\n";
+    for (arguments, expected) in [
+        (&["list", "cases/m.toml"][..], all),
+        (&["list", "cases/m"], all),
+        (&["list", "cases", "--filter", "mtu=1400"], "cases/m[to=b,mtu=1400]\ncases/m[to=10.0.0.2,mtu=1400]\n"),
+        (&["list", "cases/m[to=b,mtu=1500]"], "cases/m[to=b,mtu=1500]\n"),
+        (
+            &["list", "cases/m[to=b,mtu=1500]", "cases/m[to=b,mtu=1400]"],
+            "cases/m[to=b,mtu=1400]\ncases/m[to=b,mtu=1500]\n",
+        ),
+        (&["list", "cases/m", "--set", "mtu=99"], "cases/m[to=b,mtu=99]\ncases/m[to=10.0.0.2,mtu=99]\n"),
+        (&["list", "cases/m", "--set", "mtu=99", "--set", "mtu=9", "--set", "to=b"], "cases/m[to=b,mtu=9]\n"),
+        (&["list", "cases", "--tag", "slow", "--filter", "to=b,mtu=15"], "cases/m[to=b,mtu=1500]\n"),
+    ] {
+        assert_eq!(list(arguments), expected, "{arguments:?}");
+    }
+    let json: serde_json::Value = serde_json::from_str(&list(&["list", "cases/m", "--format", "json"])).expect("JSON");
+    assert_eq!((&json[2]["name"], &json[2]["path"]), (&"cases/m[to=10.0.0.2,mtu=1400]".into(), &"cases/m.toml".into()));
+    assert_eq!(json[2]["expectations"][0], "ping a -> 10.0.0.2");
+    let run = folder.netcase(&["run", "cases", "--filter", "mtu=1400", "-j", "1"]);
+    let said = text(&run.stdout);
+    assert!(said.contains("SKIP cases/m[to=b,mtu=1400] (1 expectation)\n") && said.contains("2 cases:"), "{said}");
+    let junit = fs::read_to_string(folder.0.join("reports/junit.xml")).expect("the report is there");
+    for part in
+        ["classname=\"cases/m[to=10.0.0.2,mtu=1400]\"", "name=\"ping a -&gt; 10.0.0.2\"", "file=\"cases/m.toml\""]
+    {
+        assert!(junit.contains(part), "{part} is not in {junit}");
+    }
+}
+
+#[test]
+fn values_from_outside_go_before_those_of_the_file() {
+    let folder = Folder::new("set", &[("m.toml", &matrix()), ("n.toml", SKIPPED)]);
+    let said = |arguments: &[&str]| {
+        let output = folder.netcase(arguments);
+        (code(&output), text(&output.stdout).to_owned() + text(&output.stderr))
+    };
+    let (code, run) = said(&["run", "cases/m[to=b,mtu=1400]", "--set", "program=another"]);
+    assert!(code == 4 && run.contains("there is no program `another`"), "{run}");
+    let (code, wrong) = said(&["check", "cases", "--set", "mtu=70000"]);
+    for part in
+        ["--> cases/m.toml:15:44", "= note: `${mtu}` is \"70000\", set by `--set`", "3 cases: 1 error, 0 warnings"]
+    {
+        assert!(wrong.contains(part), "{part} is not in {wrong}");
+    }
+    assert_eq!(code, 2);
+    for (arguments, part) in [
+        (
+            &["check", "cases", "--set", "prgram=x"][..],
+            "--set prgram=x: no selected case has a parameter `prgram`: did you mean `program`?",
+        ),
+        (&["list", "cases", "--set", "prgram=x"], "did you mean `program`?"),
+        (&["run", "cases", "--set", "prgram=x"], "did you mean `program`?"),
+        (&["run", "cases/n.toml", "--set", "program=x"], "no selected case has parameters"),
+        (&["run", "cases", "--set", "program"], "expected NAME=VALUE"),
+        (&["run", "cases", "--set", "2=3"], "`2` cannot be the name of a parameter"),
+        (&["run", "cases/m[to=c,mtu=1400]"], "this case has no such combination: did you mean `[to=b,mtu=1400]`?"),
+    ] {
+        let (code, said) = said(arguments);
+        assert!(code == 2 && said.contains(part), "{arguments:?}: {code} {said}");
+    }
+}

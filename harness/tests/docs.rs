@@ -2,13 +2,14 @@
 //! reference of the format knows every key and every word.
 //!
 //! A block marked `toml` is a whole case. `toml,lab` has no expectations, and gets one that holds; `toml,expect` is about
-//! the lab above it. `toml,fragment` is no case and is not looked at.
+//! the lab above it; `toml,file=NAME` is a file beside the cases. `toml,fragment` is no case and is not looked at.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use netcase::case::Given;
 use netcase::diagnostic::{Diagnostics, Style};
 use netcase::source::Source;
 use netcase::{case, plan};
@@ -79,20 +80,36 @@ fn cases_of(path: &str) -> Vec<(String, String)> {
     cases
 }
 
+/// A fresh folder with the files that the documents show beside their cases.
+fn place(name: &str) -> PathBuf {
+    let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    if place.exists() {
+        fs::remove_dir_all(&place).expect("the folder of the test can be removed");
+    }
+    fs::create_dir_all(&place).expect("the folder can be made");
+    for Block { mark, text, .. } in DOCUMENTS.iter().flat_map(|path| blocks(&read(path))) {
+        if let Some(name) = mark.strip_prefix("toml,file=") {
+            fs::write(place.join(name), text).expect("the file can be written");
+        }
+    }
+    place
+}
+
 #[test]
 fn every_example_is_a_case_without_mistakes() {
+    let given = Given { folder: place("docs-files"), ..Given::default() };
     let mut wrong = Vec::new();
     let mut seen = 0;
     for path in DOCUMENTS {
         for (name, text) in cases_of(path) {
             seen += 1;
-            let source = Source::new(&name, &*text);
+            let mut source = Source::new(&name, &*text);
             let mut out = Diagnostics::default();
-            if let Some(case) = case::parse(&source, &mut out) {
+            if let Some(case) = case::parse(&mut source, &given, &mut out) {
                 plan::resolve(case, &mut out);
             }
             if out.has_errors() {
-                let drawn = out.into_sorted().into_iter().map(|mistake| mistake.render(&source, Style::Plain));
+                let drawn = out.into_sorted(&source).into_iter().map(|mistake| mistake.render(&source, Style::Plain));
                 wrong.push(drawn.collect::<Vec<_>>().join("\n"));
             }
         }
@@ -103,11 +120,7 @@ fn every_example_is_a_case_without_mistakes() {
 
 #[test]
 fn every_example_passes() {
-    let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join("docs");
-    if place.exists() {
-        fs::remove_dir_all(&place).expect("the folder of the test can be removed");
-    }
-    fs::create_dir_all(&place).expect("the folder can be made");
+    let place = place("docs");
     for (name, text) in DOCUMENTS.iter().flat_map(|path| cases_of(path)) {
         fs::write(place.join(name + ".toml"), text).expect("the case can be written");
     }

@@ -1,5 +1,6 @@
 //! A plan as `netcase check --plan` prints it.
 
+use netcase::case::Given;
 use netcase::diagnostic::Diagnostics;
 use netcase::report::plan::print;
 use netcase::source::Source;
@@ -40,7 +41,8 @@ link = { on = "host.br0", mtu = 1400 }
 #[test]
 fn a_plan_reads_like_ip() {
     let mut out = Diagnostics::default();
-    let case = case::parse(&Source::new("cases/all.toml", CASE), &mut out).expect("the case is right");
+    let mut source = Source::new("cases/all.toml", CASE);
+    let case = case::parse(&mut source, &Given::default(), &mut out).expect("the case is right");
     let text = print("cases/all.toml", &plan::resolve(case, &mut out).expect("the case is right"));
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/plan.txt");
     if std::env::var_os("NETCASE_UPDATE").is_some_and(|value| value == "1") {

@@ -25,8 +25,9 @@ fn main() -> ExitCode {
     if std::env::var_os(PLAYS).is_some() {
         return netcase::trial::main("cases");
     }
-    let trials: [(&str, fn()); 6] = [
-        ("lists_without_reading", lists_without_reading),
+    let trials: [(&str, fn()); 7] = [
+        ("lists_without_running", lists_without_running),
+        ("combinations_are_trials_of_their_own", combinations_are_trials_of_their_own),
         ("what_the_machine_lacks_is_ignored_with_its_reason", what_the_machine_lacks_is_ignored_with_its_reason),
         ("strict_takes_a_skip_for_a_failure", strict_takes_a_skip_for_a_failure),
         ("a_red_case_fails_and_explains_itself", a_red_case_fails_and_explains_itself),
@@ -84,7 +85,7 @@ fn stdout(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-fn lists_without_reading() {
+fn lists_without_running() {
     let package = Package::new("list");
     let output = package.target(&["--list", "--format", "terse"], PLAIN);
     assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
@@ -139,6 +140,32 @@ fn one_case_asked_for_by_name_reports_under_it() {
     assert!(output.status.success() && stdout(&output).contains("1 passed; 0 failed; 0 ignored"), "{output:?}");
     let report = package.report("cases/green.xml").expect("the process reports under the name of the case");
     assert!(report.contains("classname=\"cases/green\"") && !report.contains("cases/broken"), "{report}");
+}
+
+fn combinations_are_trials_of_their_own() {
+    let package = Package::new("matrix");
+    let matrix = GREEN
+        .replace("[nodes.a", "[params]\nfrom = \"a\"\n[matrix]\nnet = [\"10.0.0.2/24\", \"10.0.0.9/8\"]\n[nodes.a");
+    let matrix =
+        matrix.replace("\"10.0.0.2/24\" }", "\"${net}\" }").replace("from = \"a\", to", "from = \"${from}\", to");
+    fs::remove_dir_all(package.0.join("cases")).expect("the folder can be removed");
+    fs::create_dir(package.0.join("cases")).expect("the folder can be made");
+    fs::write(package.0.join("cases/m.toml"), matrix).expect("files can be made");
+    fs::write(package.0.join("cases/broken.toml"), "[matrix").expect("files can be made");
+    let output = package.target(&["--list", "--format", "terse"], PLAIN);
+    assert_eq!(stdout(&output), "cases/broken: test\ncases/m[net=10.0.0.2/24]: test\ncases/m[net=10.0.0.9/8]: test\n");
+    let output = package.target(&["cases/m[net=10.0.0.9/8]", "--exact", "--nocapture"], PLAIN);
+    assert!(output.status.success() && stdout(&output).contains("1 passed; 0 failed; 0 ignored"), "{output:?}");
+    let report =
+        package.report("cases/m[net=10.0.0.9%2F8].xml").expect("the process reports under the name of the case");
+    assert!(report.contains("classname=\"cases/m[net=10.0.0.9/8]\""), "{report}");
+    let output = package.target(&["cases/m", "--exact"], PLAIN);
+    assert!(stdout(&output).contains("0 passed; 0 failed"), "{output:?}");
+    let set = &[("NETCASE_SET", "from=a\nnet=10.0.0.7/24")];
+    let output = package.target(&["cases/m"], set);
+    assert!(output.status.success() && stdout(&output).contains("test cases/m[net=10.0.0.7/24] ... ok"), "{output:?}");
+    let output = package.target(&[], &[("NETCASE_SET", "from")]);
+    assert_eq!(output.status.code(), Some(101), "{output:?}");
 }
 
 fn no_cases_are_a_failure() {

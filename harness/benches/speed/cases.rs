@@ -29,6 +29,40 @@ ping = { from = "b", to = "a" }
 ping = { from = "a", to = "10.0.1.1" }
 "#;
 
+/// Two machines behind a gateway with NAT and a forwarded port, one before it, and five expectations.
+pub(crate) const NAT: &str = r#"
+title = "Behind a gateway with NAT"
+[nodes.host]
+forwarding = true
+nat = [
+  { masquerade = { src = "192.168.15.0/24", dev = "eth0" } },
+  { forward = { dev = "eth0", port = "80/tcp", to = "192.168.15.2:80" } },
+]
+interfaces.v-net-0 = { bridge = { ports = ["red", "blue"] }, address = "192.168.15.5/24" }
+interfaces.eth0 = { veth = { peer = "lan.eth0" }, address = "192.168.1.2/24" }
+[nodes.red]
+interfaces.eth0 = { veth = { peer = "host.red" }, address = "192.168.15.1/24" }
+routes = [{ to = "default", via = "192.168.15.5" }]
+[nodes.blue]
+interfaces.eth0 = { veth = { peer = "host.blue" }, address = "192.168.15.2/24" }
+routes = [{ to = "default", via = "192.168.15.5" }]
+services.web = { http = { port = 80, body = "blue" } }
+[nodes.lan]
+interfaces.eth0 = { address = "192.168.1.3/24" }
+services.echo = { tcp = { port = 7 } }
+services.echo-udp = { udp = { port = 7 } }
+[[expect]]
+tcp = { from = "blue", to = "lan:7", seen-from = "192.168.1.2" }
+[[expect]]
+udp = { from = "red", to = "lan:7", seen-from = "192.168.1.2" }
+[[expect]]
+http = { from = "lan", url = "http://192.168.1.2/", status = 200, body = "blue", seen-from = "lan" }
+[[expect]]
+http = { from = "red", url = "http://192.168.1.2/", status = 200, seen-from = "host.v-net-0" }
+[[expect]]
+http = { from = "host", url = "http://192.168.1.2/", status = 200 }
+"#;
+
 /// Hosts on one bridge, and one ping.
 pub(crate) fn bridge(hosts: usize, from: &str, to: &str) -> String {
     format!("{}[[expect]]\nping = {{ from = \"{from}\", to = \"{to}\" }}\n", network(hosts))

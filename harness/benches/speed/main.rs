@@ -57,6 +57,7 @@ fn rows() -> Measured<Vec<Row>> {
     let folder = Folder::make().map_err(|error| format!("no place for the cases: {error}"))?;
     let mut rows = floor_rows(&folder)?;
     rows.push(small(&folder)?);
+    rows.push(nat(&folder)?);
     rows.push(hundred_small(&folder)?);
     rows.push(silences(&folder)?);
     rows.push(all_pairs(&folder, "all-pairs ping of 30 hosts (870)", 30, 150, 7)?);
@@ -90,6 +91,15 @@ fn small(folder: &Folder) -> Measured<Row> {
     let case = folder.write("small", cases::ROUTER)?;
     let time = median(repeat(21, || measure::netcase(&case, 3))?);
     Ok(at_most("a router and 2 hosts, 3 pings", time, 15))
+}
+
+/// Beside the floor of as many machines on one bridge.
+fn nat(folder: &Folder) -> Measured<Row> {
+    let case = folder.write("nat", cases::NAT)?;
+    let (netcase, floor) = alternate(21, || measure::netcase(&case, 5), || measure::itself(&["floor", "3"]))?;
+    let ratio = netcase.as_secs_f64() / floor.as_secs_f64();
+    let row = at_most("NAT: 4 nodes, 5 expectations", netcase, 25);
+    Ok(Row { measured: format!("{} = {ratio:.2} x", row.measured), ..row })
 }
 
 fn hundred_small(folder: &Folder) -> Measured<Row> {

@@ -132,7 +132,11 @@ pub(crate) fn mismatch(value: &Value<'_>, expected: &str) -> Diagnostic {
         DeValue::Array(_) => "a list",
         DeValue::Table(_) => "a table",
     };
-    let wrong = Diagnostic::error(value.span().into(), format!("expected {expected}, found {found}"));
+    let span = Span::from(value.span());
+    if let (DeValue::String(text), true) = (value.get_ref(), span.is_made()) {
+        return Diagnostic::error(span, format!("expected {expected}, found `{text}`"));
+    }
+    let wrong = Diagnostic::error(span, format!("expected {expected}, found {found}"));
     match value.get_ref() {
         DeValue::String(text) if expected.contains("number") && text.parse::<u64>().is_ok() => {
             wrong.label(format!("without quotes: {text}"))
@@ -170,13 +174,18 @@ macro_rules! record {
             pub sound: bool,
         }
 
+        impl $name {
+            /// Its keys.
+            pub(crate) const KEYS: &'static [&'static str] = &[$($key),*];
+        }
+
         impl $crate::case::decode::Decode for $name {
             fn decode(
                 value: &$crate::case::decode::Value<'_>,
                 out: &mut $crate::diagnostic::Diagnostics,
             ) -> Option<Self> {
                 let before = out.errors();
-                let mut fields = $crate::case::decode::Fields::new(value, &[$($key),*], out)?;
+                let mut fields = $crate::case::decode::Fields::new(value, Self::KEYS, out)?;
                 $(let $field = <$ty as $crate::case::decode::Field>::take(&mut fields, $key, out);)*
                 fields.finish(out);
                 Some(Self { $($field: $field?,)* span: value.span().into(), sound: out.errors() == before })
@@ -254,9 +263,18 @@ impl<T: Scalar> Decode for Spanned<T> {
     }
 }
 
+/// The number, or the `true` or `false`, that a text stands for which parameters made: where one is wanted, that is what
+/// is meant. A text that is written out stands for itself.
+pub(crate) fn meant<'v>(value: &'v Value<'_>) -> Option<Value<'v>> {
+    let (DeValue::String(text), true) = (value.get_ref(), Span::from(value.span()).is_made()) else { return None };
+    let plain = DeValue::parse(text).ok()?.into_inner();
+    matches!(plain, DeValue::Integer(_) | DeValue::Boolean(_)).then(|| toml::Spanned::new(value.span(), plain))
+}
+
 impl Decode for Spanned<bool> {
     fn decode(value: &Value<'_>, out: &mut Diagnostics) -> Option<Self> {
-        let DeValue::Boolean(flag) = value.get_ref() else {
+        let meant = meant(value);
+        let DeValue::Boolean(flag) = meant.as_ref().unwrap_or(value).get_ref() else {
             out.push(mismatch(value, "`true` or `false`"));
             return None;
         };

@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 
 use super::decode::{Decode, Value, record};
+use super::listing::{AddrCheck, FdbCheck, LinksCheck, NeighsCheck, RoutesCheck, SysctlCheck};
 use super::matcher::Matcher;
+use super::program::Run;
 use super::scalar::{Loss, Time};
 use super::shape::{List, Many, Map, Number};
 use crate::diagnostic::Diagnostics;
@@ -44,6 +46,20 @@ record! {
         route("route"): Option<RouteCheck>,
         /// An interface.
         link("link"): Option<LinkCheck>,
+        /// A setting below `net.*`.
+        sysctl("sysctl"): Option<SysctlCheck>,
+        /// Addresses of an interface.
+        addr("addr"): Option<AddrCheck>,
+        /// An entry of a bridge's forwarding table.
+        fdb("fdb"): Option<FdbCheck>,
+        /// All interfaces of a node.
+        links("links"): Option<LinksCheck>,
+        /// All routes of a node's main table.
+        routes("routes"): Option<RoutesCheck>,
+        /// All neighbours that a node knows.
+        neighs("neighs"): Option<NeighsCheck>,
+        /// A program, and what its end must be.
+        run("run"): Option<Run>,
     }
 }
 
@@ -88,6 +104,8 @@ record! {
         outcome("outcome"): Option<Many<Spanned<Outcome>>>,
         /// Who must have sent the refusal: a node or an address.
         by("by"): Option<Spanned<String>>,
+        /// Which source address the server must see: an address, `NODE.INTERFACE`, or a list of which any will do.
+        seen_from("seen-from"): Option<Many<Spanned<String>>>,
     }
 }
 
@@ -118,6 +136,8 @@ record! {
         outcome("outcome"): Option<Many<Spanned<Outcome>>>,
         /// Who must have sent the refusal: a node or an address.
         by("by"): Option<Spanned<String>>,
+        /// Which source address the server must see: an address, `NODE.INTERFACE`, or a list of which any will do.
+        seen_from("seen-from"): Option<Many<Spanned<String>>>,
     }
 }
 

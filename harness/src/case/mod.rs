@@ -1,20 +1,34 @@
 //! What the user wrote: every value with its place, nothing looked up, nothing defaulted.
 
 pub(crate) mod decode;
+mod expand;
 pub mod expect;
 mod file;
+mod lab;
 pub mod link;
+pub mod listing;
 pub mod matcher;
+mod matrix;
+pub mod nat;
+mod parameters;
 mod places;
+pub mod program;
+pub mod rules;
 pub mod scalar;
+mod schema;
 pub mod service;
 mod shape;
 pub mod step;
 mod syntax;
+mod template;
 pub mod topology;
 
+use std::sync::Arc;
+
 use decode::{Decode, Required, record};
+use expand::Expander;
 use expect::Expect;
+use parameters::{Parameter, Parameters};
 use scalar::Time;
 use shape::{List, Map, Number};
 use step::Step;
@@ -24,7 +38,11 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::source::{Source, Span, Spanned};
 
 pub use file::{Unreadable, read};
+pub use lab::LAB_ENDING;
+pub use matrix::{Declared, declared, words as combination_words};
+pub use parameters::Given;
 pub use places::Places;
+pub use template::{Template, is_name as is_parameter_name};
 
 pub use shape::{List as CaseList, Many, Map as CaseMap, Number as CaseNumber};
 
@@ -46,6 +64,12 @@ record! {
         silence("silence"): Option<Spanned<Time>>,
         /// What the machine must have; where it is missing the case is skipped.
         needs("needs"): Option<List<Spanned<String>>>,
+        /// Values by name, for `${name}` in any text; `--set` goes before them.
+        params("params"): Option<Map<Spanned<Parameter>>>,
+        /// Lists of values by name: one case for every combination.
+        matrix("matrix"): Option<Map<List<Spanned<Parameter>>>>,
+        /// A `*.lab.toml` whose nodes and networks this case has too, relative to this file.
+        topology("topology"): Option<Spanned<String>>,
         /// The machines by name.
         nodes("nodes"): Option<Map<Node>>,
         /// The switched networks by name.
@@ -58,26 +82,41 @@ record! {
 }
 
 /// The keys that only the case itself has: found in a table, they stand below a `[table]` header by mistake.
-const TOP_KEYS: &[&str] = &["title", "description", "tags", "timeout", "silence", "needs"];
+const TOP_KEYS: &[&str] = &["title", "description", "tags", "timeout", "silence", "needs", "topology"];
 
-/// Reads a case. Every mistake goes to `out`; the case is given as far as it could be read.
-pub fn parse(source: &Source, out: &mut Diagnostics) -> Option<Case> {
-    let tree = syntax::parse(source, out)?;
-    let case = Case::decode(&tree, out)?;
-    let written = tree.get_ref().get("title").is_some();
+/// Reads a case with what is given to it from outside. Every mistake goes to `out`; the case is given as far as it could
+/// be read. Its lab file, and what parameters make of texts, are added to `source`.
+pub fn parse(source: &mut Source, given: &Given, out: &mut Diagnostics) -> Option<Case> {
+    let own = source.clone();
+    let tree = syntax::parse(&own, out)?;
+    let span = tree.span();
+    let toml::de::DeValue::Table(table) = tree.into_inner() else { return None };
+    let mut parameters = Parameters::read(&table, &own, given, out);
+    let text = Arc::clone(&own.text);
+    let table = Expander { source, parameters: &mut parameters, out, text: &text, place: expand::own }.file(table);
+    let (titled, has_lab) = (table.contains_key("title"), table.contains_key("topology"));
+    let mut case = Case::decode(&toml::Spanned::new(span, toml::de::DeValue::Table(table)), out)?;
     // A title that stands below a table was complained about there.
-    if !written && !out.iter().any(|diagnostic| diagnostic.message == "unknown key `title`") {
+    if !titled && !out.iter().any(|diagnostic| diagnostic.message == "unknown key `title`") {
         out.push(
             Diagnostic::error(Span::default(), "this case has no `title`")
                 .label("`title = \"one sentence that says what the case proves\"` comes first"),
         );
     }
+    if has_lab {
+        // Without its lab file nothing is known of the nodes that the case speaks of.
+        let lab = lab::read(case.topology.as_ref()?, source, given, &mut parameters, out)?;
+        lab::join(&mut case, lab, out);
+    }
+    parameters.warn_of_unused(out);
     Some(case)
 }
 
 /// The JSON Schema of a case file (draft 2020-12).
 pub fn schema() -> serde_json::Value {
-    schemars::schema_for!(Case).to_value()
+    let mut schema = schemars::schema_for!(Case).to_value();
+    schema::let_parameters_in(&mut schema);
+    schema
 }
 
 /// A number as written, without its place.

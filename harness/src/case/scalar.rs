@@ -6,12 +6,12 @@ use std::time::Duration;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use super::decode::{Decode, Scalar, Value, Wrong, mismatch, read_words};
+use super::decode::{Decode, Scalar, Value, Wrong, meant, mismatch, read_words};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::source::Spanned;
 use crate::words::{
     Admin, Answer, Cidr, Family, Ipv6Mode, LinkState, Mac, MacvlanMode, NeighState, Outcome, Port, Rcode, RecordType,
-    RouteKind, RouteProto, RouteScope, RouteType, Transport, string_schema,
+    RouteKind, RouteProto, RouteScope, RouteType, Stream, Transport, string_schema,
 };
 
 read_words!(
@@ -29,6 +29,7 @@ read_words!(
     RouteProto,
     RouteScope,
     RouteType,
+    Stream,
     Transport,
 );
 
@@ -168,7 +169,8 @@ impl Forwarding {
 
 impl Decode for Spanned<Forwarding> {
     fn decode(value: &Value<'_>, out: &mut Diagnostics) -> Option<Self> {
-        match value.get_ref() {
+        let meant = meant(value);
+        match meant.as_ref().unwrap_or(value).get_ref() {
             toml::de::DeValue::Boolean(flag) => Some(Self::new(Forwarding::Both(*flag), value.span().into())),
             toml::de::DeValue::String(_) => {
                 <Spanned<Family>>::decode(value, out).map(|family| family.map(Forwarding::Only))

@@ -2,7 +2,7 @@
 
 use toml::de::DeValue;
 
-use super::decode::{Decode, Value, mismatch};
+use super::decode::{Decode, Value, meant, mismatch};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::source::{Span, Spanned};
 
@@ -13,7 +13,8 @@ pub struct Number<const MIN: u32, const MAX: u32>(pub u32);
 impl<const MIN: u32, const MAX: u32> Decode for Spanned<Number<MIN, MAX>> {
     fn decode(value: &Value<'_>, out: &mut Diagnostics) -> Option<Self> {
         let expected = || format!("a whole number from {MIN} to {MAX}");
-        let DeValue::Integer(integer) = value.get_ref() else {
+        let meant = meant(value);
+        let DeValue::Integer(integer) = meant.as_ref().unwrap_or(value).get_ref() else {
             out.push(mismatch(value, &expected()));
             return None;
         };

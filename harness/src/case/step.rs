@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::decode::record;
 use super::expect::Expect;
 use super::link::{Bridge, Dummy, Macvlan, Veth, Vlan, Vxlan};
+use super::program::Run;
 use super::scalar::SysctlValue;
 use super::shape::{List, Many, Map, Number};
 use crate::source::Spanned;
@@ -47,6 +48,8 @@ record! {
         service_start("service-start"): Option<ServiceChange>,
         /// Stops a service.
         service_stop("service-stop"): Option<ServiceChange>,
+        /// Runs a program to its end.
+        run("run"): Option<Run>,
     }
 }
 

@@ -6,6 +6,8 @@ use schemars::JsonSchema;
 
 use super::decode::{Decode, Value, mismatch, record};
 use super::link::{Bridge, Dummy, Macvlan, Veth, Vlan, Vxlan};
+use super::nat::Nat;
+use super::rules::Rules;
 use super::scalar::{Forwarding, SysctlValue};
 use super::service::Service;
 use super::shape::{List, Many, Map, Number};
@@ -22,12 +24,24 @@ record! {
         routes("routes"): Option<List<Route>>,
         /// Whether the node forwards packets between its interfaces: `true`, `false` (default), "ipv4" or "ipv6".
         forwarding("forwarding"): Option<Spanned<Forwarding>>,
+        /// How the node translates addresses, in this order: `masquerade`, `snat`, `forward`.
+        nat("nat"): Option<List<Nat>>,
+        /// Whole prefixes that the node answers for, as if it had every address in them.
+        serves("serves"): Option<List<Spanned<Cidr>>>,
         /// Settings under `net.*`, such as `"net.ipv4.conf.all.rp_filter" = 1`.
         sysctls("sysctls"): Option<Map<Spanned<SysctlValue>>>,
         /// Who resolves names for it: a node that serves DNS, `NODE.INTERFACE` or an address; the first is asked.
         resolver("resolver"): Option<Many<Spanned<String>>>,
         /// The services by name.
         services("services"): Option<Map<Service>>,
+        /// A script, or several, run in this order as root of the node once all links exist.
+        setup("setup"): Option<Many<Spanned<String>>>,
+        /// The node whose scripts make this one, as a network namespace of its name.
+        created_by("created-by"): Option<Spanned<String>>,
+        /// Rules for nft or iptables, loaded unchanged by the real programs: a path, or the text itself.
+        rules("rules"): Option<Many<Rules>>,
+        /// Files and folders of the case that the node's programs find at these absolute paths, read-only.
+        files("files"): Option<Map<Spanned<String>>>,
     }
 }
 

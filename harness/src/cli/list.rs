@@ -25,8 +25,8 @@ enum Format {
 }
 
 pub(super) fn execute(arguments: &Arguments, output: Output) -> u8 {
-    let Arguments { chosen: Chosen { paths, filters, tags }, format } = arguments;
-    let selection = run::selected(paths, Path::new("."), filters, tags);
+    let Arguments { chosen: Chosen { paths, set, filters, tags }, format } = arguments;
+    let selection = run::selected(paths, Path::new("."), &set.clone().into(), filters, tags);
     let mut code = match selection.cases.is_empty() {
         true if selection.problems.is_empty() => complain(&selection.left_out.to_string(), exit::NOTHING),
         true => exit::NOTHING,

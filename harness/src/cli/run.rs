@@ -58,7 +58,7 @@ pub(super) struct Arguments {
 
 pub(super) fn execute(arguments: Arguments, output: Output) -> u8 {
     let Arguments {
-        chosen: Chosen { paths, filters, tags },
+        chosen: Chosen { paths, set, filters, tags },
         jobs,
         fail_fast,
         junit,
@@ -76,6 +76,7 @@ pub(super) fn execute(arguments: Arguments, output: Output) -> u8 {
     let options = RunOptions {
         paths,
         directory: PathBuf::from("."),
+        set: set.into(),
         filters,
         tags,
         jobs: jobs.unwrap_or_else(run::default_jobs),

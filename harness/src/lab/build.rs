@@ -3,7 +3,7 @@
 use std::io;
 
 use super::sysctl::{self, Difference};
-use super::{Lab, LabError, LabNode, Netlink};
+use super::{Lab, LabError, LabNode, Netlink, nat, serve};
 use crate::namespace::Namespace;
 use crate::plan::{Action, Operation, Plan};
 
@@ -25,6 +25,12 @@ pub async fn build(plan: &Plan, home: &Namespace) -> Result<Lab, LabError> {
     for operation in rest {
         lab.perform(plan, operation).await?;
     }
+    for (node, made) in plan.nodes.iter().zip(&lab.nodes) {
+        serve::serve(node, made).await?;
+        if !node.nat.is_empty() {
+            nat::load(node, made)?;
+        }
+    }
     Ok(lab)
 }
 
@@ -37,6 +43,10 @@ fn make_nodes(plan: &Plan, home: &Namespace) -> Result<Lab, LabError> {
     let mut born = None;
     let mut nodes = Vec::with_capacity(plan.nodes.len());
     for (index, node) in plan.nodes.iter().enumerate() {
+        if node.created_by.is_some() {
+            nodes.push(LabNode::absent(home).map_err(|error| no_namespace(&node.name, &error))?);
+            continue;
+        }
         let last = index + 1 == plan.nodes.len();
         let (namespace, netlink) = home
             .beside(|| {
@@ -51,7 +61,7 @@ fn make_nodes(plan: &Plan, home: &Namespace) -> Result<Lab, LabError> {
                 Netlink::open()
             })
             .map_err(|error| no_namespace(&node.name, &error))?;
-        let made = LabNode { namespace, netlink };
+        let made = LabNode { namespace, netlink, absent: false };
         sysctl::apply(node, &made, false)?;
         nodes.push(made);
     }

@@ -1,13 +1,18 @@
 //! Kernel objects: namespaces, links, addresses, routes, settings. Builds what the plan says, and reads it back.
 
 mod build;
+mod found;
 mod groups;
 mod kernel_error;
+mod nat;
 pub mod neighbours;
 mod netlink;
+mod nft;
 mod paths;
 mod perform;
 mod read_back;
+mod rules;
+mod serve;
 mod sockets;
 mod state;
 mod sysctl;
@@ -20,12 +25,14 @@ use crate::source::Span;
 
 pub use build::build;
 pub use kernel_error::KernelError;
+pub use nat::nat_lacking;
 pub use neighbours::NeighbourTable;
 pub use netlink::Netlink;
 pub use paths::forget_path;
 pub use read_back::{read_back, read_back_links};
-pub use sockets::{Listener, listeners};
-pub use state::{HopState, link_state, lookup_route, main_routes, neighbours_of, next_hop_state};
+pub use rules::generation_of_rules;
+pub use sockets::{Listener, connected, connections, listeners};
+pub use state::{HopState, link_state, listed, lookup_route, main_routes, neighbours_of, next_hop_state};
 pub use sysctl::{BASELINE, NEIGHBOUR_BASELINE};
 
 /// The nodes of a case as kernel objects.
@@ -42,6 +49,8 @@ pub struct LabNode {
     pub namespace: Namespace,
     /// Its routing socket.
     pub netlink: Netlink,
+    /// Whether there is no such namespace now: a script has not made it yet, or has deleted it.
+    pub absent: bool,
 }
 
 impl Lab {

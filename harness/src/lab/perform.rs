@@ -11,7 +11,7 @@ use crate::plan::{Action, Made, NodeId, Operation, Place, Plan};
 use crate::words::Family;
 
 impl Lab {
-    /// Does one thing to the kernel. Starting and stopping services is the worker's: it does nothing here.
+    /// Does one thing to the kernel. Services and programs are the worker's: nothing is done with them here.
     ///
     /// # Errors
     ///
@@ -85,7 +85,7 @@ impl Lab {
                 Ok(neighbours::flush(self.node(*node), dev.as_ref().map(|dev| dev.index)).await?)
             }
             Action::SetSysctl(node, sysctl) => sysctl::set(self.node(*node), sysctl).map_err(Refusal::Lab),
-            Action::StartService(_) | Action::StopService(_) => Ok(()),
+            Action::StartService(_) | Action::StopService(_) | Action::Run(_) => Ok(()),
         }
     }
 
@@ -148,6 +148,6 @@ fn acts_in(action: &Action) -> Option<NodeId> {
         | Action::DelRoute(node, ..)
         | Action::FlushNeighbours(node, _)
         | Action::SetSysctl(node, _) => Some(*node),
-        Action::StartService(_) | Action::StopService(_) => None,
+        Action::StartService(_) | Action::StopService(_) | Action::Run(_) => None,
     }
 }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
 
 use super::state::{cidr_of, mac_of, name_of, route_of, settled_above, table};
-use super::{KernelError, Lab, LabError, LabNode, groups, sysctl};
+use super::{KernelError, Lab, LabError, LabNode, groups, nat, serve, sysctl};
 use crate::plan::{InterfaceKind, Node, NodeId, Plan, Route};
 use crate::words::{Cidr, Family, RouteKind, RouteType};
 
@@ -40,12 +40,22 @@ async fn compare(plan: &Plan, lab: &Lab, scope: Scope) -> Result<(), LabError> {
     let mut differences = Vec::new();
     let mut span = None;
     for (id, node) in plan.nodes.iter().enumerate() {
+        // What scripts change is not what was asked for.
+        if node.created_by.is_some() || (node.open && scope == Scope::Links) {
+            continue;
+        }
         let before = differences.len();
         compare_node(plan, lab, id, scope, &mut differences)
             .await
             .map_err(|error| LabError::new(format!("{}: cannot read back what was built: {error}", node.name)))?;
         if differences.len() > before && span.is_none() && scope == Scope::Everything {
             span = node.interfaces.get(1).map(|interface| interface.span);
+        }
+        if !node.nat.is_empty() && scope == Scope::Everything {
+            let (found, place) = nat::differences(node, lab.node(id))
+                .map_err(|error| LabError::new(format!("{}: cannot read back what was built: {error}", node.name)))?;
+            differences.extend(found);
+            span = span.or(place);
         }
     }
     let Some(first) = differences.first() else { return Ok(()) };
@@ -86,6 +96,7 @@ async fn compare_node(
             compare_routes(node, made, &links, &wanted, family, out).await?;
         }
     }
+    out.extend(serve::differences(node, made).await?);
     compare_sysctls(node, made, out);
     Ok(())
 }
@@ -93,7 +104,7 @@ async fn compare_node(
 /// The node's interfaces, each with its carrier in the state that it will have while probing.
 async fn settled_links(plan: &Plan, lab: &Lab, node: NodeId) -> Result<Vec<LinkMessage>, KernelError> {
     let mut links = Vec::with_capacity(plan.nodes[node].interfaces.len());
-    for interface in &plan.nodes[node].interfaces {
+    for interface in plan.nodes[node].interfaces.iter().filter(|interface| interface.kind != InterfaceKind::Found) {
         links.extend(settled_above(plan, lab, node, interface).await?);
     }
     Ok(links)
@@ -101,7 +112,7 @@ async fn settled_links(plan: &Plan, lab: &Lab, node: NodeId) -> Result<Vec<LinkM
 
 fn compare_links(plan: &Plan, node: &Node, links: &[LinkMessage], out: &mut Vec<String>) {
     let by_index: HashMap<u32, &LinkMessage> = links.iter().map(|link| (link.header.index, link)).collect();
-    for interface in &node.interfaces {
+    for interface in node.interfaces.iter().filter(|interface| interface.kind != InterfaceKind::Found) {
         let name = format!("{}.{}", node.name, interface.name);
         let link = match (by_index.get(&interface.index), interface.present) {
             (Some(link), true) => link,

@@ -1,4 +1,4 @@
-//! Who listens in a node, by the kernel's own socket table.
+//! Who listens in a node, and who is connected, by the kernel's own socket table.
 //!
 //! A connection to find that out would use up a one-shot server and move counters, limits and conntrack.
 
@@ -6,7 +6,7 @@ mod diag;
 
 use std::fs;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::namespace::Namespace;
 use crate::words::Transport;
@@ -55,19 +55,50 @@ pub fn listeners(namespace: &Namespace, transport: Transport) -> io::Result<Vec<
 
 /// Those of one family in the namespace the thread is in, from `/proc`: for kernels without `sock_diag`.
 fn from_proc(transport: Transport, v6: bool) -> io::Result<Vec<Listener>> {
-    let table = format!("{transport}{}", if v6 { "6" } else { "" });
-    let text = match fs::read_to_string(format!("/proc/thread-self/net/{table}")) {
-        // A kernel without IPv6 has no such table.
-        Err(error) if v6 && error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        other => other?,
-    };
     let mut found = Vec::new();
-    for line in text.lines().skip(1) {
-        let listener = parse_line(transport, line)
-            .map_err(|()| io::Error::other(format!("/proc/net/{table} has a line of unknown form: {line}")))?;
-        found.extend(listener);
+    for line in table(transport, v6)?.lines().skip(1) {
+        found.extend(parse_line(transport, line).map_err(|()| unknown_line(line))?);
     }
     Ok(found)
+}
+
+/// Of some addresses those that have a connection from a port to one of this node's ends. The kernel looks each up by
+/// itself, which takes microseconds; none where the kernel has no `sock_diag`.
+///
+/// # Errors
+///
+/// What the kernel says.
+pub fn connected(namespace: &Namespace, own: SocketAddr, port: u16, from: &[IpAddr]) -> io::Result<Vec<IpAddr>> {
+    namespace.within(|| diag::connected(own, port, from))
+}
+
+/// Every TCP connection of a node that somebody has opened to it or it to somebody, its own end first. The kernel walks
+/// its whole table for that, over a millisecond on a machine with much memory.
+///
+/// # Errors
+///
+/// As [`listeners`].
+pub fn connections(namespace: &Namespace) -> io::Result<Vec<(SocketAddr, SocketAddr)>> {
+    let tables = namespace.within(|| Ok([table(Transport::Tcp, false)?, table(Transport::Tcp, true)?]))?;
+    let mut found = Vec::new();
+    for line in tables.iter().flat_map(|table| table.lines().skip(1)) {
+        found.extend(parse_connection(line).map_err(|()| unknown_line(line))?);
+    }
+    Ok(found)
+}
+
+/// The text of a table in the namespace the thread is in.
+fn table(transport: Transport, v6: bool) -> io::Result<String> {
+    let table = format!("{transport}{}", if v6 { "6" } else { "" });
+    match fs::read_to_string(format!("/proc/thread-self/net/{table}")) {
+        // A kernel without IPv6 has no such table.
+        Err(error) if v6 && error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+        other => other,
+    }
+}
+
+fn unknown_line(line: &str) -> io::Error {
+    io::Error::other(format!("a socket table of /proc/net has a line of unknown form: {line}"))
 }
 
 /// `TCP_LISTEN` and, for an unconnected UDP socket, `TCP_CLOSE` of `net/tcp_states.h`.
@@ -80,10 +111,30 @@ fn parse_line(transport: Transport, line: &str) -> Result<Option<Listener>, ()> 
     if !LISTENING.contains(&(transport, state)) {
         return Ok(None);
     }
-    let (address, port) = local.split_once(':').ok_or(())?;
-    let port = u16::from_str_radix(port, 16).map_err(drop)?;
+    let local = parse_end(local)?;
     // Whether an address of IPv6 takes IPv4 does not stand here.
-    Ok(Some(Listener { transport, address: parse_address(address)?, only_v6: false, port }))
+    Ok(Some(Listener { transport, address: local.ip(), only_v6: false, port: local.port() }))
+}
+
+/// `TCP_SYN_SENT`, `TCP_CLOSE` and `TCP_LISTEN` of `net/tcp_states.h`: what is no connection, or not yet.
+const UNCONNECTED: [&str; 3] = ["02", "07", "0A"];
+
+fn parse_connection(line: &str) -> Result<Option<(SocketAddr, SocketAddr)>, ()> {
+    let mut words = line.split_whitespace().skip(1);
+    let (local, remote, state) = (words.next().ok_or(())?, words.next().ok_or(())?, words.next().ok_or(())?);
+    if UNCONNECTED.contains(&state) {
+        return Ok(None);
+    }
+    let (local, remote) = (parse_end(local)?, parse_end(remote)?);
+    // A socket for both families has IPv4 addresses inside IPv6 ones.
+    let plain = |end: SocketAddr| SocketAddr::new(end.ip().to_canonical(), end.port());
+    Ok(Some((plain(local), plain(remote))))
+}
+
+fn parse_end(text: &str) -> Result<SocketAddr, ()> {
+    let (address, port) = text.split_once(':').ok_or(())?;
+    let port = u16::from_str_radix(port, 16).map_err(drop)?;
+    Ok(SocketAddr::new(parse_address(address)?, port))
 }
 
 /// An address as 32-bit words, each in the byte order of the machine.
@@ -119,6 +170,10 @@ mod tests {
         );
         assert_eq!(parse_line(Transport::Tcp, &line.replace(" 0A ", " 01 ")), Ok(None));
         assert_eq!(parse_line(Transport::Tcp, "nonsense"), Err(()));
+        assert_eq!(parse_connection(line), Ok(None));
+        let line = line.replace("00000000:0000 0A", "0100000A:C001 01");
+        let ends = parse_connection(&line).expect("a line of the kernel").expect("it is connected");
+        assert_eq!(ends.1.to_string(), "10.0.0.1:49153");
     }
 
     #[test]

@@ -231,6 +231,22 @@ pub(super) fn apply(plan: &Node, node: &LabNode, of_interfaces: bool) -> Result<
     }
 }
 
+/// Sets settings of a node to 1, but for those that the case sets itself and those that the kernel does not have.
+pub(super) fn turn_on(plan: &Node, node: &LabNode, paths: &[&str]) -> Result<(), LabError> {
+    let own = |path: &str| plan.sysctls.iter().any(|sysctl| sysctl.path == path);
+    node.namespace
+        .within(|| {
+            for path in paths.iter().filter(|path| !own(path)) {
+                match fs::write(Path::new("/proc/sys").join(path), "1") {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                    _ => {}
+                }
+            }
+            Ok(())
+        })
+        .map_err(|error| LabError::io(format!("{}: cannot set the node's settings", plan.name), &error))
+}
+
 fn refused(sysctl: &crate::plan::Sysctl, error: &io::Error) -> LabError {
     let key = sysctl.path.replace('/', ".");
     let refusal =

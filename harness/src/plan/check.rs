@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{End, NodeId};
+use super::{End, InterfaceId, Listing, NodeId, Run};
+use crate::case::Template;
 use crate::source::Span;
 use crate::words::{
-    Admin, Answer, Cidr, LinkState, Mac, NeighState, Outcome, Rcode, RecordType, RouteKind, RouteProto, RouteScope,
-    Transport,
+    Admin, Answer, Cidr, Family, LinkState, Mac, NeighState, Outcome, Rcode, RecordType, RouteKind, RouteProto,
+    RouteScope, Transport,
 };
 
 /// One thing that must hold.
@@ -54,6 +55,10 @@ pub enum Check {
     Route(RouteCheck),
     /// An interface.
     Link(Box<LinkCheck>),
+    /// A list of the kernel's.
+    Listing(Box<Listing>),
+    /// A program.
+    Run(Box<Run>),
 }
 
 impl Check {
@@ -68,7 +73,7 @@ impl Check {
             | Self::Trace(_)
             | Self::Arp(_)
             | Self::Ndp(_) => true,
-            Self::Neigh(_) | Self::Route(_) | Self::Link(_) => false,
+            Self::Neigh(_) | Self::Route(_) | Self::Link(_) | Self::Listing(_) | Self::Run(_) => false,
         }
     }
 
@@ -83,6 +88,79 @@ impl Check {
     }
 }
 
+impl Check {
+    /// The addresses that the check is about.
+    pub fn targets_mut(&mut self) -> Vec<&mut Target> {
+        match self {
+            Self::Ping(ping) => vec![&mut ping.to],
+            Self::Tcp(transfer) | Self::Udp(transfer) => vec![&mut transfer.to],
+            Self::Http(http) => vec![&mut http.connection.to],
+            Self::Dns(dns) => vec![&mut dns.carrier.to],
+            Self::Trace(trace) => vec![&mut trace.ping.to],
+            Self::Arp(solicit) | Self::Ndp(solicit) => vec![&mut solicit.to],
+            Self::Neigh(neigh) => vec![&mut neigh.to],
+            Self::Route(route) => match &mut route.query {
+                RouteQuery::Lookup(target) => vec![target],
+                RouteQuery::Table(_) => Vec::new(),
+            },
+            Self::Link(_) | Self::Listing(_) | Self::Run(_) => Vec::new(),
+        }
+    }
+
+    /// The MAC addresses that it expects, each with its words.
+    pub fn macs_mut(&mut self) -> Vec<&mut (Mac, String)> {
+        match self {
+            Self::Arp(solicit) | Self::Ndp(solicit) => solicit.macs.iter_mut().collect(),
+            Self::Neigh(neigh) => neigh.mac.iter_mut().collect(),
+            Self::Link(link) => link.mac.iter_mut().collect(),
+            Self::Ping(_)
+            | Self::Tcp(_)
+            | Self::Udp(_)
+            | Self::Http(_)
+            | Self::Dns(_)
+            | Self::Trace(_)
+            | Self::Route(_)
+            | Self::Listing(_)
+            | Self::Run(_) => Vec::new(),
+        }
+    }
+
+    /// Who must have sent a refusal.
+    pub fn bys_mut(&mut self) -> Vec<&mut By> {
+        match self {
+            Self::Ping(ping) => ping.by.iter_mut().collect(),
+            Self::Tcp(transfer) | Self::Udp(transfer) => transfer.by.iter_mut().collect(),
+            Self::Http(http) => http.connection.by.iter_mut().collect(),
+            Self::Dns(dns) => dns.carrier.by.iter_mut().collect(),
+            Self::Trace(trace) => trace.via.iter_mut().flatten().collect(),
+            Self::Arp(_)
+            | Self::Ndp(_)
+            | Self::Neigh(_)
+            | Self::Route(_)
+            | Self::Link(_)
+            | Self::Listing(_)
+            | Self::Run(_) => Vec::new(),
+        }
+    }
+
+    /// The nodes that it probes from or looks at.
+    pub fn place(&self) -> NodeId {
+        match self {
+            Self::Ping(ping) => ping.from,
+            Self::Tcp(transfer) | Self::Udp(transfer) => transfer.from,
+            Self::Http(http) => http.connection.from,
+            Self::Dns(dns) => dns.carrier.from,
+            Self::Trace(trace) => trace.ping.from,
+            Self::Arp(solicit) | Self::Ndp(solicit) => solicit.from.node,
+            Self::Neigh(neigh) => neigh.on,
+            Self::Route(route) => route.on,
+            Self::Link(link) => link.on,
+            Self::Listing(listing) => listing.on,
+            Self::Run(run) => run.on,
+        }
+    }
+}
+
 /// Where a probe goes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
@@ -92,9 +170,32 @@ pub struct Target {
     pub address: IpAddr,
     /// The interface that has the address, where one of the lab does.
     pub owner: Option<End>,
+    /// Where the address is read when the step begins; until then there is none.
+    pub read: Option<ReadFrom>,
 }
 
-/// Who must have sent a refusal.
+/// Where an address comes from that is not known before the step begins.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ReadFrom {
+    /// A node, or an interface of it, that scripts give its addresses.
+    Node {
+        /// The node.
+        node: NodeId,
+        /// Only this interface.
+        interface: Option<InterfaceId>,
+        /// The family of the address.
+        family: Family,
+    },
+    /// What programs have said.
+    Captured {
+        /// The text with their values.
+        template: Template,
+        /// The family that it must be of.
+        family: Option<Family>,
+    },
+}
+
+/// Somebody who is known by address: who must have sent a refusal, or whom a server must see.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct By {
     /// As the user wrote it.
@@ -141,6 +242,8 @@ pub struct Transfer {
     pub outcome: Vec<Outcome>,
     /// Who must have refused.
     pub by: Option<By>,
+    /// Whom the server must see at the other end.
+    pub seen_from: Option<By>,
 }
 
 /// An HTTP request.

@@ -37,6 +37,8 @@ pub enum InterfaceKind {
     },
     /// It swallows what it is given.
     Dummy,
+    /// What a script makes; the rest is read when it has run.
+    Found,
 }
 
 /// A tunnel for Ethernet frames in UDP.
@@ -68,7 +70,7 @@ impl InterfaceKind {
     /// As `ip link add type` calls it; `lo` has no word there.
     pub fn word(&self) -> &'static str {
         match self {
-            Self::Loopback => "",
+            Self::Loopback | Self::Found => "",
             Self::Veth { .. } => "veth",
             Self::Bridge => "bridge",
             Self::Vxlan(_) => "vxlan",
@@ -78,12 +80,20 @@ impl InterfaceKind {
         }
     }
 
+    /// Whether a kernel may not know it: no case runs without the others.
+    pub fn is_optional(&self) -> bool {
+        match self {
+            Self::Vxlan(_) | Self::Vlan { .. } | Self::Macvlan { .. } | Self::Dummy => true,
+            Self::Loopback | Self::Veth { .. } | Self::Bridge | Self::Found => false,
+        }
+    }
+
     /// The interface that carries it.
     pub fn dev(&self) -> Option<End> {
         match self {
             Self::Vlan { dev, .. } | Self::Macvlan { dev, .. } => Some(*dev),
             Self::Vxlan(vxlan) => vxlan.dev,
-            Self::Loopback | Self::Veth { .. } | Self::Bridge | Self::Dummy => None,
+            Self::Loopback | Self::Veth { .. } | Self::Bridge | Self::Dummy | Self::Found => None,
         }
     }
 
@@ -92,7 +102,7 @@ impl InterfaceKind {
         match self {
             Self::Vlan { dev, .. } | Self::Macvlan { dev, .. } => Some(dev),
             Self::Vxlan(vxlan) => vxlan.dev.as_mut(),
-            Self::Loopback | Self::Veth { .. } | Self::Bridge | Self::Dummy => None,
+            Self::Loopback | Self::Veth { .. } | Self::Bridge | Self::Dummy | Self::Found => None,
         }
     }
 }

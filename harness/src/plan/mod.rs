@@ -2,9 +2,14 @@
 
 mod check;
 mod link;
+mod listing;
+mod nat;
+mod program;
 mod resolve;
+mod rules;
 mod wording;
 
+use std::iter;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,12 +20,18 @@ use crate::dns::Record;
 use crate::source::Span;
 use crate::words::{Admin, Cidr, Mac, Port, RouteType, Transport};
 
+pub use crate::case::Template;
 pub use check::{
-    By, Check, Dns, Expectation, Http, HttpExpected, LinkCheck, Master, Neigh, Ping, RouteCheck, RouteQuery, Solicit,
-    Target, Text, Trace, Transfer,
+    By, Check, Dns, Expectation, Http, HttpExpected, LinkCheck, Master, Neigh, Ping, ReadFrom, RouteCheck, RouteQuery,
+    Solicit, Target, Text, Trace, Transfer,
 };
 pub use link::{InterfaceKind, Vxlan};
+pub use listing::{Entry, List, Listing, Must};
+pub use nat::{Forward, Landing, Leaving, Nat, NatKind, Served, holder, landing};
+use nat::{follow, server};
+pub use program::{Capture, CaptureBy, Input, Printed, Run};
 pub use resolve::resolve;
+pub use rules::{Loader, Placing, Rules, RulesText};
 
 /// Index of a node in [`Plan::nodes`].
 pub type NodeId = usize;
@@ -52,6 +63,12 @@ pub struct Plan {
     pub nodes: Vec<Node>,
     /// What is done to the kernel to build the lab, in order.
     pub operations: Vec<Operation>,
+    /// What is run before the services start, in order.
+    pub setup: Vec<Script>,
+    /// The rules that are loaded then, in order.
+    pub rules: Vec<Rules>,
+    /// Files that programs find at other places.
+    pub files: Vec<Placing>,
     /// What runs in the nodes.
     pub services: Vec<Service>,
     /// What must hold, step by step.
@@ -79,6 +96,14 @@ pub struct Node {
     pub forward_ipv6: bool,
     /// The settings that the case asks for.
     pub sysctls: Vec<Sysctl>,
+    /// Whether scripts change it, so that what it has is known only once they have run.
+    pub open: bool,
+    /// The node whose scripts make it.
+    pub created_by: Option<NodeId>,
+    /// How it translates addresses.
+    pub nat: Vec<Nat>,
+    /// The prefixes that it answers for.
+    pub serves: Vec<Served>,
     /// Who resolves names for it, the first choice first.
     pub resolver: Vec<IpAddr>,
 }
@@ -196,6 +221,8 @@ pub enum Action {
     StartService(usize),
     /// Stops one.
     StopService(usize),
+    /// Runs a program to its end.
+    Run(Box<Run>),
 }
 
 /// An interface as the kernel has it at the time of an operation.
@@ -233,6 +260,43 @@ pub struct Step {
     pub nodes: Option<Vec<Node>>,
     /// Which of [`Plan::expectations`] must hold then.
     pub expectations: std::ops::Range<usize>,
+}
+
+/// A script of the case.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Script {
+    /// Its node.
+    pub node: NodeId,
+    /// Its path as written, from the case's folder.
+    pub path: String,
+    /// Where the case asks for it.
+    pub span: Span,
+}
+
+impl Action {
+    /// The interfaces that it is about, where they must be there already.
+    pub fn places_mut(&mut self) -> Vec<&mut Place> {
+        match self {
+            Self::SetMaster(place, master) => iter::once(place).chain(master).collect(),
+            Self::AddAddress(place, _)
+            | Self::DelAddress(place, _)
+            | Self::SetAdmin(place, _)
+            | Self::SetName(place, _)
+            | Self::SetMtu(place, _)
+            | Self::SetMac(place, _)
+            | Self::SetNode(place, _)
+            | Self::DelLink(place) => vec![place],
+            Self::AddRoute(_, _, dev) | Self::DelRoute(_, _, dev) | Self::FlushNeighbours(_, dev) => {
+                dev.iter_mut().collect()
+            }
+            Self::AddLink(made) => made.master.iter_mut().chain(&mut made.dev).collect(),
+            Self::AddVeth { .. }
+            | Self::SetSysctl(..)
+            | Self::StartService(_)
+            | Self::StopService(_)
+            | Self::Run(_) => Vec::new(),
+        }
+    }
 }
 
 /// What runs in a node.
@@ -389,6 +453,27 @@ impl Plan {
 
     /// Whether the case brings programs of its own to run.
     pub fn runs_programs(&self) -> bool {
-        self.services.iter().any(|service| matches!(service.kind, ServiceKind::Command { .. }))
+        !self.setup.is_empty()
+            || !self.rules.is_empty()
+            || self.services.iter().any(|service| matches!(service.kind, ServiceKind::Command { .. }))
+            || self.runs().next().is_some()
     }
+
+    /// The programs that are run to their end, in actions and in checks.
+    pub fn runs(&self) -> impl Iterator<Item = &Run> {
+        runs(&self.steps, &self.expectations)
+    }
+}
+
+/// The programs that are run to their end, in actions and in checks.
+fn runs<'a>(steps: &'a [Step], expectations: &'a [Expectation]) -> impl Iterator<Item = &'a Run> {
+    let acted = steps.iter().flat_map(|step| &step.actions).filter_map(|operation| match &operation.action {
+        Action::Run(run) => Some(&**run),
+        _ => None,
+    });
+    let checked = expectations.iter().filter_map(|expectation| match &expectation.check {
+        Check::Run(run) => Some(&**run),
+        _ => None,
+    });
+    acted.chain(checked)
 }

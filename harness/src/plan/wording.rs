@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::{Check, Dns, Http, Node, NodeId, Ping, RouteQuery, Solicit, Target, Transfer};
+use super::{Check, Dns, Http, List, Listing, Must, Node, NodeId, Ping, RouteQuery, Solicit, Target, Transfer};
 use crate::words::{Answer, Family, Outcome, Rcode, Transport};
 
 impl Check {
@@ -40,7 +40,31 @@ impl Check {
                 };
                 format!("route {on} -> {to}{}{family}", absent(route.present))
             }
+            Self::Run(run) => format!("run {}: {}", node(nodes, run.on), run.words()),
             Self::Link(link) => format!("link {}.{}{}", node(nodes, link.on), link.name, absent(link.present)),
+            Self::Listing(listing) => listed(node(nodes, listing.on), listing),
+        }
+    }
+}
+
+/// `fdb host.br0 a.eth0 on veth0`, `routes a`.
+fn listed(on: &str, Listing { list, must, entries, on: _ }: &Listing) -> String {
+    let absent = absent(*must != Must::Lack);
+    let words = entries.iter().map(|entry| entry.words.as_str()).collect::<Vec<_>>().join(" and ");
+    let only = |family: &Option<Family>| family.map(|family| format!(" ({})", family.name())).unwrap_or_default();
+    match list {
+        List::Setting { key, .. } => format!("sysctl {on} {key}: {words}"),
+        List::Addresses { dev } if *must == Must::BeExactly => format!("addr {on}.{dev}"),
+        List::Addresses { dev } => format!("addr {on}.{dev} {words}{absent}"),
+        List::Ports { bridge, words: mac, .. } => {
+            let port = if words.is_empty() { words } else { format!(" on {words}") };
+            format!("fdb {on}.{bridge} {mac}{port}{absent}")
+        }
+        List::Links => format!("links {on}"),
+        List::Routes { family } => format!("routes {on}{}", only(family)),
+        List::Neighbours { dev, family } => {
+            let dev = dev.as_ref().map(|dev| format!(".{dev}")).unwrap_or_default();
+            format!("neighs {on}{dev}{}", only(family))
         }
     }
 }
@@ -50,13 +74,18 @@ fn node(nodes: &[Node], id: NodeId) -> &str {
 }
 
 fn connection(protocol: &str, nodes: &[Node], transfer: &Transfer) -> String {
-    traffic(protocol, node(nodes, transfer.from), &transfer.to, &transfer.to.words, &transfer.outcome)
+    let words = traffic(protocol, node(nodes, transfer.from), &transfer.to, &transfer.to.words, &transfer.outcome);
+    words + &seen_from(transfer)
 }
 
 fn request(nodes: &[Node], http: &Http) -> String {
     let to = if http.method == "GET" { http.url.clone() } else { format!("{} {}", http.method, http.url) };
     let connection = &http.connection;
-    traffic("http", node(nodes, connection.from), &connection.to, &to, &connection.outcome)
+    traffic("http", node(nodes, connection.from), &connection.to, &to, &connection.outcome) + &seen_from(connection)
+}
+
+fn seen_from(transfer: &Transfer) -> String {
+    transfer.seen_from.as_ref().map(|seen| format!(", seen from {}", seen.words)).unwrap_or_default()
 }
 
 fn query(nodes: &[Node], dns: &Dns) -> String {

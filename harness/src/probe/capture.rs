@@ -3,7 +3,9 @@
 //! Closing one costs the kernel some 14 ms, so they are opened only where nothing cheaper tells the truth, and a verdict
 //! leaves before its socket is closed.
 
+use std::cell::Cell;
 use std::io;
+use std::net::IpAddr;
 use std::os::fd::AsRawFd;
 
 use nix::sys::socket::{MsgFlags, recv};
@@ -58,9 +60,13 @@ pub(super) fn next_frame<'a>(socket: &Socket, buffer: &'a mut [u8]) -> io::Resul
 #[derive(Debug)]
 pub struct Capture {
     socket: Socket,
+    source: Cell<Option<IpAddr>>,
 }
 
 impl Capture {
+    /// In the place of an interface: all interfaces of the node.
+    pub const EVERYWHERE: u32 = 0;
+
     /// Starts to capture.
     ///
     /// # Errors
@@ -69,7 +75,7 @@ impl Capture {
     pub fn start(namespace: &Namespace, interface: u32) -> Result<Self, ProbeError> {
         let socket = open(namespace, interface, EVERYTHING)
             .map_err(|error| ProbeError::io("cannot open a packet socket", &error))?;
-        Ok(Self { socket })
+        Ok(Self { socket, source: Cell::new(None) })
     }
 
     /// Whether a frame with these bytes has passed since the last call.
@@ -81,11 +87,47 @@ impl Capture {
         let mut buffer = vec![0; LARGEST];
         loop {
             match next_frame(&self.socket, &mut buffer) {
-                Ok(Some(frame)) if frame.windows(bytes.len()).any(|window| window == bytes) => return Ok(true),
+                Ok(Some(frame)) if frame.windows(bytes.len()).any(|window| window == bytes) => {
+                    self.source.set(source_of(frame));
+                    return Ok(true);
+                }
                 Ok(Some(_)) => {}
                 Ok(None) => return Ok(false),
                 Err(error) => return Err(ProbeError::io("cannot read a packet socket", &error)),
             }
+        }
+    }
+
+    /// The source address of the frame that was last [seen](Self::saw).
+    pub fn source(&self) -> Option<IpAddr> {
+        self.source.get()
+    }
+}
+
+/// The source address of the packet in an Ethernet frame: IEEE 802.3; RFC 791, section 3.1; RFC 8200, section 3.
+fn source_of(frame: &[u8]) -> Option<IpAddr> {
+    let packet = frame.get(14..)?;
+    match frame.get(12..14)? {
+        [0x08, 0x00] => <[u8; 4]>::try_from(packet.get(12..16)?).ok().map(IpAddr::from),
+        [0x86, 0xdd] => <[u8; 16]>::try_from(packet.get(8..24)?).ok().map(IpAddr::from),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_tells_where_its_packet_comes_from() {
+        let mut frame = vec![0; 34];
+        frame[12..14].copy_from_slice(&[0x08, 0x00]);
+        frame[26..30].copy_from_slice(&[10, 0, 0, 1]);
+        assert_eq!(source_of(&frame), Some(IpAddr::from([10, 0, 0, 1])));
+        frame[12..14].copy_from_slice(&[0x08, 0x06]);
+        assert_eq!(source_of(&frame), None);
+        for cut in 0..frame.len() {
+            source_of(&frame[..cut]);
         }
     }
 }

@@ -87,6 +87,7 @@ pub async fn exchange(
             url: asked.url.to_owned(),
             astray: None,
             flow: Some(flow),
+            seen_from: None,
         })
     };
     tokio::select! {

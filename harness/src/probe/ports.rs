@@ -47,6 +47,11 @@ impl Ports {
         }
     }
 
+    /// Whether some attempt of this case has had a port.
+    pub fn gave_out(&self, port: u16) -> bool {
+        (FIRST..self.next.get()).contains(&port)
+    }
+
     /// An echo identifier that no attempt of this case has had.
     pub(crate) fn identifier(&self) -> io::Result<u16> {
         let identifier = self.identifier.get();

@@ -37,7 +37,8 @@ fn draw(report: &CaseReport, test: &TestReport, finding: &Finding, style: Style)
     match (&report.source, test.blame.or(test.span)) {
         (Some(source), Some(span)) => {
             let mut diagnostic = Diagnostic::error(span, message).label(label);
-            diagnostic.notes.clone_from(notes);
+            diagnostic.notes =
+                notes.iter().map(String::as_str).chain(source.notes_inside(span)).map(str::to_owned).collect();
             diagnostic.helps.clone_from(helps);
             diagnostic.render(source, style)
         }

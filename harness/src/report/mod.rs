@@ -125,6 +125,15 @@ pub enum Worst {
 }
 
 impl CaseReport {
+    /// The path, and behind it the combination of the matrix.
+    pub fn label(&self) -> String {
+        let file = self.path.strip_suffix(".toml").unwrap_or(&self.path);
+        match self.name.strip_prefix(file) {
+            Some(combination) if !combination.is_empty() => format!("{} {combination}", self.path),
+            _ => self.path.clone(),
+        }
+    }
+
     /// The worst of the tests.
     pub fn worst(&self) -> Worst {
         let worst = |test: &TestReport| match test.status {

@@ -1,10 +1,11 @@
 //! A plan as a person reads it: what is done, in order, in the words of `ip`.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::plan::{
-    Action, Expectation, Interface, InterfaceKind, Made, Need, Node, NodeId, Place, Plan, Ready, Route, Service,
-    ServiceKind, Sysctl,
+    Action, Expectation, Forward, Interface, InterfaceKind, Leaving, Loader, Made, NatKind, Need, Node, NodeId, Place,
+    Plan, Ready, Route, Rules, RulesText, Service, ServiceKind, Sysctl,
 };
 use crate::words::{Cidr, Family, RouteType};
 
@@ -18,7 +19,10 @@ pub fn print(path: &str, plan: &Plan) -> String {
     push(&mut text, "\n# machines");
     for node in &plan.nodes {
         let what = if node.switch { " # the switch of a network" } else { "" };
-        push(&mut text, &format!("ip netns add {}{what}", node.name));
+        match node.created_by {
+            Some(creator) => push(&mut text, &format!("# {} is made by {}", node.name, plan.nodes[creator].name)),
+            None => push(&mut text, &format!("ip netns add {}{what}", node.name)),
+        }
         for (family, on) in [("ipv4", node.forward_ipv4), ("ipv6", node.forward_ipv6)] {
             if on {
                 push(&mut text, &format!("ip netns exec {} sysctl net.{family}.conf.all.forwarding=1", node.name));
@@ -27,10 +31,23 @@ pub fn print(path: &str, plan: &Plan) -> String {
         for sysctl in &node.sysctls {
             push(&mut text, &sysctl_words(&node.name, sysctl));
         }
+        for served in &node.serves {
+            push(&mut text, &format!("ip -n {} route add local {} dev lo", node.name, served.prefix));
+        }
+        node.nat.iter().for_each(|nat| push(&mut text, &nat_words(node, &nat.kind)));
     }
     push(&mut text, "\n# kernel operations");
     for operation in &plan.operations {
         push(&mut text, &operation_words(plan, &operation.action));
+    }
+    if !plan.setup.is_empty() || !plan.rules.is_empty() {
+        push(&mut text, "\n# scripts and rules");
+    }
+    for script in &plan.setup {
+        push(&mut text, &format!("ip netns exec {} {}", plan.nodes[script.node].name, script.path));
+    }
+    for rules in &plan.rules {
+        push(&mut text, &rules_words(plan, rules));
     }
     if !plan.services.is_empty() {
         push(&mut text, "\n# services");
@@ -50,6 +67,18 @@ pub fn print(path: &str, plan: &Plan) -> String {
         }
     }
     text + "\n"
+}
+
+fn rules_words(plan: &Plan, rules: &Rules) -> String {
+    let source = match &rules.text {
+        RulesText::File(path) => path.as_str(),
+        RulesText::Inline(_) => "(the rules in the case)",
+    };
+    let program = match rules.loader {
+        Loader::Nft => "nft -f",
+        Loader::Iptables | Loader::Ip6tables => rules.loader.program(),
+    };
+    format!("ip netns exec {} {program} {source}", plan.nodes[rules.node].name)
 }
 
 fn expectation_words(expectation: &Expectation, nodes: &[Node]) -> String {
@@ -73,6 +102,33 @@ fn time(time: Duration) -> String {
 fn push(text: &mut String, line: &str) {
     text.push_str(line);
     text.push('\n');
+}
+
+/// A translation in words: its rules follow when the lab is built.
+fn nat_words(node: &Node, kind: &NatKind) -> String {
+    let name = &node.name;
+    let leaving = |leaving: &Leaving| {
+        let src = (!leaving.src.is_empty()).then(|| format!(" from {}", list(&leaving.src)));
+        let dev = leaving.dev.and_then(|dev| node.interfaces.get(dev)).map(|dev| format!(" by {}", dev.name));
+        format!("what leaves{}{}", src.unwrap_or_default(), dev.unwrap_or_default())
+    };
+    match kind {
+        NatKind::Masquerade { leaving: what, families } => {
+            let families: Vec<&str> = families.iter().map(|family| family.name()).collect();
+            format!("# {name} masquerades {} ({})", leaving(what), list(&families))
+        }
+        NatKind::Snat { leaving: what, to } => format!("# {name} gives {} the address {to}", leaving(what)),
+        NatKind::Forward(Forward { addresses, port, to, to_port, behind: _ }) => {
+            let what = port.map_or_else(|| "everything".to_owned(), |port| port.to_string());
+            let at = if addresses.is_empty() { "its addresses".to_owned() } else { list(addresses) };
+            let to = to_port.map_or_else(|| to.to_string(), |port| SocketAddr::new(*to, port).to_string());
+            format!("# {name} forwards {what} for {at} to {to}")
+        }
+    }
+}
+
+fn list<T: ToString>(items: &[T]) -> String {
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn need_words(need: &Need) -> String {
@@ -135,6 +191,7 @@ fn operation_words(plan: &Plan, action: &Action) -> String {
             format!("ip -n {} neigh flush{dev}", name(*node))
         }
         Action::SetSysctl(node, sysctl) => sysctl_words(name(*node), sysctl),
+        Action::Run(run) => format!("run {} in {}", run.words(), name(run.on)),
         Action::StartService(at) | Action::StopService(at) => {
             let verb = if matches!(action, Action::StartService(_)) { "start" } else { "stop" };
             let service = &plan.services[*at];
@@ -151,7 +208,7 @@ fn sysctl_words(node: &str, sysctl: &Sysctl) -> String {
 /// What is set when a link is made. A port of a bridge is made as one where its bridge stands already.
 fn settings(interface: &Interface) -> String {
     let mut text = match interface.kind {
-        InterfaceKind::Loopback => String::new(),
+        InterfaceKind::Loopback | InterfaceKind::Found => String::new(),
         _ => format!(" index {}", interface.index),
     };
     if let Some(mac) = interface.mac {
@@ -167,9 +224,11 @@ fn settings(interface: &Interface) -> String {
 fn kind_words(kind: &InterfaceKind, dev: Option<&str>) -> String {
     let dev = dev.unwrap_or_default();
     match kind {
-        InterfaceKind::Loopback | InterfaceKind::Veth { .. } | InterfaceKind::Bridge | InterfaceKind::Dummy => {
-            format!("type {}", kind.word())
-        }
+        InterfaceKind::Loopback
+        | InterfaceKind::Veth { .. }
+        | InterfaceKind::Bridge
+        | InterfaceKind::Dummy
+        | InterfaceKind::Found => format!("type {}", kind.word()),
         InterfaceKind::Vlan { dev: _, id } => format!("link {dev} type vlan id {id}"),
         InterfaceKind::Macvlan { dev: _, mode } => format!("link {dev} type macvlan mode {mode}"),
         InterfaceKind::Vxlan(vxlan) => {

@@ -1,6 +1,6 @@
 //! What a person sees: progress while it runs, the failures, and one line of counts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
@@ -78,9 +78,13 @@ impl<W: Write> Terminal<W> {
 
     fn run_finished(&mut self, summary: &Summary) {
         let kept: Vec<_> = std::mem::take(&mut self.finished).into_values().flatten().collect();
+        // The combinations of a matrix have their doubts in common.
+        let mut told = HashSet::new();
         for report in kept {
             let text = details(&report, self.look.style);
-            self.print(&format!("\n{text}"));
+            if told.insert(text.clone()) {
+                self.print(&format!("\n{text}"));
+            }
         }
         let empty = if summary.cases == 0 { format!("{}\n", summary.left_out) } else { String::new() };
         // A blank line sets the counts apart from whatever stands above.
@@ -196,7 +200,7 @@ pub fn details(report: &CaseReport, style: Style) -> String {
     };
     if let Some(word) = heading {
         let title = report.title.as_ref().map(|title| format!(": {title}")).unwrap_or_default();
-        blocks.push(format!("{} {}{title}", painted(word, AnsiColor::Red, style), report.path));
+        blocks.push(format!("{} {}{title}", painted(word, AnsiColor::Red, style), report.label()));
     }
     blocks.extend(warnings(report, style));
     // One cause often ends many expectations; it is told once.

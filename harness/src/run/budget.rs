@@ -28,7 +28,7 @@ pub fn estimate(plan: &Plan) -> usize {
             Check::Http(http) => pairs.insert((http.connection.from, http.connection.to.address)),
             Check::Dns(dns) => pairs.insert((dns.carrier.from, dns.carrier.to.address)),
             Check::Arp(solicit) | Check::Ndp(solicit) => pairs.insert((solicit.from.node, solicit.to.address)),
-            Check::Neigh(_) | Check::Route(_) | Check::Link(_) => false,
+            Check::Neigh(_) | Check::Route(_) | Check::Link(_) | Check::Listing(_) | Check::Run(_) => false,
         };
     }
     pairs.len() * 2
@@ -141,7 +141,7 @@ mod tests {
             name: String::new(),
             check: Check::Ping(Ping {
                 from: 0,
-                to: Target { words: String::new(), address: IpAddr::V4(target.into()), owner: None },
+                to: Target { words: String::new(), address: IpAddr::V4(target.into()), owner: None, read: None },
                 source: None,
                 count: 1,
                 size: 56,
@@ -157,6 +157,9 @@ mod tests {
         };
         Plan {
             folder: None,
+            setup: Vec::new(),
+            rules: Vec::new(),
+            files: Vec::new(),
             title: String::new(),
             timeout: Duration::ZERO,
             silence: Duration::ZERO,

@@ -94,20 +94,21 @@ impl Crew {
 
     fn lacking(&self, plan: &Plan) -> Option<Status> {
         let missing = preflight::missing(&plan.needs);
-        if missing.is_empty() {
-            return None;
-        }
         let known = missing.iter().all(|(need, _)| self.conduct.may_lack.contains(need));
-        let reasons: Vec<String> = missing.into_iter().map(|(_, reason)| reason).collect();
-        let reason = reasons.join("; ");
-        Some(if self.conduct.strict && !known {
+        let reasons: Vec<String> = missing.iter().map(|(_, reason)| reason.clone()).collect();
+        (!missing.is_empty()).then(|| self.skipped(reasons.join("; "), known))
+    }
+
+    /// What it means that this machine lacks something; whether that was known before.
+    fn skipped(&self, reason: String, known: bool) -> Status {
+        if self.conduct.strict && !known {
             Status::Error(
                 Finding::new(format!("this machine lacks what the case needs: {reason}"))
                     .help("without `--strict`, or with `--may-lack`, the case is skipped"),
             )
         } else {
             Status::Skip(reason)
-        })
+        }
     }
 
     fn run_loaded(&self, loaded: &Loaded, started: impl FnOnce()) -> CaseReport {
@@ -143,9 +144,23 @@ impl Crew {
         let mut verdicts = verdicts.into_iter();
         let tests = plan.expectations.iter().map(|expectation| match verdicts.next().flatten() {
             Some(verdict) => self.decided(expectation, verdict),
-            None => undecided(expectation, broken.as_ref()),
+            None => self.undecided(expectation, broken.as_ref()),
         });
         tests.collect()
+    }
+
+    fn undecided(&self, expectation: &Expectation, broken: Option<&Broken>) -> TestReport {
+        let (status, blame) = match broken {
+            Some(Broken { message, lacking: true, .. }) => (self.skipped(message.clone(), false), None),
+            Some(Broken { message, notes, helps, span, lacking: false }) => {
+                let finding = Finding { notes: notes.clone(), helps: helps.clone(), ..Finding::new(message) };
+                (Status::Error(finding), *span)
+            }
+            None => (Status::Error(Finding::new("the worker ended without a verdict")), None),
+        };
+        let mut test = TestReport::unprobed(&expectation.name, Some(expectation.span), status);
+        test.blame = blame;
+        test
     }
 
     fn decided(&self, expectation: &Expectation, verdict: Verdict) -> TestReport {
@@ -186,19 +201,6 @@ fn point_at_keys(loaded: &Loaded, tests: &mut [TestReport]) {
             test.blame = test.blame.or_else(|| places.of(span, &finding.about));
         }
     }
-}
-
-fn undecided(expectation: &Expectation, broken: Option<&Broken>) -> TestReport {
-    let (finding, blame) = match broken {
-        Some(Broken { message, notes, helps, span }) => {
-            let finding = Finding { notes: notes.clone(), helps: helps.clone(), ..Finding::new(message) };
-            (finding, *span)
-        }
-        None => (Finding::new("the worker ended without a verdict"), None),
-    };
-    let mut test = TestReport::unprobed(&expectation.name, Some(expectation.span), Status::Error(finding));
-    test.blame = blame;
-    test
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> &str {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::files::{check_files, complete};
 use super::select::{CaseFile, Problem};
 use crate::case::{self, Unreadable};
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
@@ -44,9 +45,9 @@ pub fn load(file: &CaseFile) -> Loaded {
 }
 
 /// Parses and resolves the text of a case.
-pub fn resolve(file: &CaseFile, source: Source) -> Loaded {
+pub fn resolve(file: &CaseFile, mut source: Source) -> Loaded {
     let mut out = Diagnostics::default();
-    let case = case::parse(&source, &mut out);
+    let case = case::parse(&mut source, &file.given, &mut out);
     let title = case.as_ref().and_then(|case| case.title.0.as_ref()).map(|title| title.value.clone());
     let tags = match &case {
         Some(case) => match &case.tags {
@@ -56,12 +57,17 @@ pub fn resolve(file: &CaseFile, source: Source) -> Loaded {
         },
         None => None,
     };
+    let folder = file.path.canonicalize().ok().and_then(|path| path.parent().map(Path::to_owned));
+    if let (Some(case), Some(folder)) = (&case, &folder) {
+        check_files(case, folder, &mut out);
+    }
     let mut plan = case.and_then(|case| plan::resolve(case, &mut out));
-    if let Some(plan) = &mut plan {
-        plan.folder = file.path.canonicalize().ok().and_then(|path| path.parent().map(Path::to_owned));
+    if let (Some(plan), Some(folder)) = (&mut plan, &folder) {
+        complete(plan, folder);
+        plan.folder = Some(folder.clone());
     }
     let failed = out.has_errors();
-    let diagnostics = out.into_sorted();
+    let diagnostics = out.into_sorted(&source);
     let plan = plan.filter(|_| !failed).ok_or_else(|| first_error(&source, &diagnostics));
     Loaded { file: file.clone(), source, title, tags, diagnostics, plan }
 }
@@ -76,11 +82,7 @@ fn first_error(source: &Source, diagnostics: &[Diagnostic]) -> Finding {
         1 => String::new(),
         many => format!(" (and {} more)", many - 1),
     };
-    let place = if source.text.is_empty() {
-        source.path.clone()
-    } else {
-        format!("{}:{}", source.path, source.line_column(first.span).line)
-    };
+    let place = if source.text.is_empty() { source.path.clone() } else { source.file_line(first.span) };
     Finding::new(format!("{place}: {}{more}", first.message))
 }
 

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::crew::Crew;
 use super::load::{CASE_TEST, Loaded, load, problem_report};
-use super::select::{CaseFile, Problem, Selection, select};
+use super::select::{CaseFile, Problem, Selection, Set, select};
 use super::{Interrupt, RunOptions};
 use crate::report::{CaseReport, Event, LeftOut, Listener, Status, Summary, TestReport};
 use crate::verdict::Finding;
@@ -20,7 +20,7 @@ use crate::verdict::Finding;
 /// interrupted; the listeners are called from this thread.
 pub fn run(options: &RunOptions, listeners: &mut [&mut dyn Listener]) -> Summary {
     let begin = Instant::now();
-    let selection = selected(&options.paths, &options.directory, &options.filters, &options.tags);
+    let selection = selected(&options.paths, &options.directory, &options.set, &options.filters, &options.tags);
     let summary = Summary { left_out: selection.left_out.clone(), ..Summary::default() };
     let work = work(selection);
     let mut telling = Telling { listeners, summary, ended: vec![false; work.len()] };
@@ -78,8 +78,8 @@ fn work(selection: Selection) -> Vec<Work> {
 }
 
 /// The cases that paths, filters and tags select, and the arguments that are wrong.
-pub fn selected(paths: &[PathBuf], directory: &Path, filters: &[String], tags: &[String]) -> Selection {
-    let mut selection = select(paths, directory);
+pub fn selected(paths: &[PathBuf], directory: &Path, set: &Set, filters: &[String], tags: &[String]) -> Selection {
+    let mut selection = select(paths, directory, set);
     let mut left_out = LeftOut { cases: selection.cases.len(), tags: None };
     if !filters.is_empty() {
         selection.cases.retain(|file| filters.iter().any(|filter| file.name.contains(filter)));

@@ -154,13 +154,17 @@ impl Program {
         Ok(Self { child, output })
     }
 
-    /// How it has ended, if it has.
+    /// How it has ended, if it has; all that it printed is there then.
     ///
     /// # Errors
     ///
     /// What waitpid(2) says.
     pub fn ended(&mut self) -> io::Result<Option<String>> {
-        Ok(self.child.try_wait()?.map(|status| status.to_string()))
+        let ended = self.child.try_wait()?.map(|status| status.to_string());
+        if ended.is_some() {
+            self.output.drain();
+        }
+        Ok(ended)
     }
 
     /// Kills it with all processes of its session that did not leave its group, and waits until it is gone.

@@ -33,7 +33,7 @@ pub(super) fn serve_udp(socket: Socket, arrivals: Arrivals, running: &Running) -
         let mut buffer = vec![0; 65_536];
         loop {
             if let Ok((length, from)) = socket.recv_from(&mut buffer).await {
-                arrivals.add(&buffer[..length]);
+                arrivals.add(&buffer[..length], from.ip());
                 // An answer that cannot be sent is what the probe will see as silence.
                 let _ = socket.send_to(&buffer[..length], from).await;
             }

@@ -7,7 +7,7 @@ mod echo;
 mod http;
 
 use std::cell::RefCell;
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::rc::Rc;
@@ -19,18 +19,23 @@ use crate::namespace::Namespace;
 use crate::plan::ServiceKind;
 use crate::words::Transport;
 
-/// Every datagram that a UDP service of the lab has got: the proof that it arrived.
+/// Every datagram that a UDP service of the lab has got, and from where: the proof that it arrived.
 #[derive(Clone, Debug, Default)]
-pub struct Arrivals(Rc<RefCell<HashSet<Vec<u8>>>>);
+pub struct Arrivals(Rc<RefCell<HashMap<Vec<u8>, IpAddr>>>);
 
 impl Arrivals {
     /// Whether this datagram has arrived at some service.
     pub fn contains(&self, datagram: &[u8]) -> bool {
-        self.0.borrow().contains(datagram)
+        self.0.borrow().contains_key(datagram)
     }
 
-    fn add(&self, datagram: &[u8]) {
-        self.0.borrow_mut().insert(datagram.to_owned());
+    /// The address that it came from, as the service saw it.
+    pub fn source(&self, datagram: &[u8]) -> Option<IpAddr> {
+        self.0.borrow().get(datagram).copied()
+    }
+
+    fn add(&self, datagram: &[u8], from: IpAddr) {
+        self.0.borrow_mut().insert(datagram.to_owned(), from);
     }
 }
 

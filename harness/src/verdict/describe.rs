@@ -44,7 +44,9 @@ pub fn describe_check(plan: &Plan, check: &Check) -> String {
             };
             with_presence(format!("route {} -> {which}", node(plan, route.on)), route.present)
         }
+        Check::Run(run) => format!("run {}: {}", node(plan, run.on), run.words()),
         Check::Link(link) => with_presence(format!("link {}.{}", node(plan, link.on), link.name), link.present),
+        Check::Listing(_) => check.words(&plan.nodes),
     }
 }
 

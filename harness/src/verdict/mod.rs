@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use describe::target_words;
 pub use describe::{describe_check, describe_traffic};
+pub(crate) use judge::run::{captured, judge as judge_run};
 pub use judge::{Judgement, judge};
 pub(crate) use words::duration;
 

@@ -56,12 +56,20 @@ pub struct Broken {
     pub helps: Vec<String>,
     /// The place of the case that asked for what went wrong.
     pub span: Option<Span>,
+    /// Whether it is this machine that lacks what the case needs, known before anything was built: no fault of
+    /// anybody's.
+    pub lacking: bool,
 }
 
 impl Broken {
     /// A reason of one line.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), notes: Vec::new(), helps: Vec::new(), span: None }
+        Self { message: message.into(), notes: Vec::new(), helps: Vec::new(), span: None, lacking: false }
+    }
+
+    /// What this machine lacks, in words that read behind "skipped:".
+    pub fn lacking(reason: impl Into<String>) -> Self {
+        Self { lacking: true, ..Self::new(reason) }
     }
 
     /// Adds a way out.

@@ -4,10 +4,11 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-/// The part that tells about one case: from its heading with the path of the file up to the line of counts.
+/// The part that tells about one case: from its heading with the path of the file, and the combination of its matrix, up
+/// to the line of counts.
 pub(crate) fn failure_text(stdout: &str, case: &str) -> Option<String> {
-    let heading = format!("FAIL {case}:");
-    let start = stdout.lines().position(|line| line.starts_with(&heading))?;
+    let headings = [format!("FAIL {case}:"), format!("FAIL {case} [")];
+    let start = stdout.lines().position(|line| headings.iter().any(|heading| line.starts_with(heading)))?;
     let lines: Vec<&str> = stdout.lines().skip(start).collect();
     let end = lines.iter().rposition(|line| is_counts(line))?;
     let mut text = lines.get(..end)?.iter().map(|line| line.trim_end()).collect::<Vec<_>>().join("\n");

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
+use netcase::case::Given;
 use netcase::diagnostic::Diagnostics;
 use netcase::plan::Plan;
 use netcase::source::Source;
@@ -19,7 +20,8 @@ pub(crate) fn write(folder: &Folder, name: &str, text: &str) -> PathBuf {
 /// The plan of a case.
 pub(crate) fn plan(text: &str) -> Plan {
     let mut out = Diagnostics::default();
-    let source = Source::new("case.toml", text);
-    let plan = netcase::case::parse(&source, &mut out).and_then(|case| netcase::plan::resolve(case, &mut out));
-    plan.unwrap_or_else(|| panic!("the case of this test is wrong: {:?}", out.into_sorted()))
+    let mut source = Source::new("case.toml", text);
+    let case = netcase::case::parse(&mut source, &Given::default(), &mut out);
+    let plan = case.and_then(|case| netcase::plan::resolve(case, &mut out));
+    plan.unwrap_or_else(|| panic!("the case of this test is wrong: {:?}", out.into_sorted(&source)))
 }

@@ -45,7 +45,7 @@ impl Netlink {
                 let dev = made.dev.as_ref().map(|dev| dev.index);
                 describe(describe_vxlan(name, vxlan, dev), made, elsewhere)
             }
-            InterfaceKind::Loopback | InterfaceKind::Veth { .. } => {
+            InterfaceKind::Loopback | InterfaceKind::Veth { .. } | InterfaceKind::Found => {
                 return Err(KernelError::broken(words(), "it has no single end"));
             }
         };

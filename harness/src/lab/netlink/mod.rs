@@ -6,6 +6,7 @@
 
 mod links;
 mod parameters;
+mod serve;
 mod undecodable;
 mod verbs;
 
@@ -22,6 +23,7 @@ use crate::extended_ack;
 use crate::namespace::Namespace;
 
 pub(super) use links::macvlan_mode;
+pub(super) use serve::Table;
 pub(super) use verbs::VethEnd;
 
 /// `NLM_F_DUMP_INTR` of linux/netlink.h: the table changed while it was dumped.

@@ -275,6 +275,20 @@ impl Netlink {
             .collect())
     }
 
+    /// Every entry of the forwarding tables of all bridges.
+    pub(in crate::lab) async fn forwarding(&self) -> Result<Vec<NeighbourMessage>, KernelError> {
+        let mut message = NeighbourMessage::default();
+        message.header.family = AddressFamily::Bridge;
+        let answers = self.dump(RouteNetlinkMessage::GetNeighbour(message), "bridge fdb show").await?;
+        Ok(answers
+            .into_iter()
+            .filter_map(|answer| match answer {
+                RouteNetlinkMessage::NewNeighbour(entry) => Some(entry),
+                _ => None,
+            })
+            .collect())
+    }
+
     /// Deletes a neighbour. That it is gone already is what was wanted.
     pub(in crate::lab) async fn delete_neighbour(&self, entry: &NeighbourMessage) -> Result<(), KernelError> {
         let mut message = NeighbourMessage::default();

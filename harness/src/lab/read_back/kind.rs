@@ -10,7 +10,7 @@ use crate::plan::{InterfaceKind, Place, Vxlan};
 /// What is different of the kind of an interface, and of what it says of itself; `dev` is what carries it.
 pub(super) fn difference(name: &str, kind: &InterfaceKind, dev: Option<&Place>, infos: &[LinkInfo]) -> Vec<String> {
     let wanted = match kind {
-        InterfaceKind::Loopback => return Vec::new(),
+        InterfaceKind::Loopback | InterfaceKind::Found => return Vec::new(),
         InterfaceKind::Veth { .. } => InfoKind::Veth,
         InterfaceKind::Bridge => InfoKind::Bridge,
         InterfaceKind::Vxlan(_) => InfoKind::Vxlan,

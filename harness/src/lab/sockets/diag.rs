@@ -2,7 +2,7 @@
 //! walks the whole table of connections, over a millisecond on a machine with much memory.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use nix::errno::Errno;
@@ -84,6 +84,59 @@ impl Table {
     }
 }
 
+/// Of some addresses those that have a connection from a port to one of the ends in the namespace the thread is in; none
+/// where the kernel has no `sock_diag`.
+pub(super) fn connected(own: SocketAddr, port: u16, from: &[IpAddr]) -> io::Result<Vec<IpAddr>> {
+    let socket = match open() {
+        Err(Errno::EPROTONOSUPPORT) => return Ok(Vec::new()),
+        other => other?,
+    };
+    let mut buffer = vec![0; 4096];
+    let mut found = Vec::new();
+    for address in from.iter().filter(|address| address.is_ipv4() == own.is_ipv4()) {
+        let far = SocketAddr::new(*address, port);
+        send(socket.as_raw_fd(), &exactly(own, far), MsgFlags::empty())?;
+        let length = recv(socket.as_raw_fd(), &mut buffer, MsgFlags::empty())?;
+        let (kind, _, message, _) = split(buffer.get(..length).unwrap_or_default()).ok_or_else(unknown_form)?;
+        // Where there is no connection, the kernel shows who listens instead.
+        if kind == BY_FAMILY && far_end(message).ok_or_else(unknown_form)? == far {
+            found.push(*address);
+        }
+    }
+    Ok(found)
+}
+
+/// The question for one connection: both ends, on any interface (0), of any cookie (`INET_DIAG_NOCOOKIE`).
+fn exactly(own: SocketAddr, far: SocketAddr) -> [u8; HEADER + REQUEST] {
+    // `NLM_F_REQUEST`.
+    const ASK: u16 = 0x1;
+    let mut message = request(Transport::Tcp, own.is_ipv6());
+    message[6..8].copy_from_slice(&ASK.to_ne_bytes());
+    message[HEADER + 4..HEADER + 8].fill(0xff);
+    let mut put = |at: usize, bytes: &[u8]| message[HEADER + at..HEADER + at + bytes.len()].copy_from_slice(bytes);
+    put(8, &own.port().to_be_bytes());
+    put(10, &far.port().to_be_bytes());
+    for (at, end) in [(12, own.ip()), (28, far.ip())] {
+        match end {
+            IpAddr::V4(address) => put(at, &address.octets()),
+            IpAddr::V6(address) => put(at, &address.octets()),
+        }
+    }
+    put(48, &[0xff; 8]);
+    message
+}
+
+/// The far end in an `inet_diag_msg`.
+fn far_end(message: &[u8]) -> Option<SocketAddr> {
+    let port = u16::from_be_bytes([*message.get(6)?, *message.get(7)?]);
+    let address: IpAddr = match i32::from(*message.first()?) {
+        libc::AF_INET => Ipv4Addr::from(*message.get(24..)?.first_chunk::<4>()?).into(),
+        libc::AF_INET6 => Ipv6Addr::from(*message.get(24..)?.first_chunk::<16>()?).to_canonical(),
+        _ => return None,
+    };
+    Some(SocketAddr::new(address, port))
+}
+
 fn open() -> nix::Result<OwnedFd> {
     let protocol = nix::sys::socket::SockProtocol::NetlinkSockDiag;
     nix::sys::socket::socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, protocol)
@@ -151,6 +204,17 @@ fn is_only_v6(mut attributes: &[u8]) -> Option<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_connection_is_found_by_both_its_ends() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a socket can be bound");
+        let own = listener.local_addr().expect("a bound socket has an address");
+        let client = std::net::TcpStream::connect(own).expect("somebody listens");
+        let port = client.local_addr().expect("a connected socket has an address").port();
+        let [here, other] = [Ipv4Addr::LOCALHOST, Ipv4Addr::new(127, 0, 0, 9)].map(IpAddr::from);
+        assert_eq!(connected(own, port, &[other, here]).expect("the kernel answers"), [here]);
+        assert_eq!(connected(own, port ^ 1, &[here]).expect("the kernel answers"), [] as [IpAddr; 0]);
+    }
 
     #[test]
     fn reads_an_entry_and_refuses_half_of_one() {

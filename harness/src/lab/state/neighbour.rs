@@ -16,15 +16,25 @@ use crate::words::{NeighState, RouteKind};
 ///
 /// A dump that failed.
 pub async fn neighbours_of(node: &LabNode, address: IpAddr) -> Result<Vec<Neighbour>, KernelError> {
+    let mut entries = all_neighbours(node).await?;
+    entries.retain(|entry| entry.address == address);
+    Ok(entries)
+}
+
+/// The entries of a node's neighbour table.
+///
+/// # Errors
+///
+/// A dump that failed.
+pub(super) async fn all_neighbours(node: &LabNode) -> Result<Vec<Neighbour>, KernelError> {
     let links = node.netlink.links().await?;
     let entries = node.netlink.neighbours().await?;
     Ok(entries
         .iter()
-        .filter(|entry| destination(entry) == Some(address))
         .filter_map(|entry| {
             Some(Neighbour {
                 dev: name_by_index(&links, entry.header.ifindex)?,
-                address,
+                address: destination(entry)?,
                 mac: entry.attributes.iter().find_map(|attribute| match attribute {
                     NeighbourAttribute::LinkLayerAddress(bytes) => mac_of(bytes),
                     _ => None,

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::checker::Checker;
+use crate::case::Template;
 use crate::case::decode::Scalar;
 use crate::diagnostic::{Diagnostic, quoted};
 use crate::plan::{End, NodeId};
@@ -15,11 +16,16 @@ pub(super) enum Aim {
     Address(IpAddr),
     Node(NodeId),
     Interface(End),
+    /// A value that a program says before.
+    Captured,
 }
 
 impl Checker<'_> {
     /// What a word names: an address, a node or `NODE.INTERFACE`.
     pub(super) fn aim(&mut self, word: &Spanned<String>) -> Option<Aim> {
+        if let Some(template) = Template::of(word) {
+            return self.is_captured(&template, word.span).then_some(Aim::Captured);
+        }
         if let Ok(address) = word.parse::<IpAddr>() {
             return self.check_address(address, word.span).then_some(Aim::Address(address));
         }
@@ -48,6 +54,16 @@ impl Checker<'_> {
         }
         let node = self.lab.machine(word, word.span);
         self.ok(node).map(Aim::Node)
+    }
+
+    /// Whether all values of a text are captured before it is used.
+    fn is_captured(&mut self, template: &Template, span: Span) -> bool {
+        let missing = template.names().find(|name| !self.captured.contains(*name));
+        if let Some(name) = missing {
+            let wrong = Diagnostic::error(span, format!("`{name}` is not captured yet at this step"));
+            self.say(wrong.label("a later step captures it"));
+        }
+        missing.is_none()
     }
 
     fn check_address(&mut self, address: IpAddr, span: Span) -> bool {

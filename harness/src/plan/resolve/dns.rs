@@ -17,7 +17,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::dns::{self, Record};
 use crate::plan::{Check, Dns, NodeId, ServiceKind, Target, Transfer};
 use crate::source::Spanned;
-use crate::words::{Family, RecordType, Transport};
+use crate::words::{Family, Port, RecordType, Transport};
 
 /// Where DNS servers listen.
 pub(super) const PORT: u16 = 53;
@@ -134,13 +134,13 @@ pub(super) fn query(checker: &mut Checker<'_>, written: DnsQuery) -> Vec<Check> 
         return Vec::new();
     }
     let answer = answer.map(|answer| expected(checker, kind, &answer.items));
-    let way = way(checker, WrittenWay { protocol: Protocol::Dns, from, family, source, outcome, by });
+    let way = way(checker, WrittenWay { protocol: Protocol::Dns, from, family, source, outcome, by, seen_from: None });
     let mut checks = Vec::new();
     for (word, senders) in servers(checker, server, &way) {
         let Some((goal, port)) = aim(checker, &word) else { continue };
         let way = Way { from: senders, ..way.clone() };
         for (from, _, to) in pairs(checker, &way, &[goal]) {
-            ports::warn(checker, &to, port, transport, &way.wanted, word.span);
+            ports::warn(checker, &to, Port { number: port, transport }, &way.wanted, word.span);
             checks.push(Check::Dns(Box::new(Dns {
                 carrier: make_transfer(&way, from, to, port),
                 transport,
@@ -243,7 +243,11 @@ pub(super) fn lookups(checker: &mut Checker<'_>, way: &Way, url: &Url) -> Vec<(S
                 let carrier = Transfer { source: None, ..make_transfer(&one, from, server.clone(), port) };
                 let name = url.host.value.clone();
                 let lookup = Dns { carrier, transport: Transport::Udp, name, kind, rcode: None, answer: None };
-                places.push((from, Target { words: url.authority.value.clone(), address, owner: None }, Some(lookup)));
+                places.push((
+                    from,
+                    Target { words: url.authority.value.clone(), address, owner: None, read: None },
+                    Some(lookup),
+                ));
             }
         }
     }

@@ -25,7 +25,7 @@ pub(super) fn parse(word: &Spanned<String>, ports: &dyn Fn(&str) -> Option<Strin
         let Some((inner, tail)) = rest.split_once(']') else {
             return Err(Diagnostic::error(word.span, "this bracket is not closed").label("such as \"[fd00::1]:80\""));
         };
-        if inner.parse::<Ipv6Addr>().is_err() {
+        if inner.parse::<Ipv6Addr>().is_err() && !word.span.is_open() {
             return Err(Diagnostic::error(word.part(1..1 + inner.len()), format!("`{inner}` is not an IPv6 address"))
                 .label("only an IPv6 address stands in brackets"));
         }

@@ -1,11 +1,11 @@
 //! What must hold: each expectation as written becomes one for every combination of its ends.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use super::checker::Checker;
 use super::lab::Lab;
-use super::{dns, outcomes, route_check, solicit, state, traffic};
+use super::{dns, listing, outcomes, program, route_check, solicit, state, traffic};
 use crate::case::CaseList;
 use crate::case::expect::Expect;
 use crate::diagnostic::{Diagnostic, Diagnostics, quoted};
@@ -14,7 +14,10 @@ use crate::source::{Span, Spanned};
 use crate::words::{Answer, Family, Transport};
 
 /// The words of all checks.
-const CHECKS: [&str; 11] = ["ping", "tcp", "udp", "http", "dns", "trace", "arp", "ndp", "neigh", "route", "link"];
+const CHECKS: [&str; 18] = [
+    "ping", "tcp", "udp", "http", "dns", "trace", "arp", "ndp", "neigh", "route", "link", "sysctl", "addr", "fdb",
+    "links", "routes", "neighs", "run",
+];
 
 /// The most expectations of a case, counted after lists are written out: all pairs of three hundred nodes.
 const MOST: usize = 100_000;
@@ -25,6 +28,8 @@ pub(super) struct Built<'a> {
     pub nodes: &'a [Node],
     /// Those that run.
     pub services: &'a [Service],
+    /// The values that programs have said before.
+    pub captured: &'a BTreeSet<String>,
     pub timeout: Duration,
     /// The step's title, which stands before the names.
     pub title: Option<&'a str>,
@@ -73,8 +78,31 @@ fn too_many(expect: &Expect, already: usize, out: &mut Diagnostics) -> bool {
 }
 
 fn resolve_one(built: &Built<'_>, written: Expect, expectations: &mut Vec<Expectation>, out: &mut Diagnostics) {
-    let Expect { name, within, holds_for, ping, tcp, udp, http, dns, trace, arp, ndp, neigh, route, link, span, sound } =
-        written;
+    let Expect {
+        name,
+        within,
+        holds_for,
+        ping,
+        tcp,
+        udp,
+        http,
+        dns,
+        trace,
+        arp,
+        ndp,
+        neigh,
+        route,
+        link,
+        sysctl,
+        addr,
+        fdb,
+        links,
+        routes,
+        neighs,
+        run,
+        span,
+        sound,
+    } = written;
     let places = [
         ping.as_ref().map(|check| check.span),
         tcp.as_ref().map(|check| check.span),
@@ -87,6 +115,13 @@ fn resolve_one(built: &Built<'_>, written: Expect, expectations: &mut Vec<Expect
         neigh.as_ref().map(|check| check.span),
         route.as_ref().map(|check| check.span),
         link.as_ref().map(|check| check.span),
+        sysctl.as_ref().map(|check| check.span),
+        addr.as_ref().map(|check| check.span),
+        fdb.as_ref().map(|check| check.span),
+        links.as_ref().map(|check| check.span),
+        routes.as_ref().map(|check| check.span),
+        neighs.as_ref().map(|check| check.span),
+        run.as_ref().map(|check| check.span),
     ];
     let mut given: Vec<(&str, Span)> =
         CHECKS.into_iter().zip(places).filter_map(|(word, place)| place.map(|place| (word, place))).collect();
@@ -94,7 +129,7 @@ fn resolve_one(built: &Built<'_>, written: Expect, expectations: &mut Vec<Expect
     if sound {
         out.extend(not_one_check(&given, span));
     }
-    let mut checker = Checker { lab: built.lab, services: built.services, out, sound };
+    let mut checker = Checker { lab: built.lab, services: built.services, captured: built.captured, out, sound };
     let mut checks = Vec::new();
     checks.extend(ping.into_iter().flat_map(|written| traffic::ping(&mut checker, written)));
     checks.extend(tcp.into_iter().flat_map(|written| traffic::transfer(&mut checker, Transport::Tcp, written)));
@@ -107,6 +142,15 @@ fn resolve_one(built: &Built<'_>, written: Expect, expectations: &mut Vec<Expect
     checks.extend(neigh.into_iter().flat_map(|written| state::neigh(&mut checker, written)));
     checks.extend(route.into_iter().flat_map(|written| route_check::resolve(&mut checker, written)));
     checks.extend(link.into_iter().flat_map(|written| state::link(&mut checker, written)));
+    checks.extend(sysctl.into_iter().flat_map(|written| listing::sysctl(&mut checker, written)));
+    checks.extend(addr.into_iter().flat_map(|written| listing::addr(&mut checker, written)));
+    checks.extend(fdb.into_iter().flat_map(|written| listing::fdb(&mut checker, written)));
+    checks.extend(links.into_iter().flat_map(|written| listing::links(&mut checker, written)));
+    checks.extend(routes.into_iter().flat_map(|written| listing::routes(&mut checker, written)));
+    checks.extend(neighs.into_iter().flat_map(|written| listing::neighs(&mut checker, written)));
+    checks.extend(
+        run.and_then(|written| program::run(&mut checker, built.timeout, written)).map(|run| Check::Run(Box::new(run))),
+    );
     let place = given.first().map_or(span, |(_, place)| *place);
     check_name(name.as_ref(), out);
     check_time(
@@ -188,7 +232,7 @@ fn default_within(check: &Check) -> Duration {
                 Duration::from_secs(1)
             }
         }
-        Check::Neigh(_) | Check::Route(_) | Check::Link(_) => Duration::ZERO,
+        Check::Neigh(_) | Check::Route(_) | Check::Link(_) | Check::Listing(_) | Check::Run(_) => Duration::ZERO,
     }
 }
 

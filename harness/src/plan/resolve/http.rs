@@ -108,7 +108,8 @@ pub(super) fn answer(written: &mut Written, out: &mut Diagnostics) -> HttpExpect
     }
 }
 
-fn text(matcher: Matcher) -> Text {
+/// Conditions on a text.
+pub(super) fn text(matcher: Matcher) -> Text {
     match matcher {
         Matcher::Equals(equals) => Text { equals: Some(equals), ..Text::default() },
         Matcher::Conditions(Conditions { equals, contains, regex, span: _, sound: _ }) => Text {

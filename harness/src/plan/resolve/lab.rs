@@ -5,9 +5,12 @@ use std::net::IpAddr;
 
 use super::stacked::Above;
 use crate::diagnostic::{Diagnostic, suggest};
-use crate::plan::{End, Interface, InterfaceId, InterfaceKind, Made, Node, NodeId, Place, Route, Sysctl};
+use crate::plan::{
+    End, Interface, InterfaceId, InterfaceKind, Landing, Made, Nat, Node, NodeId, Place, Route, Served, Sysctl, Target,
+    follow, server,
+};
 use crate::source::{Span, Spanned};
-use crate::words::{Cidr, Family, Mac};
+use crate::words::{Cidr, Family, Mac, Port};
 
 /// The nodes so far.
 #[derive(Default)]
@@ -30,12 +33,18 @@ pub(super) struct Draft {
     pub forward_ipv4: bool,
     pub forward_ipv6: bool,
     pub sysctls: Vec<Sysctl>,
+    pub nat: Vec<Nat>,
+    pub serves: Vec<Served>,
     /// Who resolves names for it, the first choice first.
     pub resolver: Vec<(Spanned<String>, Vec<IpAddr>)>,
     /// Whether its interfaces could be read and made sense; if not, nothing is to be concluded from what it lacks.
     pub sound: bool,
     /// Whether also its services, routes and settings could be read.
     pub whole: bool,
+    /// Whether scripts change it.
+    pub open: bool,
+    /// The node whose scripts make it.
+    pub created_by: Option<NodeId>,
 }
 
 /// An interface so far.
@@ -136,9 +145,13 @@ impl Draft {
             forward_ipv4: false,
             forward_ipv6: false,
             sysctls: Vec::new(),
+            nat: Vec::new(),
+            serves: Vec::new(),
             resolver: Vec::new(),
             sound: true,
             whole: true,
+            open: false,
+            created_by: None,
         }
     }
 
@@ -189,6 +202,11 @@ impl Draft {
     /// Whether an address is one of its own, the loopback network included.
     pub(super) fn owns(&self, address: IpAddr) -> bool {
         address.is_loopback() || self.addresses().any(|(_, own)| own.address == address)
+    }
+
+    /// Whether it answers for an address: one of its own, or one that it serves.
+    pub(super) fn answers_for(&self, address: IpAddr) -> bool {
+        self.owns(address) || self.serves.iter().any(|served| served.prefix.contains(address))
     }
 
     /// All its addresses but the two of `lo` that every node has.
@@ -285,12 +303,18 @@ impl Lab {
         }
     }
 
-    /// The interface that holds an address, seen from a node: its own before that of another.
+    /// The interface that holds an address, seen from a node: its own before that of another, and an address that some
+    /// interface has before one that a node serves; `lo` stands for what a node serves.
     pub(super) fn owner(&self, from: NodeId, address: IpAddr) -> Option<End> {
         if address.is_loopback() {
             return Some(End { node: from, interface: 0 });
         }
-        let holders = self.holders.get(&address)?;
+        let Some(holders) = self.holders.get(&address) else {
+            let serves = |node: &Draft| node.serves.iter().any(|served| served.prefix.contains(address));
+            let own = self.nodes.get(from).is_some_and(serves).then_some(End { node: from, interface: 0 });
+            let served = self.nodes.iter().map(|node| node.serves.iter().map(|served| served.prefix));
+            return own.or_else(|| server(served, address));
+        };
         holders.iter().find(|end| end.node == from).or_else(|| holders.first()).copied()
     }
 
@@ -301,6 +325,7 @@ impl Lab {
             match &interface.kind {
                 // `lo` has 1 in every node; the others share one row of numbers.
                 Some(InterfaceKind::Loopback) => interface.index = 1,
+                Some(InterfaceKind::Found) => {}
                 _ if interface.index == 0 => {
                     self.numbered += 1;
                     interface.index = 1 + self.numbered;
@@ -328,6 +353,12 @@ impl Lab {
         Made { node: end.node, interface: made, master, dev }
     }
 
+    /// Where a packet to a target ends, behind all forwards.
+    pub(super) fn landing(&self, to: &Target, port: Port) -> Landing {
+        let from = to.owner.map_or(0, |owner| owner.node);
+        follow(to, Some(port), |node| &self.nodes[node].nat, |address| self.owner(from, address))
+    }
+
     /// The nodes as they stand in the plan, once all interfaces have their numbers.
     pub(super) fn finish(&self) -> Vec<Node> {
         self.nodes.iter().map(finish_node).collect()
@@ -343,6 +374,10 @@ fn finish_node(draft: &Draft) -> Node {
         forward_ipv4: draft.forward_ipv4,
         forward_ipv6: draft.forward_ipv6,
         sysctls: draft.sysctls.clone(),
+        open: draft.open,
+        created_by: draft.created_by,
+        nat: draft.nat.clone(),
+        serves: draft.serves.clone(),
         resolver: draft.resolver.iter().flat_map(|(_, addresses)| addresses).copied().collect(),
     }
 }

@@ -88,7 +88,7 @@ fn plug_cable(lab: &mut Lab, near: End, far: End, peer: &Spanned<String>) -> Res
         return Err(taken(lab, &near_name, other, peer));
     }
     match far_kind {
-        None => {
+        None | Some(InterfaceKind::Found) => {
             lab.at_mut(near).kind = Some(InterfaceKind::Veth { peer: far });
             lab.at_mut(far).kind = Some(InterfaceKind::Veth { peer: near });
             Ok(())
@@ -195,7 +195,8 @@ fn plug_port(lab: &mut Lab, bridge: End, port: &Spanned<String>) -> Result<(), O
             | InterfaceKind::Vxlan(_)
             | InterfaceKind::Vlan { .. }
             | InterfaceKind::Macvlan { .. }
-            | InterfaceKind::Dummy,
+            | InterfaceKind::Dummy
+            | InterfaceKind::Found,
         )
         | None => {}
     }

@@ -13,16 +13,23 @@ mod expectations;
 mod http;
 mod lab;
 mod links;
+mod listing;
 mod macs;
 mod names;
+mod nat;
 mod needs;
 mod networks;
 mod nodes;
 mod operations;
 mod outcomes;
 mod ports;
+mod program;
 mod route_check;
 mod routes;
+mod rules;
+mod scripts;
+mod seen_from;
+mod serves;
 mod services;
 mod solicit;
 mod stacked;
@@ -38,7 +45,7 @@ mod warnings;
 
 use std::time::Duration;
 
-use super::{Plan, Service};
+use super::{Placing, Plan, Rules, Script, Service};
 use crate::case::scalar::Time;
 use crate::case::topology::{Network, Node};
 use crate::case::{Case, CaseMap};
@@ -64,6 +71,9 @@ pub fn resolve(case: Case, out: &mut Diagnostics) -> Option<Plan> {
         timeout,
         silence,
         needs,
+        params: _,
+        matrix: _,
+        topology: _,
         nodes,
         networks,
         expect,
@@ -78,12 +88,17 @@ pub fn resolve(case: Case, out: &mut Diagnostics) -> Option<Plan> {
         );
     }
     let (timeout, silence) = times(timeout, silence, out);
-    let (mut lab, services) = build(nodes, networks, out);
+    let Built { mut lab, services, setup, rules, files } = build(nodes, networks, out);
+    scripts::mention(&mut lab, expect.iter().flat_map(|list| &list.items));
+    let actions = steps.iter().flat_map(|list| &list.items).filter_map(|step| step.r#do.as_ref());
+    scripts::mention_in_actions(&mut lab, actions.flat_map(|list| &list.items));
+    let later = steps.iter().flat_map(|list| &list.items).filter_map(|step| step.expect.as_ref());
+    scripts::mention(&mut lab, later.flat_map(|list| &list.items));
     lab.number();
     let nodes = lab.finish();
     let operations = operations::order(&lab);
     let told = steps::resolve(&mut lab, &services, timeout, steps::Written { expect, steps }, out);
-    let needs = needs::resolve(needs, &lab, &services, out);
+    let needs = needs::resolve(needs, &lab, &services, &told, out);
     if out.has_errors() {
         return None;
     }
@@ -95,6 +110,9 @@ pub fn resolve(case: Case, out: &mut Diagnostics) -> Option<Plan> {
         silence,
         nodes,
         operations,
+        setup,
+        rules,
+        files,
         services,
         expectations,
         steps,
@@ -102,19 +120,29 @@ pub fn resolve(case: Case, out: &mut Diagnostics) -> Option<Plan> {
     })
 }
 
+/// What there is before the first step.
+struct Built {
+    lab: Lab,
+    services: Vec<Service>,
+    setup: Vec<Script>,
+    rules: Vec<Rules>,
+    files: Vec<Placing>,
+}
+
 /// The topology, in the order in which one thing needs another: interfaces, cables, addresses, and what names them.
-fn build(
-    nodes: Option<CaseMap<Node>>,
-    networks: Option<CaseMap<Network>>,
-    out: &mut Diagnostics,
-) -> (Lab, Vec<Service>) {
+fn build(nodes: Option<CaseMap<Node>>, networks: Option<CaseMap<Network>>, out: &mut Diagnostics) -> Built {
     let mut lab = Lab::default();
     let rests = nodes::declare(&mut lab, nodes.unwrap_or_default(), out);
     links::plug(&mut lab, out);
     let laid = networks::declare(&mut lab, networks.unwrap_or_default(), out);
     stacked::lay(&mut lab, out);
-    let mut services = Vec::new();
-    for nodes::Rest { node, routes, forwarding, sysctls, resolver, services: written } in rests {
+    let (mut services, mut nats) = (Vec::new(), Vec::new());
+    let setup = scripts::resolve(&mut lab, &rests, out);
+    let (mut loaded, mut placed) = (Vec::new(), Vec::new());
+    for rest in rests {
+        let nodes::Rest { node, routes, nat, forwarding, sysctls, resolver, services: written, .. } = rest;
+        loaded.extend(rules::resolve(node, rest.rules, out));
+        placed.extend(rules::files(node, rest.files, out));
         sysctls::add(&mut lab, node, forwarding, sysctls.unwrap_or_default(), out);
         if let Some(routes) = routes {
             routes::add_listed(&mut lab, node, routes, out);
@@ -123,11 +151,18 @@ fn build(
             dns::add_resolver(&mut lab, node, resolver, out);
         }
         services.extend(services::resolve(&lab, node, written.unwrap_or_default(), out));
+        nats.extend(nat.map(|nat| (node, nat)));
     }
     routes::add_defaults(&mut lab, laid.defaults, out);
+    for node in 0..lab.nodes.len() {
+        serves::check(&lab, node, out);
+    }
+    for (node, nat) in nats {
+        nat::add(&mut lab, node, nat, out);
+    }
     lab.index_addresses();
     warnings::look(&lab, &laid.gateways, out);
-    (lab, services)
+    Built { lab, services, setup, rules: loaded, files: placed }
 }
 
 fn times(

@@ -1,9 +1,10 @@
 //! What the machine must have.
 
 use super::lab::Lab;
+use super::steps::Told;
 use crate::case::CaseList;
 use crate::diagnostic::{Diagnostic, Diagnostics, suggest};
-use crate::plan::{InterfaceKind, Need, Service, ServiceKind};
+use crate::plan::{Need, Service, ServiceKind, runs};
 use crate::source::Spanned;
 
 /// The needs that the case states, and those that follow from what it says.
@@ -11,6 +12,7 @@ pub(super) fn resolve(
     written: Option<CaseList<Spanned<String>>>,
     lab: &Lab,
     services: &[Service],
+    told: &Told,
     out: &mut Diagnostics,
 ) -> Vec<Need> {
     let mut needs: Vec<Need> = Vec::new();
@@ -27,15 +29,21 @@ pub(super) fn resolve(
     }
     for service in services {
         if let ServiceKind::Command { run, .. } = &service.kind {
-            run.first().into_iter().for_each(|program| add(Need::Program(program.clone())));
+            // A path from the case's folder may be a program that a script makes first.
+            if let Some(program) = run.first().filter(|program| program.starts_with('/') || !program.contains('/')) {
+                add(Need::Program(program.clone()));
+            }
         }
     }
     let interfaces = lab.nodes.iter().flat_map(|node| &node.interfaces);
     for kind in interfaces.filter_map(|interface| interface.kind.as_ref()) {
         // No case runs without the others.
-        if !matches!(kind, InterfaceKind::Loopback | InterfaceKind::Veth { .. } | InterfaceKind::Bridge) {
+        if kind.is_optional() {
             add(Need::Link(kind.word().to_owned()));
         }
+    }
+    for run in runs(&told.steps, &told.expectations) {
+        run.command.first().into_iter().for_each(|program| add(Need::Program(program.clone())));
     }
     if lab.ends().any(|end| end.interface > 0 && lab.at(end).ipv6()) {
         add(Need::Ipv6);

@@ -3,9 +3,11 @@
 use std::net::IpAddr;
 
 use super::lab::{Draft, DraftInterface, Lab};
-use super::names;
 use super::stacked::Above;
+use super::{names, serves};
 use crate::case::link::{Bridge, Kinds, Veth};
+use crate::case::nat::Nat;
+use crate::case::rules::Rules;
 use crate::case::scalar::SysctlValue;
 use crate::case::service::Service;
 use crate::case::topology::{Interface, Node, Route};
@@ -19,10 +21,15 @@ use crate::words::{Cidr, Family, Ipv6Mode};
 pub(super) struct Rest {
     pub node: NodeId,
     pub routes: Option<CaseList<Route>>,
+    pub nat: Option<CaseList<Nat>>,
     pub forwarding: Option<Span>,
     pub sysctls: Option<CaseMap<Spanned<SysctlValue>>>,
     pub resolver: Option<Many<Spanned<String>>>,
     pub services: Option<CaseMap<Service>>,
+    pub setup: Option<Many<Spanned<String>>>,
+    pub created_by: Option<Spanned<String>>,
+    pub rules: Option<Many<Rules>>,
+    pub files: Option<CaseMap<Spanned<String>>>,
 }
 
 /// The most nodes and networks a case may have: each is a network namespace, and these are not free.
@@ -47,10 +54,41 @@ pub(super) fn declare(lab: &mut Lab, nodes: CaseMap<Node>, out: &mut Diagnostics
         let interfaces = node.as_ref().is_some_and(|node| node.interfaces.is_some());
         draft.sound = draft.whole || interfaces;
         out.extend(wrong);
-        let Some(Node { interfaces, routes, forwarding, sysctls, resolver, services, span: _, sound: _ }) = node else {
+        let Some(node) = node else {
             lab.add(draft);
             continue;
         };
+        let Node {
+            mut interfaces,
+            mut routes,
+            mut forwarding,
+            mut nat,
+            serves: mut served,
+            mut sysctls,
+            mut resolver,
+            services,
+            mut setup,
+            created_by,
+            rules,
+            files,
+            span: _,
+            sound: _,
+        } = node;
+        if created_by.is_some() {
+            let given = [
+                ("interfaces", interfaces.as_ref().map(|interfaces| interfaces.span)),
+                ("routes", routes.as_ref().map(|routes| routes.span)),
+                ("forwarding", forwarding.map(|forwarding| forwarding.span)),
+                ("nat", nat.as_ref().map(|nat| nat.span)),
+                ("serves", served.as_ref().map(|served| served.span)),
+                ("sysctls", sysctls.as_ref().map(|sysctls| sysctls.span)),
+                ("resolver", resolver.as_ref().map(|resolver| resolver.span)),
+                ("setup", setup.as_ref().map(|setup| setup.span)),
+            ];
+            refuse_of_created(&draft.name, given, out);
+            (interfaces, routes, forwarding, nat, served) = (None, None, None, None, None);
+            (sysctls, resolver, setup) = (None, None, None);
+        }
         if let Some(forwarding) = &forwarding {
             draft.forward_ipv4 = forwarding.forwards(Family::Ipv4);
             draft.forward_ipv6 = forwarding.forwards(Family::Ipv6);
@@ -58,11 +96,39 @@ pub(super) fn declare(lab: &mut Lab, nodes: CaseMap<Node>, out: &mut Diagnostics
         for (name, interface) in interfaces.unwrap_or_default().entries {
             declare_interface(&mut draft, name, interface, out);
         }
+        if let Some(served) = served {
+            serves::declare(&mut draft, served, out);
+        }
         let node = lab.add(draft);
         let forwarding = forwarding.map(|forwarding| forwarding.span);
-        rests.push(Rest { node, routes, forwarding, sysctls, resolver, services });
+        rests.push(Rest {
+            node,
+            routes,
+            nat,
+            forwarding,
+            sysctls,
+            resolver,
+            services,
+            setup,
+            created_by,
+            rules,
+            files,
+        });
     }
     rests
+}
+
+/// A node that a script makes is as the script makes it.
+fn refuse_of_created(name: &Spanned<String>, given: [(&str, Option<Span>); 8], out: &mut Diagnostics) {
+    for (key, span) in given {
+        if let Some(span) = span {
+            out.push(
+                Diagnostic::error(span, format!("`{}` is made by a script, and takes no `{key}`", **name))
+                    .label("the script that makes the node does this too")
+                    .help("with `created-by` a node has `services`, `rules` and `files` only"),
+            );
+        }
+    }
 }
 
 fn declare_interface(draft: &mut Draft, name: Spanned<String>, written: Option<Interface>, out: &mut Diagnostics) {

@@ -101,6 +101,6 @@ fn is_stacked(kind: &InterfaceKind) -> bool {
         InterfaceKind::Vxlan(_) | InterfaceKind::Vlan { .. } | InterfaceKind::Macvlan { .. } | InterfaceKind::Dummy => {
             true
         }
-        InterfaceKind::Loopback | InterfaceKind::Veth { .. } | InterfaceKind::Bridge => false,
+        InterfaceKind::Loopback | InterfaceKind::Veth { .. } | InterfaceKind::Bridge | InterfaceKind::Found => false,
     }
 }

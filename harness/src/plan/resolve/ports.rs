@@ -31,41 +31,37 @@ fn ports(services: &[Service], node: NodeId, transport: Transport) -> Vec<String
 }
 
 /// Warns of a check that aims at a port where nothing listens: it is refused whatever the network does.
-pub(super) fn warn(
-    checker: &mut Checker<'_>,
-    to: &Target,
-    port: u16,
-    transport: Transport,
-    wanted: &Wanted,
-    span: Span,
-) {
+pub(super) fn warn(checker: &mut Checker<'_>, to: &Target, port: Port, wanted: &Wanted, span: Span) {
     let depends = |outcome: &Outcome| {
         matches!(outcome, Outcome::Open | Outcome::Delivered | Outcome::Closed | Outcome::Silent | Outcome::Rejected)
     };
-    let Some(owner) = to.owner else { return };
+    let landing = checker.lab.landing(to, port);
+    let Some(owner) = landing.owner else { return };
+    let port = Port { number: landing.port, ..port };
     // An HTTP check without outcome words expects an answer.
     if !wanted.outcomes.iter().any(depends) {
         return;
     }
     let mut own = checker.services.iter().filter(|service| service.node == owner.node);
     let heard = own.any(|service| {
-        let here = service.kind.takes(Port { number: port, transport });
+        let here = service.kind.takes(port);
         // A program may listen on more than it says.
         let unknown = matches!(service.kind, ServiceKind::Command { .. });
-        unknown || (here && service.kind.listens_on(to.address))
+        unknown || (here && service.kind.listens_on(landing.address))
     });
-    let tunnel = transport == Transport::Udp && super::stacked::port_holder(checker.lab, owner.node, port).is_some();
+    let tunnel = super::stacked::port_holder(checker.lab, owner.node, port).is_some();
     let node = &checker.lab.nodes[owner.node];
     if heard || tunnel || !node.whole {
         return;
     }
     // One message for both families, but where the port is listened on at some of the addresses only.
-    let known = |service: &&Service| service.kind.takes(Port { number: port, transport });
-    let some = checker.services.iter().filter(|service| service.node == owner.node).any(|service| known(&service));
+    let mut own = checker.services.iter().filter(|service| service.node == owner.node);
+    let some = own.any(|service| service.kind.takes(port));
+    let Port { number, transport } = port;
     let what = if some {
-        format!("nothing in `{}` listens on {}/{transport}", *node.name, SocketAddr::new(to.address, port))
+        format!("nothing in `{}` listens on {}/{transport}", *node.name, SocketAddr::new(landing.address, number))
     } else {
-        format!("nothing in `{}` listens on {port}/{transport}", *node.name)
+        format!("nothing in `{}` listens on {port}", *node.name)
     };
     let elsewhere = ports(checker.services, owner.node, transport);
     let warning = Diagnostic::warning(span, what);

@@ -24,7 +24,8 @@ pub(super) fn resolve(checker: &mut Checker<'_>, written: Written) -> Vec<Check>
     let queries: Vec<(Sender, RouteQuery)> = match (to, get) {
         (Some(to), None) => {
             refuse_local(checker, &to, r#type);
-            let prefix = prefix(checker, &to, family, hint);
+            let instead = |address| format!("for the route that this address would take, write `get = \"{address}\"`");
+            let prefix = prefix(checker, &to, family, hint, instead);
             nodes.iter().filter_map(|on| prefix.map(|prefix| (*on, RouteQuery::Table(prefix)))).collect()
         }
         (None, Some(get)) => lookups(checker, &nodes, &get, hint),
@@ -50,7 +51,7 @@ pub(super) fn resolve(checker: &mut Checker<'_>, written: Written) -> Vec<Check>
     let mut checks = Vec::new();
     for (on, query) in queries {
         check_families(checker, &query, [("via", via), ("src", src)]);
-        if let Some(dev) = dev.as_ref().filter(|_| must_be) {
+        if let Some(dev) = dev.as_ref().filter(|_| must_be && !checker.lab.nodes[on.node].open) {
             checker.interface(on.node, dev, dev.span);
         }
         checks.push(Check::Route(RouteCheck {
@@ -69,11 +70,13 @@ pub(super) fn resolve(checker: &mut Checker<'_>, written: Written) -> Vec<Check>
     checks
 }
 
-fn prefix(
+/// The prefix that a word says, or "default". `instead` is what to write where an address is meant.
+pub(super) fn prefix(
     checker: &mut Checker<'_>,
     to: &Spanned<String>,
     family: Option<Spanned<Family>>,
     hint: Option<Spanned<Family>>,
+    instead: fn(IpAddr) -> String,
 ) -> Option<Cidr> {
     if **to == "default" {
         return Some(default_of(hint.map_or(Family::Ipv4, |family| family.value)));
@@ -81,14 +84,13 @@ fn prefix(
     let cidr = Cidr::parse(to).map_err(|wrong| {
         let wrong = wrong.at(to);
         match to.parse::<IpAddr>() {
-            Ok(_) => wrong.help(format!("for the route that this address would take, write `get = \"{}\"`", **to)),
+            Ok(address) => wrong.help(instead(address)),
             Err(_) => wrong.help("or \"default\""),
         }
     });
     let cidr = checker.ok(cidr)?;
     if let Some(wrong) = host_bits(Spanned::new(cidr, to.span)) {
-        checker
-            .say(wrong.help(format!("for the route that this address would take, write `get = \"{}\"`", cidr.address)));
+        checker.say(wrong.help(instead(cidr.address)));
     }
     if let Some(family) = family.filter(|family| family.value != Family::of(cidr.address)) {
         checker.derive(

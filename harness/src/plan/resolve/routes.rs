@@ -38,7 +38,9 @@ pub(super) fn add_defaults(lab: &mut Lab, defaults: Vec<DefaultRoute>, out: &mut
         let own = lab.nodes[node].routes.iter().any(|route| {
             route.to == default_of(family) && !given.iter().any(|(_, _, network)| network.span == route.span)
         });
-        if own {
+        // A node that answers for everybody needs nobody to send everything to.
+        let serves = lab.nodes[node].serves.iter().any(|served| served.prefix == default_of(family));
+        if own || serves {
             continue;
         }
         if let Some((_, _, first)) = given.iter().find(|(to, of, _)| *to == node && *of == family) {

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::lab::{Draft, Lab};
+use super::program;
 use super::routes::not_an_address_of;
 use super::stacked;
 use crate::case::service::{
@@ -47,8 +48,8 @@ pub(super) fn resolve(lab: &Lab, node: NodeId, written: CaseMap<Written>, out: &
 
 /// That a service is to listen where a VXLAN of its node does.
 fn taken_by_tunnel(lab: &Lab, service: &Service) -> Option<Diagnostic> {
-    let port = service.kind.port().filter(|port| port.transport == Transport::Udp)?;
-    let holder = stacked::port_holder(lab, service.node, port.number)?;
+    let port = service.kind.port()?;
+    let holder = stacked::port_holder(lab, service.node, port)?;
     let message = format!("`{}` cannot listen on {port}: the VXLAN `{}` does", service.name, **holder);
     let wrong = Diagnostic::error(service.span, message).label("another port is needed");
     Some(wrong.related(holder.span, "this VXLAN"))
@@ -131,7 +132,7 @@ fn dns_kind(node: &Draft, written: DnsService, out: &mut Diagnostics) -> Option<
 
 fn addresses(node: &Draft, written: Option<Many<Spanned<IpAddr>>>, out: &mut Diagnostics) -> Vec<IpAddr> {
     let items = written.map(|written| written.items).unwrap_or_default();
-    let is_own = |address: IpAddr| address.is_unspecified() || node.owns(address);
+    let is_own = |address: IpAddr| address.is_unspecified() || node.answers_for(address);
     for address in items.iter().filter(|address| node.sound && !is_own(address.value)) {
         out.push(not_an_address_of(node, *address, "a service listens on an address of its node"));
     }
@@ -143,38 +144,9 @@ fn addresses(node: &Draft, written: Option<Many<Spanned<IpAddr>>>, out: &mut Dia
 
 fn command_kind(written: CommandService, out: &mut Diagnostics) -> Option<ServiceKind> {
     let CommandService { run, env, ready, span: _, sound } = written;
-    if run.written == 0 || run.items.first().is_some_and(|program| program.is_empty()) {
-        out.push(
-            Diagnostic::error(run.items.first().map_or(run.span, |program| program.span), "no program to run")
-                .label("the program, then its arguments")
-                .help("such as `run = [\"nginx\", \"-g\", \"daemon off;\"]`"),
-        );
-    }
-    let env: Vec<(Spanned<String>, Spanned<String>)> = env
-        .unwrap_or_default()
-        .entries
-        .into_iter()
-        .filter_map(|(name, value)| value.map(|value| (name, value)))
-        .collect();
-    for (name, _) in env.iter().filter(|(name, _)| name.is_empty() || name.contains('=')) {
-        out.push(
-            Diagnostic::error(name.span, "an environment variable cannot have this name")
-                .label("no `=`, and not empty"),
-        );
-    }
-    for text in run.items.iter().chain(env.iter().flat_map(|(name, value)| [name, value])) {
-        if text.contains('\0') {
-            out.push(
-                Diagnostic::error(text.span, "this text contains a NUL byte").label("a program cannot be given one"),
-            );
-        }
-    }
+    let (run, env) = program::command("run", run, env, out);
     let ready = readiness(ready, out)?;
-    sound.then(|| ServiceKind::Command {
-        run: run.items.into_iter().map(|word| word.value).collect(),
-        env: env.into_iter().map(|(name, value)| (name.value, value.value)).collect(),
-        ready,
-    })
+    sound.then_some(ServiceKind::Command { run, env, ready })
 }
 
 fn readiness(written: WrittenReady, out: &mut Diagnostics) -> Option<Ready> {

@@ -2,7 +2,7 @@
 
 use super::aims::Aim;
 use super::checker::Checker;
-use super::targets::Goal;
+use super::targets::{self, Goal};
 use crate::case::Many;
 use crate::case::expect::Solicit as Written;
 use crate::diagnostic::Diagnostic;
@@ -97,6 +97,7 @@ fn target(checker: &mut Checker<'_>, goal: &Goal, asker: &Asker, family: Family)
             None
         }
         Aim::Address(address) => checker.literal(asker.node, goal, address, None),
+        Aim::Captured => Some(targets::captured_target(goal, Some(family))),
         Aim::Node(node) => checker.in_family(goal, node, None, family),
         Aim::Interface(end) => checker.in_family(goal, end.node, Some(end.interface), family),
     }
@@ -116,6 +117,13 @@ fn interface(checker: &mut Checker<'_>, asker: &Asker, to: &Target) -> Option<En
         return Some(End { node: asker.node, interface });
     }
     let wires: Vec<End> = checker.wires(asker.node).collect();
+    if draft.open {
+        checker.say(
+            Diagnostic::error(asker.span, format!("on which interface of `{}` is asked?", *draft.name))
+                .label(format!("scripts change this node: write `{}.INTERFACE`", *draft.name)),
+        );
+        return None;
+    }
     let near: Vec<End> = wires.iter().copied().filter(|end| checker.lab.at(*end).reaches(to.address)).collect();
     match (&*near, &*wires) {
         ([one], _) | ([], [one]) => Some(*one),

@@ -44,7 +44,7 @@ pub(super) fn neigh(checker: &mut Checker<'_>, written: WrittenNeigh) -> Vec<Che
 }
 
 /// The addresses of a neighbour; a link-local one is as good as any here, because a table has interfaces.
-fn neighbours(
+pub(super) fn neighbours(
     checker: &mut Checker<'_>,
     on: Sender,
     goal: &Goal,
@@ -52,12 +52,14 @@ fn neighbours(
 ) -> Vec<Target> {
     match goal.aim {
         Aim::Address(address) => checker.literal(on.node, goal, address, family).into_iter().collect(),
-        Aim::Node(_) | Aim::Interface(_) => checker.targets(on, goal, Reach { narrow: family, positive: false }),
+        Aim::Node(_) | Aim::Interface(_) | Aim::Captured => {
+            checker.targets(on, goal, Reach { narrow: family, positive: false })
+        }
     }
 }
 
 /// A node, or a node and one of its interfaces.
-fn place(checker: &mut Checker<'_>, word: &Spanned<String>) -> Option<(Sender, Option<String>)> {
+pub(super) fn place(checker: &mut Checker<'_>, word: &Spanned<String>) -> Option<(Sender, Option<String>)> {
     if word.contains('.') {
         let end = checker.end(word)?;
         let name = checker.lab.at(end).name.value.clone();
@@ -123,7 +125,7 @@ pub(super) fn link(checker: &mut Checker<'_>, written: WrittenLink) -> Vec<Check
     let mut checks = Vec::new();
     for word in &checker.once(on.items) {
         let Some((node, name)) = named_link(checker, word, expected) else { continue };
-        if let Some(master) = master.as_ref().filter(|master| !master.is_empty()) {
+        if let Some(master) = master.as_ref().filter(|master| !master.is_empty() && !checker.lab.nodes[node].open) {
             checker.interface(node, master, master.span);
         }
         checks.push(Check::Link(Box::new(LinkCheck {
@@ -151,8 +153,13 @@ pub(super) fn link(checker: &mut Checker<'_>, written: WrittenLink) -> Vec<Check
 
 /// `NODE.INTERFACE` of what a `dev` names.
 fn carrier_of(checker: &mut Checker<'_>, node: NodeId, dev: &Spanned<String>) -> Option<String> {
-    let own = checker.lab.nodes[node].interface(dev).is_none() && dev.contains('.');
-    let end = if own { checker.end(dev) } else { checker.interface(node, dev, dev.span) };
+    let draft = &checker.lab.nodes[node];
+    let known = draft.interface(dev).is_some();
+    if !known && draft.open && !dev.contains('.') {
+        return Some(format!("{}.{}", *draft.name, **dev));
+    }
+    let elsewhere = !known && dev.contains('.');
+    let end = if elsewhere { checker.end(dev) } else { checker.interface(node, dev, dev.span) };
     end.map(|end| checker.lab.end_name(end))
 }
 

@@ -1,6 +1,7 @@
 //! What happens, step by step: actions change the lab as the kernel will, and what is expected of a step is resolved
 //! against the lab as it stands then.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::actions::{self, Stage};
@@ -9,7 +10,7 @@ use super::lab::Lab;
 use crate::case::expect::Expect;
 use crate::case::{CaseList, step};
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::plan::{Expectation, Service, Step};
+use crate::plan::{Check, Expectation, Service, Step};
 use crate::source::{Span, Spanned};
 
 /// What a case says must hold, in one of two ways.
@@ -49,8 +50,9 @@ pub(super) fn resolve(
     };
     let mut told = Told::default();
     let mut running: Vec<bool> = services.iter().map(|service| service.initial).collect();
+    let mut captured = BTreeSet::new();
     for step in steps {
-        let mut stage = Stage { lab, services, running: &mut running, out };
+        let mut stage = Stage { lab, services, running: &mut running, captured: &mut captured, timeout, out };
         tell(&mut stage, timeout, step, &mut told);
     }
     expectations::refuse_equal_names(&told.expectations, out);
@@ -94,6 +96,8 @@ fn tell(stage: &mut Stage<'_>, timeout: Duration, written: step::Step, told: &mu
     for action in r#do.map(|list| list.items).unwrap_or_default() {
         actions::resolve(stage, action, &mut performed);
     }
+    super::scripts::mention(stage.lab, expect.iter().flat_map(|list| &list.items));
+    stage.lab.number();
     stage.lab.index_addresses();
     let nodes = stage.lab.finish();
     let running = stage.services.iter().zip(&*stage.running).filter(|(_, running)| **running);
@@ -101,8 +105,14 @@ fn tell(stage: &mut Stage<'_>, timeout: Duration, written: step::Step, told: &mu
     let first = told.expectations.len();
     if let Some(expect) = expect {
         let title = title.as_deref().map(String::as_str);
-        let built = Built { lab: stage.lab, nodes: &nodes, services: &services, timeout, title };
+        let built =
+            Built { lab: stage.lab, nodes: &nodes, services: &services, captured: stage.captured, timeout, title };
         expectations::resolve(&built, expect, &mut told.expectations, stage.out);
+    }
+    for expectation in &told.expectations[first..] {
+        if let Check::Run(run) = &expectation.check {
+            stage.captured.extend(run.captures.iter().map(|capture| capture.name.clone()));
+        }
     }
     told.steps.push(Step {
         title: title.map(|title| title.value),

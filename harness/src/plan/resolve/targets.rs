@@ -6,8 +6,9 @@ use super::aims::Aim;
 use super::checker::{Checker, Sender};
 use super::lab::is_link_local;
 use super::routes::not_an_address_of;
+use crate::case::Template;
 use crate::diagnostic::Diagnostic;
-use crate::plan::{By, End, InterfaceId, NodeId, Target};
+use crate::plan::{By, End, InterfaceId, NodeId, ReadFrom, Target};
 use crate::source::{Span, Spanned};
 use crate::words::Family;
 
@@ -50,9 +51,14 @@ impl Checker<'_> {
                 }
                 return self.literal(from.node, goal, address, reach.narrow).into_iter().collect();
             }
+            Aim::Captured => return vec![captured_target(goal, reach.narrow.map(|narrow| narrow.value))],
             Aim::Node(node) => (node, None),
             Aim::Interface(end) => (end.node, Some(end.interface)),
         };
+        if self.lab.nodes[node].open {
+            let families = reach.narrow.map_or_else(|| self.families_of_open(node, only), |family| vec![family.value]);
+            return families.into_iter().map(|family| open_target(goal, node, only, family)).collect();
+        }
         let families = match reach.narrow {
             Some(family) => vec![family.value],
             None => self.common_families(from, goal, node, only),
@@ -76,18 +82,28 @@ impl Checker<'_> {
             );
             return None;
         }
-        Some(Target { words: goal.words.clone(), address, owner: self.lab.owner(from, address) })
+        Some(Target { words: goal.words.clone(), address, owner: self.lab.owner(from, address), read: None })
+    }
+
+    /// The families in which a node is a target that scripts change: those of its declared addresses, else IPv4, for
+    /// which names there are is to be known before they run.
+    fn families_of_open(&self, node: NodeId, only: Option<InterfaceId>) -> Vec<Family> {
+        let target = &self.lab.nodes[node];
+        let has = |family| target.plain_addresses(family).any(|(at, _)| only.is_none_or(|only| only == at));
+        let declared: Vec<Family> = FAMILIES.into_iter().filter(|family| has(*family)).collect();
+        if declared.is_empty() { vec![Family::Ipv4] } else { declared }
     }
 
     /// Refuses a success that can never come: a node without any cable reaches itself only.
     fn has_way(&mut self, from: Sender, goal: &Goal) -> bool {
         let sender = &self.lab.nodes[from.node];
         let own = match goal.aim {
-            Aim::Address(address) => sender.owns(address),
+            Aim::Captured => true,
+            Aim::Address(address) => sender.answers_for(address),
             Aim::Node(node) => node == from.node,
             Aim::Interface(end) => end.node == from.node,
         };
-        if self.lab.has_wire(from.node) || own {
+        if self.lab.has_wire(from.node) || sender.open || own {
             return true;
         }
         let wrong = Diagnostic::error(from.span, format!("`{}` can never reach anybody", *sender.name))
@@ -106,7 +122,7 @@ impl Checker<'_> {
     /// The families in which sender and target both have an address.
     fn common_families(&mut self, from: Sender, goal: &Goal, node: NodeId, only: Option<InterfaceId>) -> Vec<Family> {
         let (sender, target) = (&self.lab.nodes[from.node], &self.lab.nodes[node]);
-        let sends = |family| from.node == node || sender.plain_addresses(family).next().is_some();
+        let sends = |family| from.node == node || sender.open || sender.plain_addresses(family).next().is_some();
         let has = |family| target.plain_addresses(family).any(|(at, _)| only.is_none_or(|only| only == at));
         let common: Vec<Family> = FAMILIES.into_iter().filter(|family| sends(*family) && has(*family)).collect();
         if !common.is_empty() || !sender.sound || !target.sound {
@@ -145,6 +161,9 @@ impl Checker<'_> {
         family: Family,
     ) -> Option<Target> {
         let target = &self.lab.nodes[node];
+        if target.open {
+            return Some(open_target(goal, node, only, family));
+        }
         let mut found: Vec<(InterfaceId, IpAddr)> = Vec::new();
         for (at, address) in target.plain_addresses(family).filter(|(at, _)| only.is_none_or(|only| only == *at)) {
             if !found.iter().any(|(_, known)| *known == address) {
@@ -166,7 +185,7 @@ impl Checker<'_> {
             }
             [(interface, address)] => {
                 let owner = Some(End { node, interface: *interface });
-                Some(Target { words: goal.words.clone(), address: *address, owner })
+                Some(Target { words: goal.words.clone(), address: *address, owner, read: None })
             }
             several => {
                 let ends = several
@@ -194,6 +213,7 @@ impl Checker<'_> {
 
     fn goal_name(&self, goal: &Goal) -> String {
         match goal.aim {
+            Aim::Captured => goal.words.clone(),
             Aim::Address(address) => address.to_string(),
             Aim::Node(node) => self.lab.nodes[node].name.value.clone(),
             Aim::Interface(end) => self.lab.end_name(end),
@@ -224,7 +244,7 @@ impl Checker<'_> {
         let Some(source) = source else { return };
         for sender in from {
             let node = &self.lab.nodes[sender.node];
-            if node.sound && !node.owns(source.value) {
+            if node.sound && !node.open && !node.answers_for(source.value) {
                 let wrong = not_an_address_of(node, source, "`source` is an address of the sender")
                     .related(sender.span, "the sender");
                 self.derive(wrong);
@@ -235,11 +255,16 @@ impl Checker<'_> {
     /// Who must have refused: a node with all its addresses, or an address.
     pub(super) fn by(&mut self, word: &Spanned<String>) -> Option<By> {
         let addresses = match self.aim(word)? {
+            Aim::Captured => Vec::new(),
             Aim::Address(address) => vec![address],
             Aim::Node(node) => self.lab.nodes[node].addresses().map(|(_, cidr)| cidr.address).collect(),
             Aim::Interface(end) => self.lab.at(end).addresses.iter().map(|cidr| cidr.address).collect(),
         };
-        if addresses.is_empty() {
+        let open = match self.aim(word)? {
+            Aim::Captured | Aim::Address(_) => false,
+            Aim::Node(node) | Aim::Interface(End { node, .. }) => self.lab.nodes[node].open,
+        };
+        if addresses.is_empty() && !open {
             self.derive(
                 Diagnostic::error(word.span, format!("`{}` has no address", **word)).label("it cannot refuse anything"),
             );
@@ -247,4 +272,26 @@ impl Checker<'_> {
         }
         Some(By { words: word.value.clone(), addresses })
     }
+}
+
+/// A target that a program has said before; a family says which it must be of.
+pub(super) fn captured_target(goal: &Goal, family: Option<Family>) -> Target {
+    let words = goal.words.clone();
+    let template = Template::of(&Spanned::new(words.clone(), goal.span));
+    let read = template.map(|template| ReadFrom::Captured { template, family });
+    Target { words, address: unknown(family.unwrap_or(Family::Ipv4)), owner: None, read }
+}
+
+/// Stands for an address before it is known.
+fn unknown(family: Family) -> IpAddr {
+    match family {
+        Family::Ipv4 => IpAddr::from([0; 4]),
+        Family::Ipv6 => IpAddr::from([0; 16]),
+    }
+}
+
+/// A target whose address is read when the step begins.
+fn open_target(goal: &Goal, node: NodeId, interface: Option<InterfaceId>, family: Family) -> Target {
+    let read = Some(ReadFrom::Node { node, interface, family });
+    Target { words: goal.words.clone(), address: unknown(family), owner: None, read }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::case::Given;
 use crate::diagnostic::{Diagnostics, Severity, Style};
 use crate::plan::{Action, Check, End, InterfaceKind, Made, Need, Place, Plan};
 use crate::source::Source;
@@ -9,10 +10,11 @@ use crate::words::Outcome;
 
 /// The plan of a correct case, and its warnings.
 pub(super) fn plan_of(text: &str) -> (Plan, Vec<String>) {
-    let source = Source::new("case.toml", text);
+    let mut source = Source::new("case.toml", text);
     let mut out = Diagnostics::default();
-    let plan = crate::case::parse(&source, &mut out).and_then(|case| super::resolve(case, &mut out));
-    let said = out.into_sorted();
+    let plan =
+        crate::case::parse(&mut source, &Given::default(), &mut out).and_then(|case| super::resolve(case, &mut out));
+    let said = out.into_sorted(&source);
     let rendered: Vec<String> = said.iter().map(|diagnostic| diagnostic.render(&source, Style::Plain)).collect();
     let plan = plan.unwrap_or_else(|| panic!("no plan:\n{}\n{text}", rendered.join("\n\n")));
     let warnings = said.into_iter().filter(|diagnostic| diagnostic.severity == Severity::Warning);
@@ -377,9 +379,10 @@ fn an_unspecified_address_is_every_one_of_its_family() {
 /// The mistakes in a case.
 fn mistakes(text: &str) -> Vec<String> {
     let mut out = Diagnostics::default();
-    let source = Source::new("case.toml", text);
-    let _ = crate::case::parse(&source, &mut out).and_then(|case| super::resolve(case, &mut out));
-    let errors = out.into_sorted().into_iter().filter(|diagnostic| diagnostic.severity == Severity::Error);
+    let mut source = Source::new("case.toml", text);
+    let case = crate::case::parse(&mut source, &Given::default(), &mut out);
+    let _ = case.and_then(|case| super::resolve(case, &mut out));
+    let errors = out.into_sorted(&source).into_iter().filter(|diagnostic| diagnostic.severity == Severity::Error);
     errors.map(|error| format!("{}: {}", error.message, error.label)).collect()
 }
 

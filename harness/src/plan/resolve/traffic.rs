@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::aims::Aim;
 use super::checker::{Checker, Sender};
 use super::outcomes::{self, Protocol, Wanted};
+use super::seen_from::SeenFrom;
 use super::targets::{Goal, Reach};
 use super::{dns, endpoint, http, ports};
 use crate::case::Many;
@@ -12,7 +13,7 @@ use crate::case::expect;
 use crate::diagnostic::Diagnostic;
 use crate::plan::{By, Check, Dns, Http, Ping, Target, Trace, Transfer};
 use crate::source::{Span, Spanned};
-use crate::words::{Family, Outcome, Transport};
+use crate::words::{Family, Outcome, Port, Transport};
 
 /// How to say from which interface, where somebody writes one after `from`.
 const FROM: &str = "the route chooses the interface; `source = \"ADDRESS\"` chooses the address";
@@ -25,6 +26,7 @@ pub(super) struct Way {
     pub reach: Reach,
     pub wanted: Wanted,
     pub by: Option<By>,
+    pub seen_from: Option<SeenFrom>,
 }
 
 /// The fields of [`Way`] as written.
@@ -35,12 +37,13 @@ pub(super) struct WrittenWay {
     pub source: Option<Spanned<IpAddr>>,
     pub outcome: Option<Many<Spanned<Outcome>>>,
     pub by: Option<Spanned<String>>,
+    pub seen_from: Option<Many<Spanned<String>>>,
 }
 
 /// Reads what all checks of traffic have in common.
 pub(super) fn way(checker: &mut Checker<'_>, written: WrittenWay) -> Way {
-    let WrittenWay { protocol, from, family, source, outcome, by } = written;
-    let from = checker.senders("from", from.items, FROM);
+    let WrittenWay { protocol, from, family, source, outcome, by, seen_from } = written;
+    let mut from = checker.senders("from", from.items, FROM);
     let narrow = checker.narrow(family, source);
     checker.check_source(&from, source);
     let wanted = outcomes::read(protocol, outcome, checker);
@@ -48,8 +51,17 @@ pub(super) fn way(checker: &mut Checker<'_>, written: WrittenWay) -> Way {
         outcomes::check_by(&wanted, word.span, checker);
         checker.by(&word)
     });
+    let seen_from = seen_from.and_then(|seen_from| {
+        let read = SeenFrom::read(checker, seen_from, &wanted);
+        // What cannot be read makes no checks: without it they would be called as others are.
+        if read.is_none() {
+            from.clear();
+        }
+        read
+    });
+    let narrow = narrow.or(seen_from.as_ref().and_then(SeenFrom::only_family));
     let reach = Reach { narrow, positive: wanted.positive };
-    Way { from, source: source.map(|source| source.value), reach, wanted, by }
+    Way { from, source: source.map(|source| source.value), reach, wanted, by, seen_from }
 }
 
 /// Every sender with every target, but no node with itself.
@@ -78,7 +90,7 @@ pub(super) fn pairs(checker: &mut Checker<'_>, way: &Way, goals: &[Goal]) -> Vec
 /// Resolves `ping`.
 pub(super) fn ping(checker: &mut Checker<'_>, written: expect::Ping) -> Vec<Check> {
     let expect::Ping { from, to, family, source, outcome, by, count, size, ttl, lost, span: _, sound: _ } = written;
-    let way = way(checker, WrittenWay { protocol: Protocol::Ping, from, family, source, outcome, by });
+    let way = way(checker, WrittenWay { protocol: Protocol::Ping, from, family, source, outcome, by, seen_from: None });
     let count_of = count.map_or(1, |count| count.value.0);
     if let Some(lost) = lost {
         let wrong = |label: &str| Diagnostic::error(lost.span, "`lost` has no meaning here").label(label);
@@ -148,12 +160,12 @@ const MOST_ROUTERS: usize = 29;
 
 /// Resolves `tcp` and `udp`.
 pub(super) fn transfer(checker: &mut Checker<'_>, transport: Transport, written: expect::Transfer) -> Vec<Check> {
-    let expect::Transfer { from, to, family, source, outcome, by, span: _, sound: _ } = written;
+    let expect::Transfer { from, to, family, source, outcome, by, seen_from, span: _, sound: _ } = written;
     let protocol = match transport {
         Transport::Tcp => Protocol::Tcp,
         Transport::Udp => Protocol::Udp,
     };
-    let way = way(checker, WrittenWay { protocol, from, family, source, outcome, by });
+    let way = way(checker, WrittenWay { protocol, from, family, source, outcome, by, seen_from });
     let (mut goals, mut numbers) = (Vec::new(), Vec::new());
     for word in checker.once(to.items) {
         let parsed = endpoint::parse(&word, &|host| ports::listening(checker.lab, checker.services, host, transport));
@@ -165,8 +177,8 @@ pub(super) fn transfer(checker: &mut Checker<'_>, transport: Transport, written:
     let mut checks = Vec::new();
     for (from, at, to) in pairs(checker, &way, &goals) {
         let (port, span) = numbers[at];
-        ports::warn(checker, &to, port, transport, &way.wanted, span);
-        let transfer = make_transfer(&way, from, to, port);
+        ports::warn(checker, &to, Port { number: port, transport }, &way.wanted, span);
+        let Some(transfer) = make_seen(checker, &way, from, to, port) else { continue };
         checks.push(match transport {
             Transport::Tcp => Check::Tcp(transfer),
             Transport::Udp => Check::Udp(transfer),
@@ -175,8 +187,19 @@ pub(super) fn transfer(checker: &mut Checker<'_>, transport: Transport, written:
     checks
 }
 
+/// A transfer of which it does not matter what the server sees.
 pub(super) fn make_transfer(way: &Way, from: Sender, to: Target, port: u16) -> Transfer {
-    Transfer { from: from.node, to, port, source: way.source, outcome: way.wanted.outcomes.clone(), by: way.by.clone() }
+    let (outcome, by) = (way.wanted.outcomes.clone(), way.by.clone());
+    Transfer { from: from.node, to, port, source: way.source, outcome, by, seen_from: None }
+}
+
+/// A transfer with what the server must see; nothing where it cannot see that.
+fn make_seen(checker: &mut Checker<'_>, way: &Way, from: Sender, to: Target, port: u16) -> Option<Transfer> {
+    let seen_from = match &way.seen_from {
+        Some(seen_from) => Some(seen_from.in_family(checker, Family::of(to.address))?),
+        None => None,
+    };
+    Some(Transfer { seen_from, ..make_transfer(way, from, to, port) })
 }
 
 /// Resolves `http`.
@@ -196,18 +219,21 @@ pub(super) fn http(checker: &mut Checker<'_>, mut written: expect::Http) -> Vec<
         redirects,
         outcome,
         by,
+        seen_from,
         span: _,
         sound: _,
     } = written;
-    let way = way(checker, WrittenWay { protocol: Protocol::Http, from, family, source, outcome, by });
+    let way = way(checker, WrittenWay { protocol: Protocol::Http, from, family, source, outcome, by, seen_from });
     let (method, headers, body) = http::request(method, request, checker);
     let parsed = http::parse_url(&url);
     let Some(parsed) = checker.ok(parsed) else { return Vec::new() };
     let mut checks = Vec::new();
     for (from, to, lookup) in places(checker, &way, &parsed) {
-        ports::warn(checker, &to, parsed.port, Transport::Tcp, &way.wanted, parsed.authority.span);
+        let port = Port { number: parsed.port, transport: Transport::Tcp };
+        ports::warn(checker, &to, port, &way.wanted, parsed.authority.span);
+        let Some(connection) = make_seen(checker, &way, from, to, parsed.port) else { continue };
         checks.push(Check::Http(Box::new(Http {
-            connection: make_transfer(&way, from, to, parsed.port),
+            connection,
             lookup,
             url: url.value.clone(),
             host: parsed.authority.value.clone(),

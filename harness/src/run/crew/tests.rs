@@ -25,7 +25,8 @@ link = { on = "a.eth0" }
 "#;
 
 fn loaded() -> Loaded {
-    let file = CaseFile { name: "case".into(), shown: "case.toml".into(), path: "case.toml".into() };
+    let file =
+        CaseFile { name: "case".into(), shown: "case.toml".into(), path: "case.toml".into(), ..CaseFile::default() };
     resolve(&file, Source::new("case.toml", CASE))
 }
 
@@ -57,6 +58,7 @@ fn verdicts_that_were_sent_stand_and_the_rest_says_why() {
         notes: vec!["last: a ping".into()],
         helps: vec!["give it more memory".into()],
         span: Some(Span::new(1, 6)),
+        lacking: false,
     };
     let fail = Finding::new("not reachable");
     let verdicts = vec![verdict(Outcome::Pass { unproven: None }), verdict(Outcome::Fail(fail.clone())), None];

@@ -58,6 +58,7 @@ fn run_files(name: &str, files: &[(&str, &str)], change: impl FnOnce(&mut RunOpt
     let mut options = RunOptions {
         paths: vec![".".into()],
         directory: directory.clone(),
+        set: Set::default(),
         filters: Vec::new(),
         tags: Vec::new(),
         jobs: NonZero::<usize>::MIN,

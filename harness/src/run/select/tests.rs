@@ -18,7 +18,7 @@ impl Tree {
 
     fn select(&self, arguments: &[&str]) -> (Vec<String>, Vec<String>) {
         let arguments: Vec<PathBuf> = arguments.iter().map(PathBuf::from).collect();
-        let selection = select(&arguments, &self.0);
+        let selection = select(&arguments, &self.0, &Set::default());
         let problems =
             selection.problems.into_iter().map(|problem| format!("{}: {}", problem.argument, problem.message));
         (selection.cases.into_iter().map(|case| case.name).collect(), problems.collect())
@@ -67,7 +67,6 @@ fn arguments_select_sorted_cases_once() {
         (&["cases/[ab].toml"], &["cases/a", "cases/b"]),
         (&["cases/*/one.toml"], &["cases/nat/one"]),
         (&["plain.txt"], &["plain.txt"]),
-        (&["cases/a/x.lab.toml"], &["cases/a/x.lab"]),
     ] {
         let (names, problems) = tree.select(arguments);
         assert_eq!((names, problems), (expected.iter().map(ToString::to_string).collect(), vec![]), "{arguments:?}");
@@ -76,8 +75,18 @@ fn arguments_select_sorted_cases_once() {
 
 #[test]
 fn an_argument_that_selects_nothing_is_told() {
-    let tree = Tree::new("nothing", &["cases/a.toml", "empty/notes.md"]);
-    let (names, problems) = tree.select(&["nowhere", "cases/b.toml", "cases/*.lab.toml", "cases/[", "cases", "empty"]);
+    let tree = Tree::new("nothing", &["cases/a.toml", "cases/b.lab.toml", "empty/notes.md"]);
+    let (names, problems) = tree.select(&[
+        "nowhere",
+        "cases/b.toml",
+        "cases/*.lab.toml",
+        "cases/[",
+        "cases",
+        "empty",
+        "cases/b.lab.toml",
+        "cases/b.lab",
+        "cases/a[x=1]",
+    ]);
     assert_eq!(names, ["cases/a"]);
     assert_eq!(
         problems,
@@ -86,6 +95,9 @@ fn an_argument_that_selects_nothing_is_told() {
             "cases/b.toml: there is no such file or folder",
             "cases/*.lab.toml: no case matches this pattern",
             "cases/[: this is not a pattern: unclosed character class; missing ']'",
+            "cases/b.lab.toml: this is a lab file, which expects nothing: run the cases that name it as their `topology`",
+            "cases/b.lab: there is no such file or folder",
+            "cases/a[x=1]: this case has no matrix",
         ]
     );
 }
@@ -93,7 +105,7 @@ fn an_argument_that_selects_nothing_is_told() {
 #[test]
 fn a_case_outside_the_folder_is_called_by_its_whole_path() {
     let tree = Tree::new("outside", &["here/keep", "there/a.toml"]);
-    let selection = select(&[PathBuf::from("../there")], &tree.0.join("here"));
+    let selection = select(&[PathBuf::from("../there")], &tree.0.join("here"), &Set::default());
     let names: Vec<_> = selection.cases.into_iter().map(|case| case.name).collect();
     assert_eq!(names, [tree.0.join("there/a").to_string_lossy()]);
 }
@@ -117,7 +129,7 @@ fn a_case_is_found_by_its_name_alone() {
         ("cases", false),
         ("a", false),
     ] {
-        assert_eq!(by_name(name, &tree.0).is_some(), found, "{name}");
+        assert_eq!(by_name(name, &tree.0, &Set::default()).is_some(), found, "{name}");
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod device;
 mod limits;
+mod placing;
 mod room;
 mod root;
 pub mod tree;
@@ -27,7 +28,8 @@ use nix::sys::stat::Mode;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, pivot_root};
 
-pub use room::{Door, Room};
+pub use placing::{Part, Placing};
+pub use room::{Door, NOTER, Room, Tenant};
 use root::Root;
 
 /// The namespaces that programs are put into.
@@ -42,7 +44,7 @@ pub struct Cage {
     /// The worker's own `/proc`: in the cage it is not seen.
     proc: OwnedFd,
     /// The folder that programs start in.
-    folder: PathBuf,
+    pub folder: PathBuf,
     /// What the machine refuses of the confinement, in words.
     pub lost: Vec<String>,
 }
@@ -54,6 +56,21 @@ pub struct Setting<'a> {
     pub hosts: &'a str,
     /// The case's own folder.
     pub folder: Option<&'a Folder>,
+    /// Other files that programs find.
+    pub files: &'a [Placed],
+}
+
+/// A file that programs find at its place, wherever that is.
+#[derive(Clone, Debug)]
+pub struct Placed {
+    /// As the case writes it.
+    pub written: String,
+    /// Its absolute path.
+    pub path: PathBuf,
+    /// What is in it.
+    pub bytes: Vec<u8>,
+    /// Its permissions.
+    pub mode: u32,
 }
 
 /// The folder that the case's file lies in.

@@ -4,14 +4,17 @@
 //! program, and is seen by no other node.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
+use nix::fcntl::OFlag;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::prctl;
+use nix::sys::stat::Mode;
 
+use super::placing::{self, Placing};
 use super::{Cage, failed, limits, own_namespace};
 use crate::namespace::Namespace;
 
@@ -20,6 +23,19 @@ use crate::namespace::Namespace;
 pub struct Room {
     mounts: OwnedFd,
     name: OwnedFd,
+}
+
+/// The node that a room is for.
+#[derive(Debug)]
+pub struct Tenant<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its network.
+    pub network: &'a Namespace,
+    /// The text of its `/etc/resolv.conf`.
+    pub resolvers: String,
+    /// What its programs find at places of the case's choice.
+    pub files: Vec<&'a Placing>,
 }
 
 /// Another node as it stands below `/run/netns`.
@@ -37,16 +53,79 @@ impl Cage {
     /// # Errors
     ///
     /// What unshare(2) and mount(2) say, with the step that failed.
-    pub fn room(&self, name: &str, network: &Namespace, doors: &[Door<'_>]) -> io::Result<Room> {
-        let made = network.within(|| {
-            self.visit(&self.mounts, || {
+    pub fn room(&self, tenant: &Tenant<'_>, doors: &[Door<'_>]) -> io::Result<Room> {
+        self.build(&self.mounts, tenant, || furnish(doors))
+    }
+
+    /// Makes the room of a node that programs of another room have made: it sees what they see, but for `/sys` and the
+    /// host name, as `ip netns exec` has it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Cage::room`].
+    pub fn room_within(&self, outer: &Room, tenant: &Tenant<'_>) -> io::Result<Room> {
+        self.build(&outer.mounts, tenant, || Ok(()))
+    }
+
+    fn build(
+        &self,
+        outer: &OwnedFd,
+        tenant: &Tenant<'_>,
+        furnish: impl FnOnce() -> io::Result<()>,
+    ) -> io::Result<Room> {
+        let made = tenant.network.within(|| {
+            self.visit(outer, || {
                 unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWUTS).map_err(failed("a mount namespace"))?;
-                furnish(name, doors)?;
+                share()?;
+                furnish()?;
+                tenant.move_in()?;
                 Ok(Room { mounts: own_namespace(&self.proc, "mnt")?, name: own_namespace(&self.proc, "uts")? })
             })
         });
         setns(&self.home_name, CloneFlags::CLONE_NEWUTS)?;
         made
+    }
+
+    /// The network namespace of a name below `/run/netns`, as a room has it.
+    ///
+    /// # Errors
+    ///
+    /// What open(2) says; and that something of the name is no network namespace.
+    pub fn open_namespace(&self, room: &Room, name: &str) -> io::Result<OwnedFd> {
+        // A program might have put a pipe there that never opens, or a link to somewhere else.
+        let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let path = Path::new(NAMESPACES).join(name);
+        let opened = self.visit(&room.mounts, || Ok(nix::fcntl::open(&path, flags, Mode::empty())?))?;
+        let kind = nix::sys::statfs::fstatfs(&opened)?.filesystem_type();
+        if kind != nix::sys::statfs::NSFS_MAGIC {
+            return Err(io::Error::other("it is no network namespace"));
+        }
+        Ok(opened)
+    }
+
+    /// The last command that failed in a bash script that was run with [`NOTER`] as its `BASH_ENV`: its line, and the
+    /// file that it stands in.
+    pub fn failed_line(&self, room: &Room) -> Option<(usize, String)> {
+        let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let opened = self.visit(&room.mounts, || Ok(nix::fcntl::open(LINE, flags, Mode::empty())?)).ok()?;
+        let mut text = String::new();
+        File::from(opened).take(4096).read_to_string(&mut text).ok()?;
+        let (line, file) = text.trim_end().split_once(' ')?;
+        Some((line.parse().ok()?, file.to_owned()))
+    }
+
+    /// What stands below `/run/netns`, as a room has it.
+    ///
+    /// # Errors
+    ///
+    /// What readdir(3) says.
+    pub fn namespaces(&self, room: &Room) -> io::Result<Vec<String>> {
+        let mut names: Vec<String> = self.visit(&room.mounts, || {
+            let entries = fs::read_dir(NAMESPACES)?;
+            Ok(entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect())
+        })?;
+        names.sort();
+        Ok(names)
     }
 
     /// What a new process does before it becomes a program of a room.
@@ -60,26 +139,65 @@ impl Cage {
     }
 }
 
-fn furnish(name: &str, doors: &[Door<'_>]) -> io::Result<()> {
+/// Where netcase's own files for a room stand.
+const OWN: &str = "/run/netcase";
+
+/// What bash reads first in a script whose failing line is to be known, and where it notes that.
+pub const NOTER: &str = "/run/netcase/line.sh";
+const LINE: &str = "/run/netcase/line";
+
+/// Where named network namespaces stand (ip-netns(8)).
+const NAMESPACES: &str = "/run/netns";
+
+/// Mounts of the namespace that this one is a copy of come in, and go with those, and none goes out; programs find them
+/// shared, as systemd leaves them.
+fn share() -> io::Result<()> {
     let none: Option<&str> = None;
-    // Mounts of the cage come in, none goes out; and programs find them shared, as systemd leaves them.
     mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_SLAVE, none).map_err(failed("mounts of its own"))?;
-    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_SHARED, none).map_err(failed("shared mounts"))?;
+    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_SHARED, none).map_err(failed("shared mounts"))
+}
+
+impl Tenant<'_> {
+    /// Puts the node's own things into a new room: `/sys`, the host name, its files.
+    fn move_in(&self) -> io::Result<()> {
+        let none: Option<&str> = None;
+        let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+        mount(Some("sysfs"), "/sys", Some("sysfs"), flags, none).map_err(failed("mounting /sys"))?;
+        nix::unistd::sethostname(self.name)?;
+        if !self.resolvers.is_empty() {
+            let copy = format!("{OWN}/resolv.conf-{}", self.name);
+            fs::write(&copy, &self.resolvers)?;
+            mount(Some(copy.as_str()), "/etc/resolv.conf", none, MsFlags::MS_BIND, none)
+                .map_err(failed("resolvers"))?;
+        }
+        for (number, placing) in self.files.iter().enumerate() {
+            let copy = format!("{OWN}/file-{number}-{}", self.name);
+            placing::place(placing, Path::new(&copy)).map_err(|error| {
+                io::Error::new(error.kind(), format!("cannot place {}: {error}", placing.at.display()))
+            })?;
+        }
+        Ok(())
+    }
+}
+
+fn furnish(doors: &[Door<'_>]) -> io::Result<()> {
+    let none: Option<&str> = None;
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
     let options = Some("mode=755,size=32m,nr_inodes=16384");
     mount(Some("tmpfs"), "/run", Some("tmpfs"), flags, options).map_err(failed("mounting /run"))?;
-    for folder in ["/run/lock", "/run/netns"] {
+    for folder in ["/run/lock", NAMESPACES] {
         fs::create_dir(folder)?;
     }
+    fs::create_dir(OWN)?;
+    fs::write(NOTER, include_str!("line.sh"))?;
     for door in doors {
-        let place = PathBuf::from("/run/netns").join(door.name);
+        let place = PathBuf::from(NAMESPACES).join(door.name);
         File::create(&place)?;
         let descriptor = format!("self/fd/{}", door.namespace.as_fd().as_raw_fd());
         mount(Some(descriptor.as_str()), &place, none, MsFlags::MS_BIND, none)
             .map_err(failed("mounting /run/netns"))?;
     }
-    mount(Some("sysfs"), "/sys", Some("sysfs"), flags | MsFlags::MS_NOEXEC, none).map_err(failed("mounting /sys"))?;
-    Ok(nix::unistd::sethostname(name)?)
+    Ok(())
 }
 
 /// The way from a copy of the worker to a program in a room, by numbers that a copy may use.

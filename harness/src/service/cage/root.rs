@@ -15,7 +15,7 @@ use nix::mount::{MsFlags, mount};
 use nix::unistd::AccessFlags;
 
 use super::tree;
-use super::{Folder, Setting, failed};
+use super::{Folder, Placed, Setting, failed};
 
 /// Where the new root is put together: a place that every machine has, and that no layer is taken from.
 pub(super) const STAGE: &str = "/sys";
@@ -67,6 +67,9 @@ impl Root {
         fs::set_permissions(root.at(Path::new("/tmp")), Permissions::from_mode(0o1777))?;
         if let Some(folder) = setting.folder {
             root.show(folder)?;
+        }
+        for file in setting.files {
+            root.place(file)?;
         }
         root.furnish(setting);
         Ok(root)
@@ -141,11 +144,11 @@ impl Root {
                 fs::set_permissions(&below, Permissions::from_mode(metadata.permissions().mode() | 0o700))?;
             }
         }
-        if path == Path::new("/usr") {
-            let place = upper.join("bin");
-            fs::create_dir(&place)?;
-            fs::write(place.join("sudo"), SUDO)?;
-            fs::set_permissions(place.join("sudo"), Permissions::from_mode(0o755))?;
+        if let Ok(below) = Path::new("/usr/bin/sudo").strip_prefix(path) {
+            let place = upper.join(below);
+            place.parent().map_or(Ok(()), fs::create_dir_all)?;
+            fs::write(&place, SUDO)?;
+            fs::set_permissions(&place, Permissions::from_mode(0o755))?;
         }
         // Seen from inside, the source's path needs no escaping: no colon, comma or backslash in it is read.
         std::env::set_current_dir(source)?;
@@ -195,6 +198,21 @@ impl Root {
         }
     }
 
+    /// Puts a copy of a file where it lies, if it is not seen there.
+    fn place(&mut self, file: &Placed) -> io::Result<()> {
+        let place = self.at(&file.path);
+        if nix::unistd::access(&place, AccessFlags::R_OK).is_ok() {
+            return Ok(());
+        }
+        if let Some(folder) = file.path.parent() {
+            self.make_way(folder)?;
+        }
+        // It may be there, and belong to somebody else.
+        let _ = fs::remove_file(&place);
+        fs::write(&place, &file.bytes)?;
+        fs::set_permissions(&place, Permissions::from_mode(file.mode))
+    }
+
     /// Makes sure that a path can be walked: what the cage's root may not enter becomes an empty folder.
     fn make_way(&mut self, path: &Path) -> io::Result<()> {
         let none: Option<&str> = None;
@@ -207,7 +225,7 @@ impl Root {
             {
                 return Err(error);
             }
-            if here != path && !can_enter(&place) {
+            if !can_enter(&place) {
                 self.count += 1;
                 let empty = self.layers.join(self.count.to_string());
                 fs::create_dir(&empty)?;

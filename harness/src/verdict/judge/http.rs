@@ -2,13 +2,14 @@
 
 use regex::Regex;
 
-use super::Judgement;
 use super::traffic::Question;
+use super::{Judgement, seen_from};
 use crate::observation::HttpAnswer;
 use crate::plan::{Http, Plan, Text};
 use crate::verdict::Finding;
 use crate::verdict::describe::{flow, node};
 use crate::verdict::words::{all_of, any_of, excerpt};
+use crate::words::{Port, Transport};
 
 /// Decides about an answer that came.
 pub(super) fn judge(plan: &Plan, http: &Http, answer: &HttpAnswer) -> Judgement {
@@ -33,7 +34,19 @@ pub(super) fn judge(plan: &Plan, http: &Http, answer: &HttpAnswer) -> Judgement 
         finding.notes.push("a redirect is followed to `http://` and a node of the case, or an address".to_owned());
         return Judgement::Mismatch(finding.about(&["redirects"]));
     }
-    let wrong = differences(http, answer, &mut finding);
+    let mut wrong = differences(http, answer, &mut finding);
+    let port = Port { number: http.connection.port, transport: Transport::Tcp };
+    let expected = http.connection.seen_from.as_ref();
+    let source = seen_from::difference(plan, &http.connection.to, port, expected, answer.seen_from);
+    if source.is_some() {
+        let own = answer.flow.map(|(from, _)| from.ip());
+        finding.notes.extend(seen_from::untranslated(plan, own, answer.seen_from));
+    }
+    if let (true, Some(difference)) = (wrong.is_empty(), &source) {
+        finding.message = format!("{from} got its answer from {}, but {difference}", question.target());
+        return Judgement::Mismatch(finding.about(&["seen-from"]));
+    }
+    wrong.extend(source.map(|difference| ("seen-from", difference)));
     if wrong.is_empty() {
         return Judgement::proven();
     }
@@ -107,7 +120,7 @@ fn header_difference(name: &str, text: &Text, answer: &HttpAnswer) -> Option<Str
 }
 
 /// The conditions that a text does not meet, or `None`.
-fn unmet(text: &Text, found: &str) -> Option<String> {
+pub(super) fn unmet(text: &Text, found: &str) -> Option<String> {
     let mut wrong = Vec::new();
     if let Some(equals) = &text.equals
         && equals != found

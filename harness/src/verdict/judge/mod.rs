@@ -5,6 +5,8 @@
 
 mod dns;
 mod http;
+pub(crate) mod run;
+mod seen_from;
 mod solicit;
 mod state;
 mod trace;
@@ -108,9 +110,17 @@ fn decide(plan: &Plan, check: &Check, observation: &Observation) -> Option<Judge
             }
             (RouteQuery::Table(_) | RouteQuery::Lookup(_), _) => None,
         },
+        Check::Run(run) => {
+            let Observation::Ran(ran) = observation else { return None };
+            Some(run::judge(plan, run, ran))
+        }
         Check::Link(link) => {
             let Observation::Link(found) = observation else { return None };
             Some(state::link::judge(plan, link, found.as_ref()))
+        }
+        Check::Listing(listing) => {
+            let Observation::Listed(found) = observation else { return None };
+            Some(state::listing::judge(plan, listing, found))
         }
     }
 }
@@ -128,6 +138,8 @@ fn wrong_shape(plan: &Plan, check: &Check, observation: &Observation) -> Finding
         Observation::Routes(_) => "routes of a table",
         Observation::Lookup(_) => "the route that would be chosen",
         Observation::Link(_) => "an interface",
+        Observation::Ran(_) => "the end of a program",
+        Observation::Listed(_) => "a list",
     };
     Finding::new(format!("the probe answered another question: `{}` got {answered}", describe_check(plan, check)))
         .note("this is a fault of netcase, not of the case")

@@ -1,10 +1,13 @@
 //! What every attempt needs: the lab, the sockets that attempts share, the clock.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use super::clock::{Clock, Moment, Window};
 use super::refusals::Refusals;
+use super::runs::Captured;
 use super::services::Services;
 use super::stretch;
 use crate::lab::{Lab, LabNode, NeighbourTable};
@@ -12,14 +15,15 @@ use crate::plan::{Check, End, Expectation, NodeId, Ping, Plan, Target, Trace};
 use crate::probe::ping::Pingers;
 use crate::probe::ports::Ports;
 use crate::probe::solicit::Wires;
+use crate::verdict::Finding;
 use crate::words::{Answer, Outcome};
 
 /// A lab ready to be probed.
 #[derive(Debug)]
-pub(super) struct Bench<'a> {
+pub(super) struct Bench {
     /// The plan; its nodes are as they stand after the step's actions.
     pub(super) plan: Plan,
-    pub(super) lab: &'a Lab,
+    pub(super) lab: Lab,
     pub(super) services: Services,
     pub(super) ports: Ports,
     pub(super) pingers: Pingers,
@@ -30,15 +34,19 @@ pub(super) struct Bench<'a> {
     pub(super) table: NeighbourTable,
     /// How long nothing must be heard before it counts as silence.
     pub(super) silence: Duration,
+    /// What programs have said that later checks go by.
+    pub(super) captured: RefCell<Captured>,
+    /// What could not be read for an expectation, by its place in the plan.
+    pub(super) unread: HashMap<usize, Finding>,
     /// Time in which the worker could listen.
     pub(super) clock: Clock,
     scale: f64,
 }
 
-impl<'a> Bench<'a> {
+impl Bench {
     pub(super) fn new(
         plan: Plan,
-        lab: &'a Lab,
+        lab: Lab,
         services: Services,
         table: NeighbourTable,
         clock: Clock,
@@ -54,9 +62,16 @@ impl<'a> Bench<'a> {
             wires: Wires::default(),
             refusals: Refusals::default(),
             table,
+            captured: RefCell::default(),
+            unread: HashMap::new(),
             clock,
             scale,
         }
+    }
+
+    /// By how much waits are stretched for a slow machine.
+    pub(super) fn scale(&self) -> f64 {
+        self.scale
     }
 
     pub(super) fn node(&self, id: NodeId) -> &LabNode {
@@ -126,7 +141,9 @@ pub(super) fn allows_silence(check: &Check) -> bool {
         Check::Http(http) => words(&http.connection.outcome),
         Check::Dns(dns) => words(&dns.carrier.outcome),
         Check::Arp(solicit) | Check::Ndp(solicit) => solicit.outcome.contains(&Answer::Silent),
-        Check::Trace(_) | Check::Neigh(_) | Check::Route(_) | Check::Link(_) => false,
+        Check::Trace(_) | Check::Neigh(_) | Check::Route(_) | Check::Link(_) | Check::Listing(_) | Check::Run(_) => {
+            false
+        }
     }
 }
 
@@ -151,6 +168,6 @@ pub(super) fn pair(check: &Check) -> Option<Pair> {
         Check::Http(http) => Some(of(http.connection.from, &http.connection.to)),
         Check::Dns(dns) => Some(of(dns.carrier.from, &dns.carrier.to)),
         Check::Arp(solicit) | Check::Ndp(solicit) => Some(of(solicit.from.node, &solicit.to)),
-        Check::Neigh(_) | Check::Route(_) | Check::Link(_) => None,
+        Check::Neigh(_) | Check::Route(_) | Check::Link(_) | Check::Listing(_) | Check::Run(_) => None,
     }
 }

@@ -15,8 +15,12 @@ use crate::verdict::{Finding, Judgement, Outcome, Verdict, duration, judge};
 const INTERVAL: Duration = Duration::from_millis(100);
 
 /// Probes until the expectation is decided.
-pub(super) async fn decide(bench: &Bench<'_>, expectation: &Expectation) -> Verdict {
+pub(super) async fn decide(bench: &Bench, index: usize) -> Verdict {
     let started = Instant::now();
+    let expectation = &bench.plan.expectations[index];
+    if let Some(outcome) = unread(bench, index) {
+        return Verdict { outcome, attempts: 0, elapsed: started.elapsed() };
+    }
     let moment = bench.clock.now();
     let within = bench.within(expectation);
     let mut attempts = 0;
@@ -66,9 +70,19 @@ pub(super) async fn decide(bench: &Bench<'_>, expectation: &Expectation) -> Verd
     }
 }
 
+/// What an expectation comes to whose node is gone, or whose target's address could not be read.
+fn unread(bench: &Bench, index: usize) -> Option<Outcome> {
+    let place = bench.plan.expectations[index].check.place();
+    if bench.node(place).absent {
+        let name = &bench.plan.nodes[place].name;
+        return Some(Outcome::Error(Finding::new(format!("there is no node {name} now: no script has left it there"))));
+    }
+    bench.unread.get(&index).cloned().map(Outcome::Fail)
+}
+
 /// One attempt; a silence that may be a refusal left out is probed a second time.
 async fn attempt(
-    bench: &Bench<'_>,
+    bench: &Bench,
     expectation: &Expectation,
     unmatched_since: Option<Moment>,
 ) -> Result<Observation, ProbeError> {

@@ -8,15 +8,15 @@ use super::clock::Window;
 use super::query;
 use super::transfer::connect;
 use crate::dns::Record;
-use crate::observation::{Observation, Seen};
-use crate::plan::{Dns, End, Http, NodeId, Target, Transfer};
+use crate::observation::{HttpAnswer, Observation, Seen};
+use crate::plan::{self, Dns, End, Http, NodeId, Target, Transfer};
 use crate::probe::ProbeError;
 use crate::probe::http::{Asked, Exchange, exchange};
 use crate::verdict::{describe_traffic, target_words};
 use crate::words::Rcode;
 
 /// One HTTP request, and those that its redirects ask for.
-pub(super) async fn fetch(bench: &Bench<'_>, http: &Http, mut window: Window) -> Result<Observation, ProbeError> {
+pub(super) async fn fetch(bench: &Bench, http: &Http, mut window: Window) -> Result<Observation, ProbeError> {
     let began = Instant::now();
     let mut transfer = http.connection.clone();
     if let Some(lookup) = &http.lookup {
@@ -40,7 +40,7 @@ pub(super) async fn fetch(bench: &Bench<'_>, http: &Http, mut window: Window) ->
             body: &http.body,
         };
         let mut answer = match exchange(connection, asked, window.end()).await? {
-            Exchange::Answer(answer) => answer,
+            Exchange::Answer(answer) => HttpAnswer { seen_from: traffic.seen_from, ..answer },
             // The connection stands and no HTTP came: an open port that is no answer.
             Exchange::Silent => {
                 traffic.elapsed = began.elapsed();
@@ -70,7 +70,7 @@ pub(super) async fn fetch(bench: &Bench<'_>, http: &Http, mut window: Window) ->
 }
 
 /// The address of a name, asked of the sender's resolver; or why there is none.
-async fn look_up(bench: &Bench<'_>, query: &Dns, window: &mut Window) -> Result<Result<Target, String>, ProbeError> {
+async fn look_up(bench: &Bench, query: &Dns, window: &mut Window) -> Result<Result<Target, String>, ProbeError> {
     let server = target_words(&query.carrier.to);
     Ok(match query::ask(bench, query, window).await? {
         Observation::Dns(answer) => {
@@ -79,7 +79,7 @@ async fn look_up(bench: &Bench<'_>, query: &Dns, window: &mut Window) -> Result<
             match (found, answer.reply.rcode) {
                 (Some(address), _) => {
                     let owner = holder(bench, address);
-                    Ok(Target { words: query.name.clone(), address, owner })
+                    Ok(Target { words: query.name.clone(), address, owner, read: None })
                 }
                 (None, Some(Rcode::NoError)) => Err(format!("{server} knows no {} record of it", query.kind)),
                 (None, Some(rcode)) => Err(format!("{server} says {rcode}")),
@@ -95,7 +95,7 @@ async fn look_up(bench: &Bench<'_>, query: &Dns, window: &mut Window) -> Result<
 }
 
 /// The interface that has an address.
-fn holder(bench: &Bench<'_>, address: IpAddr) -> Option<End> {
+fn holder(bench: &Bench, address: IpAddr) -> Option<End> {
     find(bench, &address.to_string(), address.is_ipv6()).and_then(|(_, owner)| owner)
 }
 
@@ -109,7 +109,7 @@ struct Step {
 
 impl Step {
     /// The request that a `Location` field asks for (RFC 9110, section 10.2.2).
-    fn follow(&self, bench: &Bench<'_>, location: &str) -> Option<Self> {
+    fn follow(&self, bench: &Bench, location: &str) -> Option<Self> {
         let Some(rest) = location.strip_prefix("http://") else {
             let path = if location.starts_with('/') { location.to_owned() } else { format!("/{location}") };
             let url = format!("http://{}{path}", self.host);
@@ -131,14 +131,14 @@ impl Step {
         let v6 = self.transfer.to.address.is_ipv6();
         let name = name.trim_start_matches('[').trim_end_matches(']');
         let (address, owner) = find(bench, name, v6)?;
-        let to = Target { words: name.to_owned(), address, owner };
+        let to = Target { words: name.to_owned(), address, owner, read: None };
         let transfer = Transfer { to, port, ..self.transfer.clone() };
         Some(Self { transfer, url: location.to_owned(), host: host.to_owned(), path: path.to_owned() })
     }
 }
 
 /// A node's or an address's place in the lab.
-fn find(bench: &Bench<'_>, name: &str, v6: bool) -> Option<(IpAddr, Option<End>)> {
+fn find(bench: &Bench, name: &str, v6: bool) -> Option<(IpAddr, Option<End>)> {
     let literal = name.parse::<IpAddr>().ok();
     let ends = bench.plan.nodes.iter().enumerate().flat_map(|(node, planned): (NodeId, _)| {
         planned
@@ -155,5 +155,5 @@ fn find(bench: &Bench<'_>, name: &str, v6: bool) -> Option<(IpAddr, Option<End>)
             }
         }
     }
-    literal.map(|address| (address, None))
+    literal.map(|address| (address, plan::holder(&bench.plan.nodes, address)))
 }

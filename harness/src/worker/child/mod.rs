@@ -8,12 +8,18 @@ mod clock;
 mod decide;
 mod enter;
 mod fetch;
+mod files;
+mod late;
 mod observe;
 mod programs;
 mod query;
 mod quiet;
+mod receiver;
 mod refusals;
+mod rules;
 mod runner;
+mod runs;
+mod scripts;
 mod services;
 mod solicit;
 mod steps;
@@ -96,8 +102,9 @@ fn serve(wire: Wire, runner: Runner) -> Result<(), Broken> {
         programs,
         folder: order.plan.folder.as_deref().filter(|_| programs),
     };
+    let files = if programs { files::Files::read(&order.plan)? } else { files::Files::default() };
     let enter::Entered { home, folder } = enter::enter(wanted, runner)?;
-    let programs = if programs { Some(Programs::prepare(&order.plan, folder)?) } else { None };
+    let programs = if programs { Some(Programs::prepare(&order.plan, folder, files)?) } else { None };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -118,9 +125,19 @@ fn serve(wire: Wire, runner: Runner) -> Result<(), Broken> {
 async fn case(wire: Wire, order: Order, home: &Namespace, programs: Option<Programs>) -> Result<(), Broken> {
     let Order { version: _, mut plan, rootless: _, timeout_scale } = order;
     let steps = std::mem::take(&mut plan.steps);
+    wire.doing("asking the kernel what it can do");
+    if let Some(reason) = lab::nat_lacking(&plan, home) {
+        return Err(Broken::lacking(reason));
+    }
     wire.doing("building the lab");
-    let lab = lab::make(&plan, home).await.map_err(broken_lab)?;
+    let mut lab = lab::make(&plan, home).await.map_err(broken_lab)?;
     let clock = Clock::start();
+    if let Some(programs) = &programs {
+        let until = scripts::until(&plan, timeout_scale);
+        scripts::set_up(wire, &plan, &lab, programs, until).await?;
+        scripts::find(&plan, &mut lab, programs)?;
+        rules::load_all(wire, &plan, &lab, programs, until).await?;
+    }
     wire.doing("starting the services");
     let services = Services::start(&plan, &lab, programs, timeout_scale).await?;
     wire.doing("probing");
@@ -128,29 +145,29 @@ async fn case(wire: Wire, order: Order, home: &Namespace, programs: Option<Progr
         Some(node) => NeighbourTable::read(node).await.map_err(|error| Broken::new(error.to_string()))?,
         None => NeighbourTable::default(),
     };
-    let mut bench = Bench::new(plan, &lab, services, table, clock, timeout_scale);
+    let mut bench = Bench::new(plan, lab, services, table, clock, timeout_scale);
     for (number, step) in steps.iter().enumerate() {
         if !step.actions.is_empty() {
-            steps::perform(wire, &mut bench, number, step).await?;
+            steps::perform(wire, &mut bench, home, number, step).await?;
         }
+        late::read(&mut bench, step).await?;
         wire.doing("probing");
         check_step(wire, &bench, step).await?;
     }
-    std::mem::forget(bench);
     // The entries of a lab that waits for its release would count against the machine's limit.
-    lab::neighbours::forget(&lab).await.map_err(|error| Broken::new(error.to_string()))?;
-    std::mem::forget(lab);
+    lab::neighbours::forget(&bench.lab).await.map_err(|error| Broken::new(error.to_string()))?;
+    std::mem::forget(bench);
     Ok(())
 }
 
 /// Decides the expectations of a step: its traffic first, and when that has settled what is looked at.
-async fn check_step(wire: Wire, bench: &Bench<'_>, step: &Step) -> Result<(), Broken> {
+async fn check_step(wire: Wire, bench: &Bench, step: &Step) -> Result<(), Broken> {
     let expectations = &bench.plan.expectations;
     let (traffic, state): (Vec<_>, Vec<_>) =
         step.expectations.clone().partition(|index| expectations[*index].check.is_traffic());
     for (number, batch) in batches(&bench.plan, &traffic).iter().enumerate() {
         if number > 0 {
-            lab::neighbours::forget(bench.lab).await.map_err(|error| Broken::new(error.to_string()))?;
+            lab::neighbours::forget(&bench.lab).await.map_err(|error| Broken::new(error.to_string()))?;
         }
         decide_all(wire, bench, batch).await;
     }
@@ -159,11 +176,9 @@ async fn check_step(wire: Wire, bench: &Bench<'_>, step: &Step) -> Result<(), Br
 }
 
 /// Decides expectations side by side, and says each verdict as soon as it stands.
-async fn decide_all(wire: Wire, bench: &Bench<'_>, indices: &[usize]) {
-    let mut running: FuturesUnordered<_> = indices
-        .iter()
-        .map(|index| async move { (*index, decide::decide(bench, &bench.plan.expectations[*index]).await) })
-        .collect();
+async fn decide_all(wire: Wire, bench: &Bench, indices: &[usize]) {
+    let mut running: FuturesUnordered<_> =
+        indices.iter().map(|index| async move { (*index, decide::decide(bench, *index).await) }).collect();
     while let Some((expectation, verdict)) = running.next().await {
         wire.say(&Message::Verdict { expectation, verdict: Box::new(verdict) });
     }
@@ -205,7 +220,7 @@ fn allow_descriptors() {
 }
 
 fn broken_lab(error: LabError) -> Broken {
-    Broken { message: error.message, notes: error.notes, helps: error.helps, span: error.span }
+    Broken { message: error.message, notes: error.notes, helps: error.helps, span: error.span, lacking: false }
 }
 
 /// A wait stretched for a slow machine.

@@ -1,25 +1,25 @@
 //! One attempt: from a check to an observation.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use super::attempt::{Bench, allows_silence};
 use super::clock::{Moment, Window};
 use super::quiet::settled;
-use super::{fetch, query, solicit, trace, transfer};
+use super::{fetch, query, runs, solicit, trace, transfer};
 use crate::lab::{self, KernelError, NeighbourTable};
 use crate::observation::{Departure, IcmpError, Life, Observation, Seen, Traffic};
-use crate::plan::{Check, End, Expectation, Ping, RouteCheck, RouteQuery, Target};
+use crate::plan::{Check, End, Expectation, Landing, NodeId, Ping, RouteCheck, RouteQuery, landing};
 use crate::probe::ProbeError;
 use crate::probe::ping::Proof;
-use crate::words::Family;
+use crate::words::{Family, RouteKind};
 
 /// The port of the datagram that stands for an echo request: discard (RFC 863), which nothing needs to listen on.
 const NOBODYS_PORT: u16 = 9;
 
 /// Makes one attempt; nothing has matched since the moment given, if any.
 pub(super) async fn observe(
-    bench: &Bench<'_>,
+    bench: &Bench,
     expectation: &Expectation,
     unmatched_since: Option<Moment>,
 ) -> Result<Observation, ProbeError> {
@@ -35,7 +35,7 @@ pub(super) async fn observe(
 }
 
 async fn attempt(
-    bench: &Bench<'_>,
+    bench: &Bench,
     expectation: &Expectation,
     unmatched_since: Option<Moment>,
 ) -> Result<Observation, ProbeError> {
@@ -56,10 +56,18 @@ async fn attempt(
             .map(Observation::Neighbours)
             .map_err(unreadable),
         Check::Route(route) => look_up(bench, route).await.map_err(unreadable),
-        Check::Link(link) => lab::link_state(&bench.plan, bench.lab, link.on, &link.name)
+        Check::Run(run) => {
+            let ran = runs::run(bench, run).await.map_err(|broken| ProbeError(broken.message))?;
+            runs::keep(bench, run, &ran);
+            Ok(Observation::Ran(ran))
+        }
+        Check::Link(link) => lab::link_state(&bench.plan, &bench.lab, link.on, &link.name)
             .await
             .map(Observation::Link)
             .map_err(unreadable),
+        Check::Listing(listing) => {
+            lab::listed(bench.node(listing.on), &listing.list).await.map(Observation::Listed).map_err(unreadable)
+        }
     }
 }
 
@@ -88,12 +96,14 @@ fn rests_on_neighbours(observation: &Observation) -> bool {
         | Observation::Dns(_)
         | Observation::Routes(_)
         | Observation::Lookup(_)
-        | Observation::Link(_) => false,
+        | Observation::Link(_)
+        | Observation::Listed(_)
+        | Observation::Ran(_) => false,
     }
 }
 
 /// Says so when the machine's neighbour table has overflowed since the first probe.
-async fn overflow(bench: &Bench<'_>) -> Result<Option<String>, ProbeError> {
+async fn overflow(bench: &Bench) -> Result<Option<String>, ProbeError> {
     let Some(node) = bench.lab.nodes.first() else { return Ok(None) };
     let table = NeighbourTable::read(node).await.map_err(unreadable)?;
     Ok((table.overflows > bench.table.overflows).then(|| {
@@ -107,7 +117,7 @@ async fn overflow(bench: &Bench<'_>) -> Result<Option<String>, ProbeError> {
 
 /// Undoes what an attempt leaves behind that would change the next one: after "too big" the kernel remembers the size,
 /// and the next probe would be cut to it, or fail locally.
-pub(super) async fn prepare_next(bench: &Bench<'_>, expectation: &Expectation, observation: &Observation) {
+pub(super) async fn prepare_next(bench: &Bench, expectation: &Expectation, observation: &Observation) {
     let Observation::Traffic(Traffic { seen: Seen::Icmp { .. } | Seen::Local(_), .. }) = observation else { return };
     let (from, to) = match (&expectation.check, expectation.check.transfer()) {
         (Check::Ping(ping), _) => (ping.from, &ping.to),
@@ -122,7 +132,7 @@ pub(super) fn unreadable(error: KernelError) -> ProbeError {
     ProbeError(error.to_string())
 }
 
-async fn look_up(bench: &Bench<'_>, check: &RouteCheck) -> Result<Observation, KernelError> {
+async fn look_up(bench: &Bench, check: &RouteCheck) -> Result<Observation, KernelError> {
     let node = bench.node(check.on);
     match &check.query {
         RouteQuery::Table(to) => lab::main_routes(node, Family::of(to.address)).await.map(Observation::Routes),
@@ -131,12 +141,7 @@ async fn look_up(bench: &Bench<'_>, check: &RouteCheck) -> Result<Observation, K
 }
 
 /// Echo requests to one target.
-pub(super) async fn echo(
-    bench: &Bench<'_>,
-    proof: Proof,
-    ping: &Ping,
-    mut window: Window,
-) -> Result<Traffic, ProbeError> {
+pub(super) async fn echo(bench: &Bench, proof: Proof, ping: &Ping, mut window: Window) -> Result<Traffic, ProbeError> {
     let began = Instant::now();
     let node = bench.node(ping.from);
     let mut echo = bench.pingers.start(&node.namespace, &bench.ports, ping, proof, bench.fits(ping)).await?;
@@ -154,18 +159,19 @@ pub(super) async fn echo(
         _ => Departure::Said,
     };
     let life = match seen {
-        Seen::Silent => address_lives(bench, &ping.to).await?,
+        Seen::Silent => address_lives(bench, landing(&bench.plan.nodes, &ping.to, None)).await?,
         _ => Life::NotAsked,
     };
     let flow = match seen {
         Seen::Answered => None,
         _ => echo_flow(bench, ping).await?,
     };
-    Ok(Traffic { seen, flow, sent: echo.sent, answered: echo.answered, elapsed: began.elapsed(), departure, life })
+    let (sent, answered, elapsed) = (echo.sent, echo.answered, began.elapsed());
+    Ok(Traffic { seen, flow, sent, answered, elapsed, departure, life, seen_from: None })
 }
 
 /// The ends of an echo request: the source is the one that the kernel chooses, unless the case does.
-async fn echo_flow(bench: &Bench<'_>, ping: &Ping) -> Result<Option<(SocketAddr, SocketAddr)>, ProbeError> {
+async fn echo_flow(bench: &Bench, ping: &Ping) -> Result<Option<(SocketAddr, SocketAddr)>, ProbeError> {
     let source = match ping.source {
         Some(source) => Some(source),
         None => {
@@ -177,21 +183,26 @@ async fn echo_flow(bench: &Bench<'_>, ping: &Ping) -> Result<Option<(SocketAddr,
 }
 
 /// Whether an address of the lab is on an interface that is up and has a carrier, as the kernel has it now.
-async fn address_lives(bench: &Bench<'_>, to: &Target) -> Result<Life, ProbeError> {
-    let Some(owner) = to.owner else {
-        return Ok(Life::Unproven(format!("no node of this case has the address {}", to.address)));
+async fn address_lives(bench: &Bench, Landing { address, owner, .. }: Landing) -> Result<Life, ProbeError> {
+    let Some(owner) = owner else {
+        return Ok(Life::Unproven(format!("no node of this case has the address {address}")));
     };
     let name = bench.plan.end_name(owner);
     let End { node, .. } = owner;
     let link =
-        lab::link_state(&bench.plan, bench.lab, node, &bench.plan.interface(owner).name).await.map_err(unreadable)?;
+        lab::link_state(&bench.plan, &bench.lab, node, &bench.plan.interface(owner).name).await.map_err(unreadable)?;
     Ok(match link {
         None => Life::Unproven(format!("{name} is gone")),
         Some(link) if !link.up => Life::Unproven(format!("{name} is down")),
         Some(link) if !link.carrier => Life::Unproven(format!("{name} has no carrier")),
-        Some(link) if !link.addresses.iter().any(|cidr| cidr.address == to.address) => {
-            Life::Unproven(format!("{name} has not the address {}", to.address))
-        }
-        Some(_) => Life::Alive,
+        Some(link) if link.addresses.iter().any(|cidr| cidr.address == address) => Life::Alive,
+        Some(_) if bench.plan.nodes[node].serves(address) && answers_for(bench, node, address).await? => Life::Alive,
+        Some(_) => Life::Unproven(format!("{name} has not the address {address}")),
     })
+}
+
+/// Whether a node takes packets for an address as its own, as the kernel has it now.
+async fn answers_for(bench: &Bench, node: NodeId, address: IpAddr) -> Result<bool, ProbeError> {
+    let route = lab::lookup_route(bench.node(node), address).await.map_err(unreadable)?;
+    Ok(route.is_ok_and(|route| route.kind == Some(RouteKind::Local)))
 }

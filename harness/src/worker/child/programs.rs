@@ -3,11 +3,14 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use super::files::Files;
 use crate::lab::Lab;
 use crate::plan::{NodeId, Plan};
-use crate::service::cage::{Cage, Door, Folder, Room, Setting};
+use crate::service::cage::{Cage, Door, Folder, Room, Setting, Tenant};
 use crate::service::command::Place;
 use crate::worker::message::Broken;
 
@@ -16,17 +19,18 @@ use crate::worker::message::Broken;
 pub(super) struct Programs {
     cage: Cage,
     rooms: RefCell<HashMap<NodeId, Rc<Room>>>,
+    files: Files,
 }
 
 impl Programs {
     /// Makes the cage, while the process has one thread.
-    pub(super) fn prepare(plan: &Plan, folder: Option<Folder>) -> Result<Self, Broken> {
-        let setting = Setting { hosts: &hosts(plan), folder: folder.as_ref() };
+    pub(super) fn prepare(plan: &Plan, folder: Option<Folder>, files: Files) -> Result<Self, Broken> {
+        let setting = Setting { hosts: &hosts(plan), folder: folder.as_ref(), files: &files.own };
         let cage = Cage::make(&setting).map_err(|error| {
             Broken::new(format!("cannot make the place where programs run: {error}"))
                 .help("run `netcase doctor`: it says what is missing and how to get it")
         })?;
-        Ok(Self { cage, rooms: RefCell::default() })
+        Ok(Self { cage, rooms: RefCell::default(), files })
     }
 
     /// The room of a node, made for its first program.
@@ -34,10 +38,23 @@ impl Programs {
         if let Some(room) = self.rooms.borrow().get(&node) {
             return Ok(Rc::clone(room));
         }
-        let nodes = plan.nodes.iter().zip(&lab.nodes);
-        let doors: Vec<Door<'_>> =
-            nodes.map(|(node, made)| Door { name: &node.name, namespace: &made.namespace }).collect();
-        let room = Rc::new(self.cage.room(&plan.nodes[node].name, &lab.node(node).namespace, &doors)?);
+        let made = &plan.nodes[node];
+        let own = self.files.placings.iter().filter(|(whose, _)| *whose == node);
+        let tenant = Tenant {
+            name: &made.name,
+            network: &lab.node(node).namespace,
+            resolvers: made.resolver.iter().map(|address| format!("nameserver {address}\n")).collect(),
+            files: own.map(|(_, placing)| placing).collect(),
+        };
+        let room = Rc::new(match made.created_by {
+            Some(creator) => self.cage.room_within(&*self.room(plan, lab, creator)?, &tenant)?,
+            None => {
+                let nodes = plan.nodes.iter().zip(&lab.nodes).filter(|(node, _)| node.created_by.is_none());
+                let doors: Vec<Door<'_>> =
+                    nodes.map(|(node, made)| Door { name: &node.name, namespace: &made.namespace }).collect();
+                self.cage.room(&tenant, &doors)?
+            }
+        });
         self.rooms.borrow_mut().insert(node, Rc::clone(&room));
         Ok(room)
     }
@@ -45,6 +62,48 @@ impl Programs {
     /// Where a node's programs run.
     pub(super) fn place<'a>(&'a self, lab: &'a Lab, node: NodeId, room: &'a Room) -> Place<'a> {
         Place { cage: &self.cage, room, network: &lab.node(node).namespace }
+    }
+
+    /// Forgets the room of a node that may be another one, or none, from now on.
+    pub(super) fn forget(&self, node: NodeId) {
+        self.rooms.borrow_mut().remove(&node);
+    }
+
+    /// A path of the case as programs see it.
+    pub(super) fn path(&self, written: &str) -> PathBuf {
+        self.cage.folder.join(written)
+    }
+
+    /// What the machine refuses of the confinement.
+    pub(super) fn lost(&self) -> &[String] {
+        &self.cage.lost
+    }
+
+    /// The network namespace that stands below `/run/netns` of a node.
+    pub(super) fn namespace(&self, plan: &Plan, lab: &Lab, node: NodeId, name: &str) -> io::Result<OwnedFd> {
+        self.cage.open_namespace(&*self.room(plan, lab, node)?, name)
+    }
+
+    /// The files that the case brings.
+    pub(super) fn files(&self) -> &Files {
+        &self.files
+    }
+
+    /// A line of a file that the case brings.
+    pub(super) fn line(&self, written: &str, number: usize) -> Option<String> {
+        let text = self.files.text(0, Path::new(written))?;
+        text.lines().nth(number.checked_sub(1)?).map(|line| line.trim().to_owned())
+    }
+
+    /// The line at which a bash script of a node failed, where it is known.
+    pub(super) fn failed_line(&self, room: &Room, script: &str) -> Option<usize> {
+        self.cage.failed_line(room).filter(|(_, file)| *file == *script).map(|(line, _)| line)
+    }
+
+    /// What stands below `/run/netns` of a node.
+    pub(super) fn names(&self, plan: &Plan, lab: &Lab, node: NodeId) -> String {
+        let names = self.room(plan, lab, node).and_then(|room| self.cage.namespaces(&room));
+        names.map_or_else(|error| error.to_string(), |names| names.join(", "))
     }
 
     /// Adds what the cage may have to do with a program that could not be started.

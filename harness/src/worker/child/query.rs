@@ -6,7 +6,8 @@ use std::time::Instant;
 use super::attempt::Bench;
 use super::clock::Window;
 use super::quiet::settled;
-use super::transfer::{connect, known, listener_lives};
+use super::receiver;
+use super::transfer::{connect, known};
 use crate::dns;
 use crate::observation::{Departure, DnsAnswer, Life, Observation, Seen, Traffic};
 use crate::plan::Dns;
@@ -15,7 +16,7 @@ use crate::probe::{self, ProbeError};
 use crate::words::Transport;
 
 /// Asks once; over TCP again when the answer is too long for a datagram, as resolvers do (RFC 7766, section 5).
-pub(super) async fn ask(bench: &Bench<'_>, query: &Dns, window: &mut Window) -> Result<Observation, ProbeError> {
+pub(super) async fn ask(bench: &Bench, query: &Dns, window: &mut Window) -> Result<Observation, ProbeError> {
     let id = u16::from_be_bytes([random(), random()]);
     let question = dns::question(id, &query.name, query.kind)
         .map_err(|why| ProbeError(format!("{} cannot be asked for: {why}", query.name)))?;
@@ -36,7 +37,7 @@ fn random() -> u8 {
 }
 
 async fn over_udp(
-    bench: &Bench<'_>,
+    bench: &Bench,
     query: &Dns,
     question: Vec<u8>,
     window: &mut Window,
@@ -55,25 +56,21 @@ async fn over_udp(
             } else {
                 Departure::Unproven("no transmit time stamp says that the query left".to_owned())
             };
-            (departure, listener_lives(bench, carrier, Transport::Udp)?)
+            (departure, receiver::lives(bench, carrier, Transport::Udp)?)
         }
         _ => (Departure::Said, Life::NotAsked),
     };
     let answered = u32::from(seen == Seen::Answered);
     let flow = known(datagram.flow);
-    let traffic = Traffic { seen, flow, sent: 1, answered, elapsed: began.elapsed(), departure, life };
+    let elapsed = began.elapsed();
+    let traffic = Traffic { seen, flow, sent: 1, answered, elapsed, departure, life, seen_from: None };
     Ok(match seen {
         Seen::Answered => read(traffic, datagram.answer()),
         _ => Observation::Traffic(traffic),
     })
 }
 
-async fn over_tcp(
-    bench: &Bench<'_>,
-    query: &Dns,
-    question: &[u8],
-    window: &mut Window,
-) -> Result<Observation, ProbeError> {
+async fn over_tcp(bench: &Bench, query: &Dns, question: &[u8], window: &mut Window) -> Result<Observation, ProbeError> {
     let (traffic, connection) = connect(bench, &query.carrier, window).await?;
     if traffic.seen != Seen::Answered {
         return Ok(Observation::Traffic(traffic));

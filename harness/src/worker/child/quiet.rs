@@ -20,7 +20,7 @@ const PATIENCE: u32 = 50;
 /// Listens until the window is over, and longer while the next hop is still being asked for; then says what it
 /// amounts to.
 pub(super) async fn settled(
-    bench: &Bench<'_>,
+    bench: &Bench,
     from: NodeId,
     to: &Target,
     window: &mut Window,
@@ -62,7 +62,7 @@ enum Quiet {
 
 /// Completes what a probe saw by what the probing node knows: whether an ICMP error is its own, and whether the next hop
 /// lives.
-async fn complete(bench: &Bench<'_>, from: NodeId, to: &Target, seen: Seen) -> Result<Quiet, ProbeError> {
+async fn complete(bench: &Bench, from: NodeId, to: &Target, seen: Seen) -> Result<Quiet, ProbeError> {
     let seen = match seen {
         Seen::Icmp { error, by, .. } => Seen::Icmp { error, by, own: bench.is_own(from, by) },
         other => other,

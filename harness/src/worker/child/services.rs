@@ -55,6 +55,11 @@ impl Services {
         Ok(services)
     }
 
+    /// Where programs run, in a case that has any.
+    pub(super) fn programs(&self) -> Option<&Programs> {
+        self.programs.as_ref()
+    }
+
     /// Starts one service, and waits until it is ready.
     pub(super) async fn start_one(&mut self, plan: &Plan, lab: &Lab, at: usize) -> Result<(), Broken> {
         self.launch(plan, lab, at)?;

@@ -18,7 +18,7 @@ const SECOND_ANSWER: Duration = Duration::from_millis(20);
 const AGAIN: Duration = Duration::from_millis(200);
 
 /// One question.
-pub(super) async fn ask(bench: &Bench<'_>, solicit: &Solicit, window: &Window) -> Result<Answers, ProbeError> {
+pub(super) async fn ask(bench: &Bench, solicit: &Solicit, window: &Window) -> Result<Answers, ProbeError> {
     let began = Instant::now();
     let End { node, .. } = solicit.from;
     let interface = bench.plan.interface(solicit.from);

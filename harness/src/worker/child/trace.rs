@@ -15,7 +15,7 @@ const FARTHEST: u8 = 30;
 
 /// What became of an echo request for each time to live, up to the first that was answered. When none was as far as the
 /// target should be, it is looked farther, so that the whole way can be told.
-pub(super) async fn follow(bench: &Bench<'_>, trace: &Trace, window: &Window) -> Result<Vec<Seen>, ProbeError> {
+pub(super) async fn follow(bench: &Bench, trace: &Trace, window: &Window) -> Result<Vec<Seen>, ProbeError> {
     let expected = u8::try_from(trace.via.len() + 1).unwrap_or(FARTHEST);
     let mut hops = hops(bench, &trace.ping, 1..=expected, window).await?;
     let ended = hops.contains(&Seen::Answered) || hops.last().is_some_and(|seen| !ran_out(*seen));
@@ -29,7 +29,7 @@ pub(super) async fn follow(bench: &Bench<'_>, trace: &Trace, window: &Window) ->
 }
 
 async fn hops(
-    bench: &Bench<'_>,
+    bench: &Bench,
     ping: &Ping,
     lives: std::ops::RangeInclusive<u8>,
     window: &Window,

@@ -6,10 +6,9 @@ use std::time::{Duration, Instant};
 use super::attempt::Bench;
 use super::clock::Window;
 use super::quiet::settled;
-use super::services;
+use super::receiver::{self, Receiver};
 use crate::observation::{Departure, Life, Seen, Traffic};
-use crate::plan::{End, NodeId, ServiceKind, Target, Transfer};
-use crate::probe::capture::Capture;
+use crate::plan::{NodeId, Transfer};
 use crate::probe::tcp::Connection;
 use crate::probe::udp::Datagram;
 use crate::probe::{self, ProbeError};
@@ -19,12 +18,12 @@ use crate::words::{Outcome, Transport};
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// One TCP connection.
-pub(super) async fn tcp(bench: &Bench<'_>, transfer: &Transfer, mut window: Window) -> Result<Traffic, ProbeError> {
+pub(super) async fn tcp(bench: &Bench, transfer: &Transfer, mut window: Window) -> Result<Traffic, ProbeError> {
     connect(bench, transfer, &mut window).await.map(|(traffic, _)| traffic)
 }
 
 pub(super) async fn connect(
-    bench: &Bench<'_>,
+    bench: &Bench,
     transfer: &Transfer,
     window: &mut Window,
 ) -> Result<(Traffic, Connection), ProbeError> {
@@ -38,13 +37,18 @@ pub(super) async fn connect(
     let (departure, life) = match seen {
         Seen::Silent => (
             twin_left(bench, transfer.from, transfer.source, target).await?,
-            listener_lives(bench, transfer, Transport::Tcp)?,
+            receiver::lives(bench, transfer, Transport::Tcp)?,
         ),
         _ => (Departure::Said, Life::NotAsked),
     };
     let answered = u32::from(seen == Seen::Answered);
     let flow = known(connection.flow);
-    let traffic = Traffic { seen, flow, sent: 1, answered, elapsed: began.elapsed(), departure, life };
+    let seen_from = match seen {
+        Seen::Answered => receiver::connection_seen_from(bench, transfer, connection.flow)?,
+        _ => None,
+    };
+    let elapsed = began.elapsed();
+    let traffic = Traffic { seen, flow, sent: 1, answered, elapsed, departure, life, seen_from };
     Ok((traffic, connection))
 }
 
@@ -55,7 +59,7 @@ pub(super) fn known(flow: (SocketAddr, SocketAddr)) -> Option<(SocketAddr, Socke
 
 /// A SYN carries no time stamp of its own; a datagram by the same way does.
 pub(super) async fn twin_left(
-    bench: &Bench<'_>,
+    bench: &Bench,
     from: NodeId,
     source: Option<IpAddr>,
     target: SocketAddr,
@@ -68,22 +72,8 @@ pub(super) async fn twin_left(
     })
 }
 
-/// Whether the target listens, by its own socket table.
-pub(super) fn listener_lives(bench: &Bench<'_>, transfer: &Transfer, transport: Transport) -> Result<Life, ProbeError> {
-    let Target { address, owner, .. } = &transfer.to;
-    let Some(End { node, .. }) = owner else {
-        return Ok(Life::Unproven(format!("no node of this case has the address {address}")));
-    };
-    let name = &bench.plan.nodes[*node].name;
-    match services::listens(bench.lab, *node, transport, *address, transfer.port) {
-        Ok(true) => Ok(Life::Alive),
-        Ok(false) => Ok(Life::Unproven(format!("nothing in {name} listens on {}/{transport}", transfer.port))),
-        Err(error) => Err(ProbeError(format!("the socket table of {name} cannot be read: {error}"))),
-    }
-}
-
 /// One UDP datagram.
-pub(super) async fn udp(bench: &Bench<'_>, transfer: &Transfer, mut window: Window) -> Result<Traffic, ProbeError> {
+pub(super) async fn udp(bench: &Bench, transfer: &Transfer, mut window: Window) -> Result<Traffic, ProbeError> {
     let began = Instant::now();
     let target = SocketAddr::new(transfer.to.address, transfer.port);
     let receiver = Receiver::of(bench, transfer)?;
@@ -95,16 +85,21 @@ pub(super) async fn udp(bench: &Bench<'_>, transfer: &Transfer, mut window: Wind
     })
     .await?;
     let (departure, life) = match seen {
-        Seen::Silent if datagram.left() => (Departure::Stamped, listener_lives(bench, transfer, Transport::Udp)?),
+        Seen::Silent if datagram.left() => (Departure::Stamped, receiver::lives(bench, transfer, Transport::Udp)?),
         Seen::Silent => (
             Departure::Unproven("no transmit time stamp says that the datagram left".to_owned()),
-            listener_lives(bench, transfer, Transport::Udp)?,
+            receiver::lives(bench, transfer, Transport::Udp)?,
         ),
         _ => (Departure::Said, Life::NotAsked),
     };
     let answered = u32::from(seen == Seen::Answered);
     let flow = known(datagram.flow);
-    Ok(Traffic { seen, flow, sent: 1, answered, elapsed: began.elapsed(), departure, life })
+    let seen_from = match seen {
+        Seen::Answered | Seen::Delivered => receiver.seen_from(bench, transfer, datagram.sent())?,
+        _ => None,
+    };
+    let elapsed = began.elapsed();
+    Ok(Traffic { seen, flow, sent: 1, answered, elapsed, departure, life, seen_from })
 }
 
 /// A server that sends back what it gets.
@@ -112,38 +107,9 @@ fn is_echo(sent: &[u8], heard: &[u8]) -> bool {
     sent == heard
 }
 
-/// How an arrival is proved.
-enum Receiver {
-    /// A service of ours notes what it gets, and answers.
-    Ours,
-    /// Somebody else's program: the datagram is looked for on the target's interface.
-    Program(Capture),
-    /// No node of the lab has the address.
-    Stranger,
-}
-
-impl Receiver {
-    fn of(bench: &Bench<'_>, transfer: &Transfer) -> Result<Self, ProbeError> {
-        let Some(owner) = transfer.to.owner else { return Ok(Self::Stranger) };
-        let on_node = || bench.plan.services.iter().filter(|service| service.node == owner.node);
-        let ours = on_node().any(|service| match &service.kind {
-            ServiceKind::Echo { transport: Transport::Udp, port, .. } => *port == transfer.port,
-            _ => false,
-        });
-        let programs = on_node().any(|service| matches!(service.kind, ServiceKind::Command { .. }));
-        if ours || !programs {
-            return Ok(Self::Ours);
-        }
-        // A node's packets to itself pass its `lo`, not the interface that has the address.
-        let interface = if owner.node == transfer.from { 0 } else { owner.interface };
-        let end = End { node: owner.node, interface };
-        Capture::start(&bench.node(owner.node).namespace, bench.plan.index(end)).map(Self::Program)
-    }
-}
-
 /// Waits for an answer, and meanwhile looks at the receiver where arriving is enough.
 async fn listen(
-    bench: &Bench<'_>,
+    bench: &Bench,
     transfer: &Transfer,
     datagram: &mut Datagram,
     receiver: &Receiver,
@@ -167,7 +133,8 @@ async fn listen(
                 return Ok(Seen::Delivered);
             }
             Receiver::Program(capture)
-                if capture.saw(datagram.sent())? && listener_lives(bench, transfer, Transport::Udp)? == Life::Alive =>
+                if capture.saw(datagram.sent())?
+                    && receiver::lives(bench, transfer, Transport::Udp)? == Life::Alive =>
             {
                 // Not every server answers a datagram that it does not understand; where one listens, arriving at its
                 // node's interface is as open as UDP gets.
@@ -182,7 +149,7 @@ async fn listen(
 }
 
 /// A datagram that no other attempt, of this case or another, has sent.
-fn nonce(bench: &Bench<'_>, transfer: &Transfer) -> Vec<u8> {
+fn nonce(bench: &Bench, transfer: &Transfer) -> Vec<u8> {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     let place = std::ptr::from_ref(bench) as usize;
     format!("netcase {} {place} {} {}", std::process::id(), now.as_nanos(), transfer.from).into_bytes()

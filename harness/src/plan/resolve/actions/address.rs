@@ -32,7 +32,9 @@ pub(super) fn del(stage: &mut Stage<'_>, written: AddrChange) -> Vec<Action> {
     let Some(end) = stage.checker().end(&on) else { return Vec::new() };
     let mut actions = Vec::new();
     for cidr in address.items {
-        let sound = stage.lab.nodes[end.node].sound;
+        // What a script gives is not known yet.
+        let known = stage.lab.at(end).kind != Some(InterfaceKind::Found);
+        let sound = stage.lab.nodes[end.node].sound && known;
         let addresses = &mut stage.lab.at_mut(end).addresses;
         match addresses.iter().position(|other| other.value == cidr.value) {
             Some(at) => take(addresses, at),

@@ -8,16 +8,19 @@ mod link;
 mod route;
 mod service;
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use super::checker::Checker;
 use super::lab::Lab;
-use super::sysctls;
+use super::{program, sysctls};
 use crate::case::step::{Action as Written, NeighFlush, SysctlChange};
 use crate::diagnostic::{Diagnostic, Diagnostics, quoted};
 use crate::plan::{Action, Operation, Service};
 use crate::source::{Span, Spanned};
 
 /// The words of all actions.
-const ACTIONS: [&str; 11] = [
+const ACTIONS: [&str; 12] = [
     "link-add",
     "link-set",
     "link-del",
@@ -29,6 +32,7 @@ const ACTIONS: [&str; 11] = [
     "sysctl",
     "service-start",
     "service-stop",
+    "run",
 ];
 
 /// The lab between two actions.
@@ -37,13 +41,17 @@ pub(super) struct Stage<'a> {
     pub services: &'a [Service],
     /// Which of them run.
     pub running: &'a mut [bool],
+    /// The values that programs have said so far.
+    pub captured: &'a mut BTreeSet<String>,
+    /// The case's.
+    pub timeout: Duration,
     pub out: &'a mut Diagnostics,
 }
 
 impl Stage<'_> {
     /// Looks words up in the lab as it stands.
     fn checker(&mut self) -> Checker<'_> {
-        Checker { lab: self.lab, services: self.services, out: self.out, sound: true }
+        Checker { lab: self.lab, services: self.services, captured: self.captured, out: self.out, sound: true }
     }
 
     /// The node that a word names.
@@ -92,6 +100,7 @@ fn perform(stage: &mut Stage<'_>, written: Written) -> (Span, Vec<Action>) {
         sysctl,
         service_start,
         service_stop,
+        run,
         span,
         sound,
     } = written;
@@ -107,6 +116,7 @@ fn perform(stage: &mut Stage<'_>, written: Written) -> (Span, Vec<Action>) {
         sysctl.as_ref().map(|action| action.span),
         service_start.as_ref().map(|action| action.span),
         service_stop.as_ref().map(|action| action.span),
+        run.as_ref().map(|action| action.span),
     ];
     let mut given: Vec<(&str, Span)> =
         ACTIONS.into_iter().zip(places).filter_map(|(word, place)| Some((word, place?))).collect();
@@ -128,6 +138,14 @@ fn perform(stage: &mut Stage<'_>, written: Written) -> (Span, Vec<Action>) {
     actions.extend(sysctl.into_iter().flat_map(|action| set(stage, action)));
     actions.extend(service_start.and_then(|action| service::start(stage, &action)));
     actions.extend(service_stop.and_then(|action| service::stop(stage, &action)));
+    let limit = stage.timeout;
+    let run = run.and_then(|action| program::run(&mut stage.checker(), limit, action));
+    if let Some(run) = run {
+        // What a program does to its node is known only when it has done it.
+        stage.lab.nodes[run.on].open = true;
+        stage.captured.extend(run.captures.iter().map(|capture| capture.name.clone()));
+        actions.push(Action::Run(Box::new(run)));
+    }
     (given.first().map_or(span, |(_, place)| *place), actions)
 }
 

@@ -40,7 +40,11 @@ pub(super) fn beside(lab: &Lab, end: End, places: Places, others: &[End]) -> Opt
             let bridge = lab.nodes[dev.node].interfaces[bridge].name.value.clone();
             Some(taken_by_bridge(lab, *dev, end, &bridge, places.dev))
         }
-        InterfaceKind::Loopback | InterfaceKind::Veth { .. } | InterfaceKind::Bridge | InterfaceKind::Dummy => None,
+        InterfaceKind::Loopback
+        | InterfaceKind::Veth { .. }
+        | InterfaceKind::Bridge
+        | InterfaceKind::Dummy
+        | InterfaceKind::Found => None,
     }
 }
 

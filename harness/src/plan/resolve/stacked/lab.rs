@@ -80,7 +80,9 @@ impl Lab {
     /// The largest packet that what carries an interface has room for.
     pub(in crate::plan::resolve) fn room(&self, end: End) -> Option<u32> {
         let kind = self.at(end).kind.as_ref()?;
-        let below = self.mtu(kind.dev()?);
+        let dev = kind.dev()?;
+        // Of what a script makes nothing is known yet.
+        let below = Some(self.mtu(dev)).filter(|_| self.at(dev).kind != Some(InterfaceKind::Found))?;
         Some(match kind {
             InterfaceKind::Vxlan(vxlan) => below.saturating_sub(vxlan.overhead()).max(LEAST_MTU),
             _ => below,

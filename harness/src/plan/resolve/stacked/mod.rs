@@ -10,6 +10,8 @@ mod tests;
 mod vxlan;
 mod warn;
 
+use std::collections::BTreeSet;
+
 use super::checker::Checker;
 use super::lab::Lab;
 use crate::case::link::{Macvlan, Vlan, Vxlan};
@@ -123,7 +125,10 @@ pub(super) fn kind(
         Above::Macvlan(Macvlan { dev, mode, span: _, sound: _ }) => {
             let mode = mode.map_or(MacvlanMode::Bridge, |mode| mode.value);
             let dev = match lab.nodes[node].interface(dev) {
-                None if dev.contains('.') => Checker { lab, services: &[], out, sound: true }.end(dev),
+                None if dev.contains('.') => {
+                    let captured = &BTreeSet::new();
+                    Checker { lab, services: &[], captured, out, sound: true }.end(dev)
+                }
                 _ => own_dev(lab, node, name, dev, "macvlan", out),
             }?;
             carries(lab, name, dev, above, out).then_some(InterfaceKind::Macvlan { dev, mode })

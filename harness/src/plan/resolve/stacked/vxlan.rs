@@ -1,8 +1,10 @@
 //! Where a VXLAN begins and ends.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::Above;
+use crate::case::Template;
 use crate::case::link::Vxlan as Written;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::plan::resolve::aims::Aim;
@@ -12,7 +14,7 @@ use crate::plan::resolve::routes::not_an_address_of;
 use crate::plan::resolve::targets::Goal;
 use crate::plan::{End, InterfaceId, InterfaceKind, NodeId, Vxlan};
 use crate::source::{Span, Spanned};
-use crate::words::Family;
+use crate::words::{Family, Port, Transport};
 
 /// The port of RFC 7348.
 const PORT: u16 = 4789;
@@ -30,12 +32,18 @@ pub(super) fn resolve(
     let Written { id, remote, local, dev: _, port, learning, span: _, sound: _ } = written;
     let before = out.errors();
     let draft = &lab.nodes[node];
-    if let Some(local) = local.filter(|local| draft.sound && !draft.owns(local.value)) {
+    if let Some(local) = local.filter(|local| draft.sound && !draft.open && !draft.owns(local.value)) {
         out.push(not_an_address_of(draft, local, "`local` is an address of the node itself"));
     }
-    let mut checker = Checker { lab, services: &[], out, sound: true };
+    let nothing = BTreeSet::new();
+    let mut checker = Checker { lab, services: &[], captured: &nothing, out, sound: true };
     let mut goals = Vec::new();
     for word in checker.once(remote.items.clone()) {
+        if Template::of(&word).is_some() {
+            let wrong = Diagnostic::error(word.span, "a captured value cannot be the end of a VXLAN");
+            checker.say(wrong.label("an address, a node or `NODE.INTERFACE`"));
+            continue;
+        }
         let Some(aim) = checker.aim(&word) else { continue };
         if own(lab, node, aim) {
             let wrong = format!("a VXLAN of `{}` cannot end in `{}` itself", *draft.name, *draft.name);
@@ -61,6 +69,7 @@ fn own(lab: &Lab, node: NodeId, aim: Aim) -> bool {
         Aim::Address(address) => lab.nodes[node].owns(address),
         Aim::Node(other) => other == node,
         Aim::Interface(end) => end.node == node,
+        Aim::Captured => false,
     }
 }
 
@@ -74,7 +83,7 @@ fn family(
 ) -> Option<Family> {
     let said = goals.iter().find_map(|goal| match goal.aim {
         Aim::Address(address) => Some(address),
-        Aim::Node(_) | Aim::Interface(_) => None,
+        Aim::Node(_) | Aim::Interface(_) | Aim::Captured => None,
     });
     if let Some(address) = local.map(|local| local.value).or(said) {
         return Some(Family::of(address));
@@ -89,6 +98,7 @@ fn family(
         Aim::Address(address) => Family::of(address) == family,
         Aim::Node(node) => !outside(lab, node, family).is_empty(),
         Aim::Interface(end) => lab.nodes[end.node].plain_addresses(family).any(|(at, _)| at == end.interface),
+        Aim::Captured => false,
     };
     let common = |family: &Family| here(*family) && goals.iter().all(|goal| there(goal, *family));
     let families: Vec<Family> = FAMILIES.into_iter().filter(common).collect();
@@ -98,10 +108,16 @@ fn family(
             Aim::Address(_) => true,
             Aim::Node(node) => sound(node),
             Aim::Interface(end) => sound(end.node),
+            Aim::Captured => false,
         });
+    let open = goals.iter().any(|goal| match goal.aim {
+        Aim::Node(node) | Aim::Interface(End { node, .. }) => lab.nodes[node].open,
+        Aim::Address(_) | Aim::Captured => false,
+    });
     let name = &*lab.nodes[node].name;
     match *families {
         [family] => return Some(family),
+        [] if open => checker.say(not_known_yet(goal)),
         [] if known => checker.say(
             Diagnostic::error(goal.span, format!("`{name}` and `{}` have no address family in common", goal.words))
                 .label("there is nothing between them to send by")
@@ -139,15 +155,15 @@ fn addresses(checker: &mut Checker<'_>, goals: &[Goal], family: Family, local: O
         let address = match goal.aim {
             Aim::Address(address) => literal(checker, goal, address, family, local),
             Aim::Node(node) => {
-                let only = match *outside(checker.lab, node, family) {
-                    [(interface, _)] => Some(interface),
-                    _ => None,
-                };
-                checker.in_family(goal, node, only, family).map(|target| target.address)
+                let found = outside(checker.lab, node, family);
+                only_one(checker, goal, node, None, &found, family)
             }
             Aim::Interface(end) => {
-                checker.in_family(goal, end.node, Some(end.interface), family).map(|target| target.address)
+                let addresses = checker.lab.nodes[end.node].plain_addresses(family);
+                let found: Vec<_> = addresses.filter(|(at, _)| *at == end.interface).collect();
+                only_one(checker, goal, end.node, Some(end.interface), &found, family)
             }
+            Aim::Captured => None,
         };
         let Some(address) = address else { continue };
         if let Some((_, first)) = found.iter().find(|(other, _)| *other == address) {
@@ -158,6 +174,31 @@ fn addresses(checker: &mut Checker<'_>, goals: &[Goal], family: Family, local: O
         found.push((address, goal.span));
     }
     found.into_iter().map(|(address, _)| address).collect()
+}
+
+/// The only one of the addresses found, or what is wrong with them.
+fn only_one(
+    checker: &mut Checker<'_>,
+    goal: &Goal,
+    node: NodeId,
+    only: Option<InterfaceId>,
+    found: &[(InterfaceId, IpAddr)],
+    family: Family,
+) -> Option<IpAddr> {
+    match found {
+        [(_, address)] => Some(*address),
+        _ if checker.lab.nodes[node].open => {
+            checker.say(not_known_yet(goal));
+            None
+        }
+        _ => checker.in_family(goal, node, only, family).map(|target| target.address),
+    }
+}
+
+fn not_known_yet(goal: &Goal) -> Diagnostic {
+    Diagnostic::error(goal.span, format!("which address `{}` has is not known yet", goal.words))
+        .label("a script gives it")
+        .help("write the address itself")
 }
 
 fn literal(
@@ -188,11 +229,14 @@ fn literal(
     None
 }
 
-/// The VXLAN of a node that listens on a UDP port.
-pub(in crate::plan::resolve) fn port_holder(lab: &Lab, node: NodeId, port: u16) -> Option<&Spanned<String>> {
+/// The VXLAN of a node that listens on a port.
+pub(in crate::plan::resolve) fn port_holder(lab: &Lab, node: NodeId, port: Port) -> Option<&Spanned<String>> {
+    if port.transport != Transport::Udp {
+        return None;
+    }
     let interfaces = lab.nodes[node].interfaces.iter().filter(|interface| interface.present);
     interfaces
-        .filter(|interface| matches!(&interface.kind, Some(InterfaceKind::Vxlan(vxlan)) if vxlan.port == port))
+        .filter(|interface| matches!(&interface.kind, Some(InterfaceKind::Vxlan(vxlan)) if vxlan.port == port.number))
         .map(|interface| &interface.name)
         .next()
 }

@@ -1,6 +1,7 @@
 //! What the kernel says about itself: neighbours, routes, interfaces.
 
 pub(super) mod link;
+pub(super) mod listing;
 mod neigh;
 pub(super) mod route;
 

@@ -32,6 +32,7 @@ fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> Observation {
         url: "http://lan:7/".to_owned(),
         astray: None,
         flow: Some((([10, 0, 0, 2], 41532).into(), ([192, 168, 1, 3], 7).into())),
+        seen_from: None,
     })
 }
 

@@ -2,9 +2,11 @@
 
 mod http;
 mod link;
+mod listing;
 mod neigh;
 mod outcomes;
 mod route;
+mod seen_from;
 mod solicit;
 mod traffic;
 
@@ -54,6 +56,8 @@ fn interface(name: &str, last: u8, addresses: &[&str]) -> Interface {
 
 fn machine(name: &str, interfaces: Vec<Interface>) -> Node {
     Node {
+        open: false,
+        created_by: None,
         name: name.to_owned(),
         switch: false,
         interfaces,
@@ -61,6 +65,8 @@ fn machine(name: &str, interfaces: Vec<Interface>) -> Node {
         forward_ipv4: false,
         forward_ipv6: false,
         sysctls: Vec::new(),
+        nat: Vec::new(),
+        serves: Vec::new(),
         resolver: Vec::new(),
     }
 }
@@ -69,6 +75,9 @@ fn machine(name: &str, interfaces: Vec<Interface>) -> Node {
 fn plan() -> Plan {
     Plan {
         folder: None,
+        setup: Vec::new(),
+        rules: Vec::new(),
+        files: Vec::new(),
         title: "test".to_owned(),
         timeout: Duration::from_secs(30),
         silence: Duration::from_secs(1),
@@ -93,7 +102,7 @@ fn plan() -> Plan {
 
 fn target(words: &str, address: &str) -> Target {
     let owner = (words == "lan").then_some(End { node: LAN, interface: 0 });
-    Target { words: words.to_owned(), address: ip(address), owner }
+    Target { words: words.to_owned(), address: ip(address), owner, read: None }
 }
 
 fn ping(outcome: &[Outcome]) -> Ping {
@@ -118,6 +127,7 @@ fn transfer(outcome: &[Outcome]) -> Transfer {
         source: None,
         outcome: outcome.to_vec(),
         by: None,
+        seen_from: None,
     }
 }
 
@@ -137,6 +147,7 @@ fn traffic(seen: Seen) -> Traffic {
         elapsed: Duration::from_secs(1),
         departure,
         life,
+        seen_from: None,
     }
 }
 
@@ -154,6 +165,10 @@ fn local(errno: i32) -> Seen {
 }
 
 fn judged(check: Check, observation: Observation) -> Judgement {
+    judged_in(&plan(), check, &observation)
+}
+
+fn judged_in(plan: &Plan, check: Check, observation: &Observation) -> Judgement {
     let expectation = Expectation {
         name: "test".to_owned(),
         check,
@@ -162,7 +177,7 @@ fn judged(check: Check, observation: Observation) -> Judgement {
         holds_for: Duration::ZERO,
         span: Span::default(),
     };
-    judge(&plan(), &expectation, &observation)
+    judge(plan, &expectation, observation)
 }
 
 /// The finding of a mismatch; a match is a failed test.

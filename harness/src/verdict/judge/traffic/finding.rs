@@ -6,7 +6,7 @@ use super::trace::gateway;
 use super::way_out::way_out;
 use super::{Kind, Question};
 use crate::observation::{Departure, IcmpError, Life, LocalRefusal, Seen, Traffic};
-use crate::plan::{Plan, Target};
+use crate::plan::{Landing, Plan};
 use crate::verdict::Finding;
 use crate::verdict::describe::{end, flow, node, seen_in};
 use crate::verdict::judge::left_unproven;
@@ -90,7 +90,7 @@ fn allowed(question: &Question<'_>) -> String {
     if question.lost > 0.0 { format!("at most {} %", question.lost) } else { "none".to_owned() }
 }
 
-fn did(question: &Question<'_>) -> &'static str {
+pub(super) fn did(question: &Question<'_>) -> &'static str {
     match question.kind {
         Kind::Ping => "reached",
         Kind::Udp | Kind::Dns(_) => "got an answer from",
@@ -132,14 +132,15 @@ fn notes(plan: &Plan, question: &Question<'_>, traffic: &Traffic) -> Vec<String>
 
 /// What is known of the target, in words; nothing when nobody looked.
 fn life(plan: &Plan, question: &Question<'_>, life: &Life) -> Option<String> {
-    let Target { address, owner, .. } = question.to;
+    let Landing { address, port, owner } = question.landing(plan);
     match (life, owner) {
         (Life::NotAsked, _) => None,
         (Life::Unproven(reason), _) => Some(reason.clone()),
         (Life::Alive, None) => Some(format!("{address} lives")),
         (Life::Alive, Some(owner)) => Some(match question.kind.transport() {
-            None => format!("{} is up and has {address}", end(plan, *owner)),
-            Some(transport) => format!("{} listens on {}/{transport}", node(plan, owner.node), question.port),
+            None if owner.interface == 0 => format!("{} answers for {address}", node(plan, owner.node)),
+            None => format!("{} is up and has {address}", end(plan, owner)),
+            Some(transport) => format!("{} listens on {port}/{transport}", node(plan, owner.node)),
         }),
     }
 }

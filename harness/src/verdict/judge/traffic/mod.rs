@@ -6,13 +6,13 @@ mod way_out;
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::{Judgement, silence_unproven};
+use super::{Judgement, seen_from, silence_unproven};
 use crate::observation::{IcmpError, LocalRefusal, Seen, Traffic};
-use crate::plan::{By, Dns, Http, NodeId, Ping, Plan, Target, Transfer};
+use crate::plan::{By, Dns, Http, Landing, NodeId, Ping, Plan, Target, Transfer, landing};
 use crate::verdict::Finding;
-use crate::verdict::describe::{node, target_port_words, target_words, who};
+use crate::verdict::describe::{flow, node, target_port_words, target_words, who};
 use crate::verdict::words::{any_of, is_of_the_network, is_port_unreachable};
-use crate::words::{Outcome, Transport};
+use crate::words::{Outcome, Port, Transport};
 use finding::mismatch;
 
 pub(super) use finding::no_answer;
@@ -25,6 +25,7 @@ pub(super) struct Question<'a> {
     port: u16,
     outcome: &'a [Outcome],
     by: Option<&'a By>,
+    seen_from: Option<&'a By>,
     requests: u32,
     lost: f64,
     url: Option<&'a str>,
@@ -49,6 +50,7 @@ impl<'a> Question<'a> {
             port: 0,
             outcome: &ping.outcome,
             by: ping.by.as_ref(),
+            seen_from: None,
             requests: ping.count,
             lost: ping.lost.unwrap_or(0.0),
             url: None,
@@ -79,6 +81,7 @@ impl<'a> Question<'a> {
             port: transfer.port,
             outcome: &transfer.outcome,
             by: transfer.by.as_ref(),
+            seen_from: transfer.seen_from.as_ref(),
             requests: 1,
             lost: 0.0,
             url: None,
@@ -120,6 +123,12 @@ impl<'a> Question<'a> {
         !self.outcome.iter().any(|word| matches!(word, Outcome::Silent | Outcome::Closed | Outcome::Unreachable))
     }
 
+    /// Where it ends behind all forwards.
+    fn landing(&self, plan: &Plan) -> Landing {
+        let transport = self.kind.transport();
+        landing(&plan.nodes, self.to, transport.map(|transport| Port { number: self.port, transport }))
+    }
+
     /// The address of which a port is probed.
     fn port_probed(&self) -> Option<IpAddr> {
         (self.kind != Kind::Ping).then_some(self.to.address)
@@ -134,6 +143,9 @@ pub(super) fn judge(plan: &Plan, question: &Question<'_>, traffic: &Traffic) -> 
     if let Some(by) = question.by
         && let Some(finding) = wrong_sender(plan, question, by, traffic)
     {
+        return Judgement::Mismatch(finding);
+    }
+    if let Some(finding) = wrong_source(plan, question, traffic) {
         return Judgement::Mismatch(finding);
     }
     match traffic.seen {
@@ -277,5 +289,22 @@ fn wrong_sender(plan: &Plan, question: &Question<'_>, by: &By, traffic: &Traffic
     (!by.addresses.contains(&sender)).then(|| {
         let said = format!("{} refused, not {}", who(plan, sender), by.words);
         mismatch(plan, question, traffic).about(&["by"]).note(said)
+    })
+}
+
+/// What is wrong with whom the server saw.
+fn wrong_source(plan: &Plan, question: &Question<'_>, traffic: &Traffic) -> Option<Finding> {
+    let port = Port { number: question.port, transport: question.kind.transport()? };
+    let difference = seen_from::difference(plan, question.to, port, question.seen_from, traffic.seen_from)?;
+    let did = match question.kind {
+        Kind::Udp if traffic.seen == Seen::Delivered => "delivered to",
+        _ => finding::did(question),
+    };
+    let message = format!("{} {did} {}, but {difference}", node(plan, question.from), question.target());
+    let own = traffic.flow.map(|(from, _)| from.ip());
+    let finding = Finding::new(message).about(&["seen-from"]).label(traffic.flow.map(flow).unwrap_or_default());
+    Some(match seen_from::untranslated(plan, own, traffic.seen_from) {
+        Some(note) => finding.note(note),
+        None => finding,
     })
 }

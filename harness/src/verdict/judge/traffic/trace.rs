@@ -21,6 +21,8 @@ enum Next {
     NoRoute,
     /// Nowhere, because a route says so.
     Refused(Cidr, RouteType),
+    /// Nowhere: it answers for this prefix itself.
+    Kept(Cidr),
 }
 
 /// What is in the way of a packet from one node to an address, in words; nothing when nothing certain is.
@@ -32,25 +34,44 @@ pub(super) fn obstacle(plan: &Plan, from: NodeId, to: IpAddr) -> Option<String> 
         if has(node, to) || hides_something(plan, at) {
             return None;
         }
+        if at != from && matches!(next(node, to), Next::Kept(_)) {
+            return None;
+        }
         if at != from && !forwards(node, family) {
-            let name = &node.name;
-            return Some(format!("{name} does not forward {}; `forwarding = true` in its table", family.name()));
+            return Some(does_not_forward(node, family));
         }
         match next(node, to) {
             Next::Here => return None,
             Next::NoRoute => return Some(format!("{} has no route to {to}", node.name)),
             Next::Refused(prefix, kind) => return Some(format!("{}: {kind} route to {prefix}", node.name)),
+            Next::Kept(prefix) => {
+                let elsewhere = owner(plan, to).is_some();
+                return elsewhere.then(|| format!("{} serves {prefix}, and keeps what is for {to}", node.name));
+            }
             Next::Gateway(gateway) => at = owner(plan, gateway)?,
         }
     }
     None
 }
 
+/// As [`obstacle`], for a packet that the first node did not send itself.
+pub(super) fn obstacle_through(plan: &Plan, router: NodeId, to: IpAddr) -> Option<String> {
+    let node = plan.nodes.get(router)?;
+    if !has(node, to) && !hides_something(plan, router) && !forwards(node, Family::of(to)) {
+        return Some(does_not_forward(node, Family::of(to)));
+    }
+    obstacle(plan, router, to)
+}
+
+fn does_not_forward(node: &Node, family: Family) -> String {
+    format!("{} does not forward {}; `forwarding = true` in its table", node.name, family.name())
+}
+
 /// The gateway that a node sends packets for an address to; nothing when it needs none, or the plan does not show it.
 pub(super) fn gateway(plan: &Plan, from: NodeId, to: IpAddr) -> Option<IpAddr> {
     match next(plan.nodes.get(from).filter(|_| !hides_something(plan, from))?, to) {
         Next::Gateway(gateway) => Some(gateway),
-        Next::Here | Next::NoRoute | Next::Refused(..) => None,
+        Next::Here | Next::NoRoute | Next::Refused(..) | Next::Kept(_) => None,
     }
 }
 
@@ -78,6 +99,13 @@ fn next(node: &Node, to: IpAddr) -> Next {
     let on_link = links.filter(|cidr| cidr.contains(to)).map(|cidr| cidr.length).max();
     let routes = node.routes.iter().filter(|route| route.to.contains(to));
     let best = routes.min_by_key(|route| (std::cmp::Reverse(route.to.length), route.metric));
+    let served = node.serves.iter().map(|served| served.prefix).filter(|prefix| prefix.contains(to));
+    if let Some(served) = served.max_by_key(|prefix| prefix.length)
+        && on_link.is_none_or(|length| length < served.length)
+        && best.is_none_or(|route| route.to.length < served.length)
+    {
+        return Next::Kept(served);
+    }
     match (on_link, best) {
         (None, None) => Next::NoRoute,
         (Some(_), None) => Next::Here,

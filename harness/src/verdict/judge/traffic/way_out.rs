@@ -3,13 +3,14 @@
 use std::net::IpAddr;
 
 use super::finding::redirected;
-use super::trace::obstacle;
+use super::trace::{obstacle, obstacle_through};
 use super::{Question, is_refusal};
 use crate::observation::{LocalRefusal, Seen, Traffic};
-use crate::plan::{Plan, ServiceKind};
+use crate::plan::{Landing, NatKind, Plan, ServiceKind};
 use crate::verdict::describe::node;
+use crate::verdict::judge::seen_from;
 use crate::verdict::words::all_of;
-use crate::words::{Outcome, Port};
+use crate::words::{Family, Outcome, Port};
 
 /// What to change so that wanted traffic gets through.
 pub(super) fn way_out(plan: &Plan, question: &Question<'_>, traffic: &Traffic) -> Option<String> {
@@ -34,8 +35,9 @@ pub(super) fn way_out(plan: &Plan, question: &Question<'_>, traffic: &Traffic) -
 
 /// Says so when no service of the target listens there, and no program could.
 fn nobody_listens(plan: &Plan, question: &Question<'_>) -> Option<String> {
-    let port = Port { number: question.port, transport: question.kind.transport()? };
-    let owner = question.to.owner?.node;
+    let landing = question.landing(plan);
+    let port = Port { number: landing.port, transport: question.kind.transport()? };
+    let owner = landing.owner?.node;
     let mut elsewhere = Vec::new();
     for service in plan.services.iter().filter(|service| service.node == owner) {
         match &service.kind {
@@ -44,7 +46,7 @@ fn nobody_listens(plan: &Plan, question: &Question<'_>) -> Option<String> {
                 if !service.kind.takes(port) {
                     continue;
                 }
-                if service.kind.listens_on(question.to.address) {
+                if service.kind.listens_on(landing.address) {
                     return None;
                 }
                 elsewhere.extend(listen.iter().map(IpAddr::to_string));
@@ -61,10 +63,39 @@ fn nobody_listens(plan: &Plan, question: &Question<'_>) -> Option<String> {
 /// Says what is in the way, there or back, where the plan shows it.
 fn in_the_way(plan: &Plan, question: &Question<'_>, traffic: &Traffic) -> Option<String> {
     let arrived = traffic.seen == Seen::Delivered;
-    let there = if arrived { None } else { obstacle(plan, question.from, question.to.address) };
+    let landing = question.landing(plan);
+    let there = if arrived {
+        None
+    } else {
+        obstacle(plan, question.from, question.to.address).or_else(|| behind_a_forward(plan, question, landing))
+    };
     if there.is_some() || question.outcome == [Outcome::Delivered] {
         return there;
     }
     let source = traffic.flow.map(|(from, _)| from.ip()).filter(|source| !source.is_unspecified())?;
-    obstacle(plan, question.to.owner?.node, source).map(|what| format!("on the way back: {what}"))
+    if may_be_translated(plan, source) {
+        return None;
+    }
+    let back = obstacle(plan, landing.owner?.node, source)?;
+    let translations = seen_from::translations(plan, source).map(|words| format!("; {words}")).unwrap_or_default();
+    Some(format!("on the way back: {back}{translations}"))
+}
+
+/// What is in the way from a node that forwards a port to where it goes. What that node itself sends needs no forwarding.
+fn behind_a_forward(plan: &Plan, question: &Question<'_>, landing: Landing) -> Option<String> {
+    let router = question.to.owner.filter(|_| landing.address != question.to.address)?.node;
+    if router == question.from {
+        obstacle(plan, router, landing.address)
+    } else {
+        obstacle_through(plan, router, landing.address)
+    }
+}
+
+/// Whether some node could give packets from an address another one: then the way back is another too.
+fn may_be_translated(plan: &Plan, source: IpAddr) -> bool {
+    plan.nodes.iter().flat_map(|node| &node.nat).any(|nat| match &nat.kind {
+        NatKind::Masquerade { leaving, families } => families.contains(&Family::of(source)) && leaving.takes(source),
+        NatKind::Snat { leaving, to } => to.is_ipv4() == source.is_ipv4() && leaving.takes(source),
+        NatKind::Forward(_) => false,
+    })
 }

@@ -1,0 +1,176 @@
+//! Nodes that scripts change, and nodes that scripts make.
+
+use super::lab::{DraftInterface, Lab};
+use super::nodes::Rest;
+use crate::case::expect::Expect;
+use crate::case::step::{Action, LinkAdd};
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::plan::{InterfaceKind, NodeId, Script};
+use crate::source::Spanned;
+
+/// The scripts in the order of the nodes; marks the nodes that they change and make.
+pub(super) fn resolve(lab: &mut Lab, rests: &[Rest], out: &mut Diagnostics) -> Vec<Script> {
+    let mut scripts = Vec::new();
+    for rest in rests {
+        for path in rest.setup.iter().flat_map(|setup| &setup.items) {
+            if path.trim().is_empty() {
+                out.push(
+                    Diagnostic::error(path.span, "this script has no name").label("a path from this file's folder"),
+                );
+            }
+            lab.nodes[rest.node].open = true;
+            scripts.push(Script { node: rest.node, path: path.value.clone(), span: path.span });
+        }
+    }
+    for rest in rests {
+        let Some(word) = &rest.created_by else { continue };
+        lab.nodes[rest.node].open = true;
+        match creator(lab, rest.node, word, &scripts) {
+            Ok(creator) => lab.nodes[rest.node].created_by = Some(creator),
+            Err(wrong) => out.push(wrong),
+        }
+    }
+    refuse_cables(lab, out);
+    scripts
+}
+
+/// Nothing can be plugged into a node before its script has made it.
+fn refuse_cables(lab: &Lab, out: &mut Diagnostics) {
+    for draft in lab.nodes.iter().filter(|draft| draft.created_by.is_some()) {
+        for interface in draft.interfaces.iter().skip(1) {
+            out.push(
+                Diagnostic::error(interface.name.span, format!("`{}` is made by a script", *draft.name))
+                    .label("nothing can be plugged into it before the script has run")
+                    .help("the script that makes the node makes its interfaces"),
+            );
+        }
+    }
+}
+
+fn creator(lab: &Lab, node: NodeId, word: &Spanned<String>, scripts: &[Script]) -> Result<NodeId, Diagnostic> {
+    let creator = lab.machine(word, word.span)?;
+    if creator == node {
+        return Err(Diagnostic::error(word.span, format!("`{}` cannot make itself", **word))
+            .label("the node whose `setup` makes this one"));
+    }
+    if !scripts.iter().any(|script| script.node == creator) && lab.nodes[creator].whole {
+        return Err(Diagnostic::error(word.span, format!("`{}` runs no script that could make a node", **word))
+            .label("it has no `setup`")
+            .help(format!("write `setup = \"FILE.sh\"` under `[nodes.{}]`", **word)));
+    }
+    Ok(creator)
+}
+
+/// Notes the interfaces of such nodes that expectations name: they are looked for when the scripts have run.
+pub(super) fn mention<'a>(lab: &mut Lab, expectations: impl Iterator<Item = &'a Expect>) {
+    expectations.flat_map(words).for_each(|word| mention_one(lab, word));
+}
+
+fn mention_one(lab: &mut Lab, word: &Spanned<String>) {
+    let Some((name, interface)) = word.split_once('.') else { return };
+    let Some(node) = lab.find(name).filter(|node| lab.nodes[*node].open) else { return };
+    let interface = interface.split(':').next().unwrap_or_default();
+    let known = lab.nodes[node].interface(interface).is_some();
+    if !known && super::names::check_interface(interface, word.span).is_none() {
+        let name = Spanned::new(interface.to_owned(), word.span);
+        lab.nodes[node].add(DraftInterface::new(name, Some(InterfaceKind::Found)));
+    }
+}
+
+/// Notes the interfaces of such nodes that actions name.
+pub(super) fn mention_in_actions<'a>(lab: &mut Lab, actions: impl Iterator<Item = &'a Action>) {
+    for action in actions {
+        let changed = [
+            action.link_set.as_ref().map(|action| &action.on),
+            action.link_del.as_ref().map(|action| &action.on),
+            action.addr_add.as_ref().map(|action| &action.on),
+            action.addr_del.as_ref().map(|action| &action.on),
+            action.neigh_flush.as_ref().map(|action| &action.on),
+        ];
+        changed.into_iter().flatten().for_each(|word| mention_one(lab, word));
+        if let Some(add) = &action.link_add {
+            carriers(add).iter().for_each(|word| mention_one(lab, word));
+        }
+    }
+}
+
+/// What a new interface is to stand on, as `NODE.INTERFACE`.
+fn carriers(add: &LinkAdd) -> Vec<Spanned<String>> {
+    let node = add.on.split('.').next().unwrap_or_default();
+    let vxlan = add.vxlan.as_ref().and_then(|vxlan| vxlan.dev.as_ref());
+    let vlan = add.vlan.as_ref().map(|vlan| &vlan.dev);
+    let own = [vxlan, vlan].into_iter().flatten().map(|dev| Spanned::new(format!("{node}.{}", **dev), dev.span));
+    let macvlan = add.macvlan.iter().map(|macvlan| match macvlan.dev.contains('.') {
+        true => macvlan.dev.clone(),
+        false => Spanned::new(format!("{node}.{}", *macvlan.dev), macvlan.dev.span),
+    });
+    own.chain(macvlan).collect()
+}
+
+/// The words that may name an interface.
+fn words(expect: &Expect) -> Vec<&Spanned<String>> {
+    let Expect {
+        name: _,
+        within: _,
+        holds_for: _,
+        ping,
+        tcp,
+        udp,
+        http,
+        dns,
+        trace,
+        arp,
+        ndp,
+        neigh,
+        route,
+        link,
+        run: _,
+        sysctl: _,
+        addr,
+        fdb,
+        links: _,
+        routes: _,
+        neighs,
+        span: _,
+        sound: _,
+    } = expect;
+    let mut words = Vec::new();
+    if let Some(ping) = ping {
+        words.extend(ping.from.items.iter().chain(&ping.to.items).chain(&ping.by));
+    }
+    for transfer in [tcp, udp].into_iter().flatten() {
+        words.extend(transfer.from.items.iter().chain(&transfer.to.items).chain(&transfer.by));
+    }
+    if let Some(http) = http {
+        words.extend(http.from.items.iter().chain(&http.by));
+    }
+    if let Some(dns) = dns {
+        words.extend(dns.from.items.iter());
+    }
+    if let Some(trace) = trace {
+        words.extend(trace.from.items.iter().chain(&trace.to.items).chain(&trace.via.items));
+    }
+    for solicit in [arp, ndp].into_iter().flatten() {
+        let macs = solicit.mac.iter().flat_map(|mac| &mac.items);
+        words.extend(solicit.from.items.iter().chain(&solicit.to.items).chain(macs));
+    }
+    if let Some(neigh) = neigh {
+        words.extend(neigh.on.items.iter().chain(&neigh.to.items).chain(&neigh.mac));
+    }
+    if let Some(route) = route {
+        words.extend(route.get.iter());
+    }
+    if let Some(link) = link {
+        words.extend(link.on.items.iter().chain(&link.mac).chain(&link.peer).chain(&link.dev));
+    }
+    if let Some(addr) = addr {
+        words.extend(&addr.on.items);
+    }
+    if let Some(fdb) = fdb {
+        words.extend(fdb.on.items.iter().chain([&fdb.mac]));
+    }
+    if let Some(neighs) = neighs {
+        words.extend(&neighs.on.items);
+    }
+    words
+}

@@ -1,0 +1,93 @@
+//! The files that a case brings: whether they are there, and what is in them.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use crate::case::rules::{Rules, is_inline};
+use crate::case::{Case, LARGEST_FILE};
+use crate::diagnostic::{Diagnostic, Diagnostics, suggest};
+use crate::plan::{Loader, Need, Plan, RulesText};
+use crate::source::Spanned;
+
+/// Looks for the files that a case in this folder names; what is wrong with them goes to `out`.
+pub fn check_files(case: &Case, folder: &Path, out: &mut Diagnostics) {
+    let nodes = case.nodes.iter().flat_map(|nodes| &nodes.entries).filter_map(|(_, node)| node.as_ref());
+    for node in nodes.clone() {
+        let rules = node.rules.iter().flat_map(|rules| &rules.items).flat_map(Rules::texts);
+        for path in rules.filter(|text| !text.trim().is_empty() && !is_inline(text)) {
+            out.extend(check_file("file of rules", path, folder));
+        }
+        let sources = node.files.iter().flat_map(|files| &files.entries).filter_map(|(_, source)| source.as_ref());
+        for source in sources.filter(|source| !source.trim().is_empty()) {
+            if !folder.join(&**source).exists() {
+                out.extend(check_file("file", source, folder));
+            }
+        }
+    }
+    for script in nodes.flat_map(|node| &node.setup).flat_map(|setup| &setup.items) {
+        if !script.trim().is_empty() {
+            out.extend(check_script(script, folder));
+        }
+    }
+}
+
+fn check_script(path: &Spanned<String>, folder: &Path) -> Option<Diagnostic> {
+    let wrong = check_file("script", path, folder);
+    if wrong.is_some() {
+        return wrong;
+    }
+    let mode = folder.join(&**path).metadata().ok()?.permissions().mode();
+    (mode & 0o111 == 0).then(|| {
+        Diagnostic::error(path.span, format!("the script `{}` is not executable", **path))
+            .label(format!("its mode is {:o}", mode & 0o7777))
+            .help(format!("`chmod +x {}`, and a first line such as `#!/bin/bash`", **path))
+    })
+}
+
+fn check_file(what: &str, path: &Spanned<String>, folder: &Path) -> Option<Diagnostic> {
+    let place = folder.join(&**path);
+    let wrong = |message: String| Diagnostic::error(path.span, message);
+    match place.metadata() {
+        Ok(metadata) if metadata.is_dir() => {
+            Some(wrong(format!("`{}` is a folder", **path)).label(format!("a {what} is expected")))
+        }
+        Ok(metadata) if !metadata.is_file() => {
+            Some(wrong(format!("`{}` is not a regular file", **path)).label(format!("a {what} is expected")))
+        }
+        Ok(metadata) if metadata.len() > LARGEST_FILE as u64 => {
+            Some(wrong(format!("the {what} `{}` is larger than 1 MiB", **path)).label("it is not read"))
+        }
+        Ok(_) => None,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let name = place.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            let beside = place.parent().and_then(|parent| fs::read_dir(parent).ok()).into_iter().flatten().flatten();
+            let names: Vec<String> = beside.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+            let near = suggest(&name, names.iter().map(String::as_str));
+            let label = if near.starts_with("did you mean") {
+                near
+            } else {
+                "it is looked for from this file's folder".to_owned()
+            };
+            Some(wrong(format!("there is no {what} `{}`", **path)).label(label))
+        }
+        Err(error) => Some(wrong(format!("cannot look at the {what} `{}`: {error}", **path)).label("named here")),
+    }
+}
+
+/// Adds what is known once the files are read: who loads rules, and what that needs of the machine.
+pub(super) fn complete(plan: &mut Plan, folder: &Path) {
+    for rules in &mut plan.rules {
+        if let (RulesText::File(path), Loader::Nft) = (&rules.text, rules.loader) {
+            // One that was said to be for nft, and looks like one for iptables, is nft's to refuse.
+            if !rules.told {
+                rules.loader = fs::read(folder.join(path))
+                    .map_or(rules.loader, |bytes| Loader::of(&String::from_utf8_lossy(&bytes)));
+            }
+        }
+        let need = Need::Program(rules.loader.program().to_owned());
+        if !plan.needs.contains(&need) {
+            plan.needs.push(need);
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! What is known only when a step begins: the interfaces and addresses of nodes that scripts change, and the values that
+//! programs have said.
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::attempt::Bench;
+use super::runs::Captured;
+use crate::plan::{By, End, NodeId, ReadFrom, Step, Target, Template};
+use crate::verdict::Finding;
+use crate::words::Family;
+use crate::worker::message::Broken;
+
+/// Reads the nodes that scripts change, and the addresses that a step's expectations take from them.
+pub(super) async fn read(bench: &mut Bench, step: &Step) -> Result<(), Broken> {
+    let Bench { plan, lab, unread, captured, .. } = bench;
+    let open: Vec<NodeId> = (0..plan.nodes.len()).filter(|node| plan.nodes[*node].open).collect();
+    if open.is_empty() && captured.borrow().is_empty() {
+        return Ok(());
+    }
+    for node in open {
+        lab.read(node, &mut plan.nodes[node]).await.map_err(|error| Broken::new(error.to_string()))?;
+    }
+    let known = Known { nodes: &plan.nodes, captured: &captured.borrow() };
+    for index in step.expectations.clone() {
+        let check = &mut plan.expectations[index].check;
+        for target in check.targets_mut() {
+            if let Err(finding) = known.fill(target) {
+                unread.insert(index, finding);
+            }
+        }
+        for (mac, words) in check.macs_mut() {
+            *mac = known.interface(words).and_then(|end| known.at(end).mac).unwrap_or(*mac);
+        }
+        for by in check.bys_mut() {
+            known.fill_by(by);
+        }
+    }
+    Ok(())
+}
+
+/// What is known when a step begins.
+struct Known<'a> {
+    nodes: &'a [crate::plan::Node],
+    captured: &'a Captured,
+}
+
+impl Known<'_> {
+    fn at(&self, end: End) -> &crate::plan::Interface {
+        &self.nodes[end.node].interfaces[end.interface]
+    }
+
+    fn ends(&self) -> impl Iterator<Item = End> {
+        let nodes = self.nodes.iter().enumerate();
+        nodes.flat_map(|(node, made)| (0..made.interfaces.len()).map(move |interface| End { node, interface }))
+    }
+
+    /// The interface that a `NODE.INTERFACE` names.
+    fn interface(&self, words: &str) -> Option<End> {
+        let (node, interface) = words.split_once('.')?;
+        self.ends().find(|end| self.nodes[end.node].name == node && self.at(*end).name == interface)
+    }
+
+    /// The interface that has an address.
+    fn holder(&self, address: IpAddr) -> Option<End> {
+        self.ends().find(|end| self.at(*end).addresses.iter().any(|cidr| cidr.address == address))
+    }
+
+    /// The address that programs have said.
+    fn captured(&self, template: &Template, family: Option<Family>) -> Result<IpAddr, Finding> {
+        let names = template.names().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let text = template.fill(|name| self.captured.get(name).map(String::as_str));
+        let text = text.ok_or_else(|| Finding::new(format!("{names} was not captured")).about(&["to"]))?;
+        let address = text.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|socket| socket.ip()));
+        let address: IpAddr = address.ok_or_else(|| {
+            Finding::new(format!("{names} is no address when the step begins: {text:?}")).about(&["to"])
+        })?;
+        match family {
+            Some(family) if Family::of(address) != family => Err(Finding::new(format!(
+                "{names} is {address} when the step begins, which is not an {} address",
+                family.name()
+            ))
+            .about(&["to"])),
+            _ => Ok(address),
+        }
+    }
+
+    /// The address of a target that scripts give, and the interface that has it.
+    fn fill(&self, target: &mut Target) -> Result<(), Finding> {
+        let (node, interface, family) = match &target.read {
+            Some(ReadFrom::Node { node, interface, family }) => (*node, *interface, *family),
+            Some(ReadFrom::Captured { template, family }) => {
+                target.address = self.captured(template, *family)?;
+                target.owner = self.holder(target.address);
+                return Ok(());
+            }
+            None => {
+                target.owner = target.owner.or_else(|| self.holder(target.address));
+                return Ok(());
+            }
+        };
+        let wanted = |end: &End| end.node == node && interface.is_none_or(|interface| interface == end.interface);
+        let mut found: Vec<(End, IpAddr)> = Vec::new();
+        for end in self.ends().filter(wanted).filter(|end| end.interface > 0 || interface.is_some()) {
+            let own = self.at(end).addresses.iter().map(|cidr| cidr.address);
+            let plain = own.filter(|address| family == Family::of(*address) && !is_link_local(*address));
+            found.extend(plain.map(|address| (end, address)));
+        }
+        if let [(end, address)] = *found {
+            (target.owner, target.address) = (Some(end), address);
+            return Ok(());
+        }
+        let name = interface.map_or_else(
+            || self.nodes[node].name.clone(),
+            |interface| format!("{}.{}", self.nodes[node].name, self.nodes[node].interfaces[interface].name),
+        );
+        let mut there: Vec<String> = Vec::new();
+        for end in self.ends().filter(|end| end.node == node) {
+            let interface = self.at(end);
+            there.extend(interface.addresses.iter().map(|cidr| format!("{}: {cidr}", interface.name)));
+        }
+        let finding = Finding::new(match found.len() {
+            0 => format!("{name} has no {} address when the step begins", family.name()),
+            several => format!("{name} has {several} {} addresses when the step begins", family.name()),
+        });
+        Err(finding.about(&["to", "get", "url"]).note(match &*there {
+            [] => format!("{} has no address at all", self.nodes[node].name),
+            there => format!("{} has {}", self.nodes[node].name, there.join(", ")),
+        }))
+    }
+
+    fn fill_by(&self, by: &mut By) {
+        let named = |end: &End| match by.words.split_once('.') {
+            Some((node, interface)) => self.nodes[end.node].name == node && self.at(*end).name == interface,
+            None => self.nodes[end.node].name == by.words,
+        };
+        let read: Vec<IpAddr> =
+            self.ends().filter(named).flat_map(|end| self.at(end).addresses.iter().map(|cidr| cidr.address)).collect();
+        if !read.is_empty() {
+            by.addresses = read;
+        }
+    }
+}
+
+fn is_link_local(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(address) if address.is_unicast_link_local())
+}

@@ -1,0 +1,161 @@
+//! The scripts of a case, and the nodes that they make and change.
+
+use std::time::{Duration, Instant};
+
+use super::attempt::Bench;
+use super::programs::Programs;
+use super::{Wire, stretch};
+use crate::lab::{KernelError, Lab};
+use crate::namespace::Namespace;
+use crate::plan::{NodeId, Operation, Plan, Script};
+use crate::probe::ping::Pingers;
+use crate::probe::solicit::Wires;
+use crate::service::cage::NOTER;
+use crate::service::command::{self, Invocation};
+use crate::worker::message::{Broken, Message};
+
+/// How long before the end of the case a script is ended, so that there is time to say what it printed.
+const LAST_WORDS: Duration = Duration::from_millis(300);
+
+/// When a script must have ended.
+pub(super) fn until(plan: &Plan, scale: f64) -> Instant {
+    Instant::now() + stretch(plan.timeout, scale.max(1.0)).saturating_sub(LAST_WORDS)
+}
+
+/// Runs the scripts that build the lab, in order.
+pub(super) async fn set_up(
+    wire: Wire,
+    plan: &Plan,
+    lab: &Lab,
+    programs: &Programs,
+    until: Instant,
+) -> Result<(), Broken> {
+    for script in &plan.setup {
+        let name = format!("{} in {}", script.path, plan.nodes[script.node].name);
+        wire.say(&Message::Doing { what: format!("running {name}"), span: Some(script.span) });
+        run(plan, lab, programs, script, until).await.map_err(|broken| broken.at(script.span))?;
+    }
+    Ok(())
+}
+
+async fn run(plan: &Plan, lab: &Lab, programs: &Programs, script: &Script, until: Instant) -> Result<(), Broken> {
+    let node = &plan.nodes[script.node].name;
+    // A path with a slash is not looked for on the search path.
+    let path = programs.path(&script.path);
+    let run = vec![path.display().to_string()];
+    let env = vec![("BASH_ENV".to_owned(), NOTER.to_owned())];
+    let invocation = Invocation { run: run.clone(), env, ..Invocation::default() };
+    let failed = |error: std::io::Error| {
+        let words = KernelError::words(&error);
+        programs.explain(&run, &error, Broken::new(format!("cannot run {} in {node}: {words}", script.path)))
+    };
+    let room = programs.room(plan, lab, script.node).map_err(failed)?;
+    let ended = command::run(programs.place(lab, script.node, &room), &invocation, until).await.map_err(failed)?;
+    if ended.status.is_some_and(|status| status.success()) {
+        return Ok(());
+    }
+    let mut broken = Broken::new(format!("{} in {node} {}", script.path, ended.how()));
+    let line = complained_line(script, &ended.last_lines).or_else(|| programs.failed_line(&room, &run[0]));
+    broken.notes.extend(line.and_then(|number| shown(programs, script, number)));
+    broken.notes.push(match &*ended.last_lines {
+        [] => "it printed nothing".to_owned(),
+        lines => format!("it printed:\n{}", lines.join("\n")),
+    });
+    broken.notes.extend(programs.lost().iter().cloned());
+    Err(broken)
+}
+
+/// The line of a script that its shell complains about, as `NAME: line 3: ...` (bash) or `NAME: 3: ...` (dash).
+fn complained_line(script: &Script, printed: &[String]) -> Option<usize> {
+    let name = script.path.rsplit('/').next()?;
+    printed.iter().rev().find_map(|line| {
+        let (_, rest) = line.split_once(&format!("{name}: "))?;
+        let number = rest.strip_prefix("line ").unwrap_or(rest).split(':').next()?;
+        number.parse().ok()
+    })
+}
+
+fn shown(programs: &Programs, script: &Script, number: usize) -> Option<String> {
+    let line = programs.line(&script.path, number)?;
+    Some(format!("it failed at line {number} of {}:\n{line}", script.path))
+}
+
+/// Takes hold of the nodes that scripts have made; each must be there.
+pub(super) fn find(plan: &Plan, lab: &mut Lab, programs: &Programs) -> Result<(), Broken> {
+    for (node, creator) in created(plan) {
+        if let Err(error) = find_one(plan, lab, programs, node, creator) {
+            let (name, by) = (&plan.nodes[node].name, &plan.nodes[creator].name);
+            let mut broken = Broken::new(format!("{by} has not made the node {name}: /run/netns/{name}: {error}"));
+            broken.span = plan.setup.iter().rev().find(|script| script.node == creator).map(|script| script.span);
+            let there = programs.names(plan, lab, creator);
+            return Err(broken.note(format!("in {by} there are: {there}")));
+        }
+    }
+    Ok(())
+}
+
+/// Takes hold of them again after a step; one that was deleted is not there any more.
+pub(super) fn find_again(bench: &mut Bench) {
+    let Bench { plan, lab, services, .. } = bench;
+    let Some(programs) = services.programs() else { return };
+    for (node, creator) in created(plan) {
+        // What is not there is said where it is missed.
+        let _ = find_one(plan, lab, programs, node, creator);
+    }
+}
+
+/// Lets go of the nodes that scripts have made, with every socket in them: one that a script deletes then ends.
+pub(super) async fn let_go(bench: &mut Bench, home: &Namespace) -> Result<(), Broken> {
+    let created: Vec<NodeId> = created(&bench.plan).map(|(node, _)| node).collect();
+    if created.is_empty() {
+        return Ok(());
+    }
+    bench.pingers = Pingers::default();
+    bench.wires = Wires::default();
+    for node in created {
+        if let Some(programs) = bench.services.programs() {
+            programs.forget(node);
+        }
+        bench.lab.let_go(node, home).map_err(|error| Broken::new(KernelError::words(&error)))?;
+    }
+    // The tasks that drive the sockets end when they are next looked at.
+    for _ in 0..8 {
+        tokio::task::yield_now().await;
+    }
+    Ok(())
+}
+
+fn created(plan: &Plan) -> impl Iterator<Item = (NodeId, NodeId)> {
+    plan.nodes.iter().enumerate().filter_map(|(node, made)| Some((node, made.created_by?)))
+}
+
+fn find_one(plan: &Plan, lab: &mut Lab, programs: &Programs, node: NodeId, creator: NodeId) -> std::io::Result<()> {
+    let namespace = programs.namespace(plan, lab, creator, &plan.nodes[node].name)?;
+    lab.find(node, namespace)
+}
+
+/// An operation on interfaces as they are now: which index one of a script has is known only then.
+pub(super) async fn place(bench: &mut Bench, operation: &Operation) -> Result<Operation, Broken> {
+    let mut operation = operation.clone();
+    let Bench { plan, lab, .. } = bench;
+    for place in operation.action.places_mut() {
+        let node = place.node;
+        if !plan.nodes[node].open {
+            continue;
+        }
+        lab.read(node, &mut plan.nodes[node]).await.map_err(|error| Broken::new(error.to_string()))?;
+        let interfaces = &plan.nodes[node].interfaces;
+        let Some(found) = interfaces.iter().find(|interface| interface.present && interface.name == place.name) else {
+            let there: Vec<&str> = interfaces
+                .iter()
+                .filter(|interface| interface.present)
+                .map(|interface| interface.name.as_str())
+                .collect();
+            return Err(Broken::new(format!("there is no interface {}.{}", plan.nodes[node].name, place.name))
+                .at(operation.span)
+                .note(format!("{} has {}", plan.nodes[node].name, there.join(", "))));
+        };
+        place.index = found.index;
+    }
+    Ok(operation)
+}
