@@ -89,7 +89,9 @@ pub(super) fn mention_in_actions<'a>(lab: &mut Lab, actions: impl Iterator<Item 
         ];
         changed.into_iter().flatten().for_each(|word| mention_one(lab, word));
         if let Some(add) = &action.link_add {
-            carriers(add).iter().for_each(|word| mention_one(lab, word));
+            for word in carriers(add) {
+                mention_one(lab, &word);
+            }
         }
     }
 }
@@ -100,9 +102,9 @@ fn carriers(add: &LinkAdd) -> Vec<Spanned<String>> {
     let vxlan = add.vxlan.as_ref().and_then(|vxlan| vxlan.dev.as_ref());
     let vlan = add.vlan.as_ref().map(|vlan| &vlan.dev);
     let own = [vxlan, vlan].into_iter().flatten().map(|dev| Spanned::new(format!("{node}.{}", **dev), dev.span));
-    let macvlan = add.macvlan.iter().map(|macvlan| match macvlan.dev.contains('.') {
-        true => macvlan.dev.clone(),
-        false => Spanned::new(format!("{node}.{}", *macvlan.dev), macvlan.dev.span),
+    let macvlan = add.macvlan.iter().map(|macvlan| {
+        let dev = &macvlan.dev;
+        if dev.contains('.') { dev.clone() } else { Spanned::new(format!("{node}.{}", **dev), dev.span) }
     });
     own.chain(macvlan).collect()
 }
