@@ -10,6 +10,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 
 use nix::sched::{CloneFlags, setns, unshare};
+use nix::sys::stat::fstat;
 
 /// A network namespace; it lives as long as somebody holds it, a process or a socket is in it.
 #[derive(Clone, Debug)]
@@ -47,6 +48,16 @@ impl Namespace {
     #[must_use]
     pub fn found(&self, own: OwnedFd) -> Self {
         Self { own: Rc::new(own), home: Rc::clone(&self.home) }
+    }
+
+    /// Whether two descriptors hold one namespace (namespaces(7): the same device and inode).
+    ///
+    /// # Errors
+    ///
+    /// What fstat(2) says.
+    pub fn is_same(&self, other: &Self) -> io::Result<bool> {
+        let (own, other) = (fstat(&*self.own)?, fstat(&*other.own)?);
+        Ok((own.st_dev, own.st_ino) == (other.st_dev, other.st_ino))
     }
 
     /// Runs `action` inside, and comes home.

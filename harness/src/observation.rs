@@ -43,6 +43,17 @@ pub enum Observation {
     Ran(Ran),
     /// A list of the kernel's.
     Listed(Listed),
+    /// What two nodes have in common.
+    Shared(Shared),
+}
+
+/// What two nodes have in common.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Shared {
+    /// Whether both are one network namespace.
+    pub namespace: bool,
+    /// The interfaces that both have, by name, without `lo`.
+    pub links: Vec<String>,
 }
 
 /// A list of the kernel's, each entry as a text, once and in order.

@@ -22,6 +22,7 @@ const SLEEPERS: &[(&str, &str)] = &[
         "src/lab/state/link.rs",
         "kernels before 6.5 tell nobody when they have carried out a change of carrier; looked for first",
     ),
+    ("tests/interrupt.rs", "nobody tells when a program of the case begins or ends; looked for first"),
     ("src/worker/child/decide.rs", "the documented interval from one attempt of an expectation to the next"),
 ];
 

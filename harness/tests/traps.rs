@@ -6,8 +6,6 @@ mod cases;
 mod parts;
 #[path = "support/program.rs"]
 mod program;
-#[path = "support/reachable.rs"]
-mod reachable;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -15,6 +13,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use netcase::plan::Plan;
 use netcase::worker::message::{Message, Order, VERSION};
 use netcase::worker::supervise::ROLE;
 use nix::poll::{PollTimeout, poll};
@@ -41,16 +40,22 @@ interfaces.eth0 = { address = ["10.0.0.2/24", "fd00::2/64"] }
 static TABLE: RwLock<()> = RwLock::new(());
 
 fn run(text: &str) -> Output {
+    run_in(&Folder::new(&format!("trap-{:x}", text.len() ^ text.as_ptr() as usize)), text)
+}
+
+fn run_in(folder: &Folder, text: &str) -> Output {
     let _room = TABLE.read().unwrap_or_else(PoisonError::into_inner);
-    let folder = Folder::new(&format!("trap-{:x}", text.len() ^ text.as_ptr() as usize));
-    cases::write(&folder, "trap", text);
+    cases::write(folder, "trap", text);
     folder.run(&["trap.toml"]).output().expect("netcase can be started")
 }
 
 /// Runs a case, and holds its exit code and words that must be told.
 fn assert_ends(text: &str, code: i32, words: &[&str]) {
-    let output = run(text);
-    let all = told(&output);
+    assert_told(&run(text), code, words);
+}
+
+fn assert_told(output: &Output, code: i32, words: &[&str]) {
+    let all = told(output);
     assert_eq!(output.status.code(), Some(code), "{all}");
     for word in words {
         assert!(all.contains(word), "{word:?} is missing:\n{all}");
@@ -171,7 +176,8 @@ fn a_connection_refused_by_a_router_is_not_refused_by_the_target() {
 fn assert_beside(base: &str, (part, ready): (&str, &str), expectations: &[&str], code: i32, words: &[&str]) {
     let place = Folder::new(&format!("part-{part}"));
     let expectations: String = expectations.iter().map(|expectation| format!("[[expect]]\n{expectation}\n")).collect();
-    assert_ends(&format!("{base}{}{expectations}", service(&place, part, ready)), code, words);
+    let text = format!("{base}{}{expectations}", service(&place, part, ready));
+    assert_told(&run_in(&place, &text), code, words);
 }
 
 #[test]
@@ -207,8 +213,9 @@ fn a_silence_whose_packets_never_left_is_no_pass() {
 struct Standing(Child);
 
 impl Standing {
-    fn build(text: &str) -> Self {
-        let order = Order { version: VERSION, plan: plan(text), rootless: false, timeout_scale: 1.0 };
+    fn build(folder: &Folder, text: &str) -> Self {
+        let plan = Plan { folder: Some(folder.0.clone()), ..plan(text) };
+        let order = Order { version: VERSION, plan, rootless: false, timeout_scale: 1.0 };
         let mut line = serde_json::to_vec(&order).expect("an order can be written");
         line.push(b'\n');
         let mut command = Command::new(program());
@@ -257,7 +264,7 @@ fn a_full_neighbour_table_is_never_a_wrong_verdict() {
     let cases = concat!(env!("CARGO_MANIFEST_DIR"), "/../cases");
     let folder = Folder::new("full-table");
     let _alone = TABLE.write().unwrap_or_else(PoisonError::into_inner);
-    let standing = Standing::build(&filler(&folder));
+    let standing = Standing::build(&folder, &filler(&folder));
     let until = Instant::now() + Duration::from_secs(30);
     while neighbours() < 1000 {
         // The lab has just forgotten the entries that it had at its end.

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::decode::{Decode, Value, record};
-use super::listing::{AddrCheck, FdbCheck, LinksCheck, NeighsCheck, RoutesCheck, SysctlCheck};
+use super::listing::{AddrCheck, FdbCheck, IsolatedCheck, LinksCheck, NeighsCheck, RoutesCheck, SysctlCheck};
 use super::matcher::Matcher;
 use super::program::Run;
 use super::scalar::{Loss, Time};
@@ -58,6 +58,8 @@ record! {
         routes("routes"): Option<RoutesCheck>,
         /// All neighbours that a node knows.
         neighs("neighs"): Option<NeighsCheck>,
+        /// Nodes of which none sees what another has.
+        isolated("isolated"): Option<IsolatedCheck>,
         /// A program, and what its end must be.
         run("run"): Option<Run>,
     }

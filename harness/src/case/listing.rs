@@ -49,6 +49,14 @@ record! {
 }
 
 record! {
+    /// Nodes of which none sees what another has.
+    pub struct IsolatedCheck {
+        /// Two nodes or more.
+        on("on"): Many<Spanned<String>>,
+    }
+}
+
+record! {
     /// All interfaces of a node.
     pub struct LinksCheck {
         /// The nodes.

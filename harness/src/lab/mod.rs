@@ -32,7 +32,7 @@ pub use paths::forget_path;
 pub use read_back::{read_back, read_back_links};
 pub use rules::generation_of_rules;
 pub use sockets::{Listener, connected, connections, listeners};
-pub use state::{HopState, link_state, listed, lookup_route, main_routes, neighbours_of, next_hop_state};
+pub use state::{HopState, link_state, listed, lookup_route, main_routes, neighbours_of, next_hop_state, shared};
 pub use sysctl::{BASELINE, NEIGHBOUR_BASELINE};
 
 /// The nodes of a case as kernel objects.

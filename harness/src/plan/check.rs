@@ -57,6 +57,8 @@ pub enum Check {
     Link(Box<LinkCheck>),
     /// A list of the kernel's.
     Listing(Box<Listing>),
+    /// Two nodes of which none sees what the other has.
+    Isolated(NodeId, NodeId),
     /// A program.
     Run(Box<Run>),
 }
@@ -73,7 +75,9 @@ impl Check {
             | Self::Trace(_)
             | Self::Arp(_)
             | Self::Ndp(_) => true,
-            Self::Neigh(_) | Self::Route(_) | Self::Link(_) | Self::Listing(_) | Self::Run(_) => false,
+            Self::Neigh(_) | Self::Route(_) | Self::Link(_) | Self::Listing(_) | Self::Isolated(..) | Self::Run(_) => {
+                false
+            }
         }
     }
 
@@ -103,7 +107,7 @@ impl Check {
                 RouteQuery::Lookup(target) => vec![target],
                 RouteQuery::Table(_) => Vec::new(),
             },
-            Self::Link(_) | Self::Listing(_) | Self::Run(_) => Vec::new(),
+            Self::Link(_) | Self::Listing(_) | Self::Isolated(..) | Self::Run(_) => Vec::new(),
         }
     }
 
@@ -121,6 +125,7 @@ impl Check {
             | Self::Trace(_)
             | Self::Route(_)
             | Self::Listing(_)
+            | Self::Isolated(..)
             | Self::Run(_) => Vec::new(),
         }
     }
@@ -139,6 +144,7 @@ impl Check {
             | Self::Route(_)
             | Self::Link(_)
             | Self::Listing(_)
+            | Self::Isolated(..)
             | Self::Run(_) => Vec::new(),
         }
     }
@@ -156,6 +162,7 @@ impl Check {
             Self::Route(route) => route.on,
             Self::Link(link) => link.on,
             Self::Listing(listing) => listing.on,
+            Self::Isolated(node, _) => *node,
             Self::Run(run) => run.on,
         }
     }

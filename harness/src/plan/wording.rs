@@ -40,6 +40,7 @@ impl Check {
                 };
                 format!("route {on} -> {to}{}{family}", absent(route.present))
             }
+            Self::Isolated(one, other) => format!("isolated {} and {}", node(nodes, *one), node(nodes, *other)),
             Self::Run(run) => format!("run {}: {}", node(nodes, run.on), run.words()),
             Self::Link(link) => format!("link {}.{}{}", node(nodes, link.on), link.name, absent(link.present)),
             Self::Listing(listing) => listed(node(nodes, listing.on), listing),

@@ -28,7 +28,12 @@ pub fn estimate(plan: &Plan) -> usize {
             Check::Http(http) => pairs.insert((http.connection.from, http.connection.to.address)),
             Check::Dns(dns) => pairs.insert((dns.carrier.from, dns.carrier.to.address)),
             Check::Arp(solicit) | Check::Ndp(solicit) => pairs.insert((solicit.from.node, solicit.to.address)),
-            Check::Neigh(_) | Check::Route(_) | Check::Link(_) | Check::Listing(_) | Check::Run(_) => false,
+            Check::Neigh(_)
+            | Check::Route(_)
+            | Check::Link(_)
+            | Check::Listing(_)
+            | Check::Isolated(..)
+            | Check::Run(_) => false,
         };
     }
     pairs.len() * 2

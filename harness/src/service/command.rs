@@ -183,8 +183,7 @@ impl Program {
     pub fn has_printed(&self, text: &str) -> bool {
         let streams = self.output.streams.borrow();
         let (front, back) = streams.end.as_slices();
-        let printed = [front, back].concat();
-        printed.windows(text.len().max(1)).any(|window| window == text.as_bytes())
+        String::from_utf8_lossy(&[front, back].concat()).contains(text)
     }
 
     /// Returns when it has printed more.

@@ -46,7 +46,7 @@ pub fn describe_check(plan: &Plan, check: &Check) -> String {
         }
         Check::Run(run) => format!("run {}: {}", node(plan, run.on), run.words()),
         Check::Link(link) => with_presence(format!("link {}.{}", node(plan, link.on), link.name), link.present),
-        Check::Listing(_) => check.words(&plan.nodes),
+        Check::Listing(_) | Check::Isolated(..) => check.words(&plan.nodes),
     }
 }
 

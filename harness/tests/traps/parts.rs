@@ -1,28 +1,27 @@
 //! Programs that a case runs in its nodes: this test binary itself, so that no other program is needed.
 
 use std::collections::HashSet;
-use std::env;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::time::Duration;
+use std::{env, fs};
 
 use nix::poll::{PollTimeout, poll};
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, socket};
 
 use crate::program::Folder;
-use crate::reachable::reachable;
 
 /// Says which part this process plays.
 const PART: &str = "NETCASE_TEST_PART";
 
-/// The service of the last node of a case that plays a part; the folder holds its program while the case runs.
+/// The service of the last node of a case that plays a part; the case's own folder holds its program, for elsewhere a
+/// case may see nothing.
 pub(crate) fn service(place: &Folder, part: &str, ready: &str) -> String {
     let own = env::current_exe().expect("the test knows its own path");
-    let program = reachable(&own, place);
-    let program = program.display();
+    fs::copy(own, place.0.join("part")).expect("a program can be copied");
     format!(
-        "services.part = {{ command = {{ run = [\"{program}\", \"parts::play\", \"--exact\", \"--nocapture\"], \
+        "services.part = {{ command = {{ run = [\"./part\", \"parts::play\", \"--exact\", \"--nocapture\"], \
          env = {{ {PART} = \"{part}\" }}, ready = {{ {ready} }} }} }}\n"
     )
 }

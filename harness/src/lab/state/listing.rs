@@ -2,14 +2,14 @@
 
 use std::io;
 
-use rtnetlink::packet_route::link::LinkMessage;
+use rtnetlink::packet_route::link::{LinkAttribute, LinkMessage};
 use rtnetlink::packet_route::neighbour::NeighbourAttribute;
 
 use super::link::{cidr_of, mac_of, name_by_index, name_of};
 use super::neighbour::all_neighbours;
 use super::route::main_routes;
 use crate::lab::{KernelError, LabNode, sysctl};
-use crate::observation::Listed;
+use crate::observation::{Listed, Shared};
 use crate::plan::List;
 use crate::words::{Cidr, Family, Mac, NeighState};
 
@@ -111,4 +111,28 @@ async fn neighbours(node: &LabNode, dev: Option<&str>, family: Option<Family>) -
 /// RFC 4291 section 2.5.6: `fe80::/10`.
 fn is_link_local(cidr: Cidr) -> bool {
     matches!(cidr.address, std::net::IpAddr::V6(address) if address.is_unicast_link_local())
+}
+
+/// What two nodes have in common.
+///
+/// # Errors
+///
+/// A dump that failed, or what fstat(2) says.
+pub async fn shared(one: &LabNode, other: &LabNode) -> Result<Shared, KernelError> {
+    let namespace = one.namespace.is_same(&other.namespace);
+    let namespace = namespace.map_err(|error| KernelError::broken("fstat", error.to_string()))?;
+    let (here, there) = (one.netlink.links().await?, other.netlink.links().await?);
+    let is_there = |link: &&LinkMessage| {
+        there.iter().any(|other| other.header.index == link.header.index && mac(other) == mac(link))
+    };
+    let both = here.iter().filter(|link| name_of(link) != "lo" && !FALLBACK.contains(&name_of(link))).filter(is_there);
+    Ok(Shared { namespace, links: both.map(|link| name_of(link).to_owned()).collect() })
+}
+
+/// The link-layer address, as the kernel has it.
+fn mac(link: &LinkMessage) -> Option<&[u8]> {
+    link.attributes.iter().find_map(|attribute| match attribute {
+        LinkAttribute::Address(bytes) => Some(bytes.as_slice()),
+        _ => None,
+    })
 }

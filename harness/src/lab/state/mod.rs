@@ -7,7 +7,7 @@ mod route;
 
 pub use link::link_state;
 pub(super) use link::{cidr_of, mac_of, name_of, settled_above};
-pub use listing::listed;
+pub use listing::{listed, shared};
 pub(super) use neighbour::destination;
 pub use neighbour::{HopState, neighbours_of, next_hop_state};
 pub use route::{lookup_route, main_routes};

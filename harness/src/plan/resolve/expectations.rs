@@ -14,9 +14,9 @@ use crate::source::{Span, Spanned};
 use crate::words::{Answer, Family, Transport};
 
 /// The words of all checks.
-const CHECKS: [&str; 18] = [
+const CHECKS: [&str; 19] = [
     "ping", "tcp", "udp", "http", "dns", "trace", "arp", "ndp", "neigh", "route", "link", "sysctl", "addr", "fdb",
-    "links", "routes", "neighs", "run",
+    "links", "routes", "neighs", "isolated", "run",
 ];
 
 /// The most expectations of a case, counted after lists are written out: all pairs of three hundred nodes.
@@ -99,6 +99,7 @@ fn resolve_one(built: &Built<'_>, written: Expect, expectations: &mut Vec<Expect
         links,
         routes,
         neighs,
+        isolated,
         run,
         span,
         sound,
@@ -121,6 +122,7 @@ fn resolve_one(built: &Built<'_>, written: Expect, expectations: &mut Vec<Expect
         links.as_ref().map(|check| check.span),
         routes.as_ref().map(|check| check.span),
         neighs.as_ref().map(|check| check.span),
+        isolated.as_ref().map(|check| check.span),
         run.as_ref().map(|check| check.span),
     ];
     let mut given: Vec<(&str, Span)> =
@@ -148,6 +150,7 @@ fn resolve_one(built: &Built<'_>, written: Expect, expectations: &mut Vec<Expect
     checks.extend(links.into_iter().flat_map(|written| listing::links(&mut checker, written)));
     checks.extend(routes.into_iter().flat_map(|written| listing::routes(&mut checker, written)));
     checks.extend(neighs.into_iter().flat_map(|written| listing::neighs(&mut checker, written)));
+    checks.extend(isolated.into_iter().flat_map(|written| listing::isolated(&mut checker, written)));
     checks.extend(
         run.and_then(|written| program::run(&mut checker, built.timeout, written)).map(|run| Check::Run(Box::new(run))),
     );
@@ -232,7 +235,12 @@ fn default_within(check: &Check) -> Duration {
                 Duration::from_secs(1)
             }
         }
-        Check::Neigh(_) | Check::Route(_) | Check::Link(_) | Check::Listing(_) | Check::Run(_) => Duration::ZERO,
+        Check::Neigh(_)
+        | Check::Route(_)
+        | Check::Link(_)
+        | Check::Listing(_)
+        | Check::Isolated(..)
+        | Check::Run(_) => Duration::ZERO,
     }
 }
 

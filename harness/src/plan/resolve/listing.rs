@@ -175,3 +175,17 @@ pub(super) fn neighs(checker: &mut Checker<'_>, written: written::NeighsCheck) -
     }
     checks
 }
+
+/// Resolves `isolated`: every two of the nodes.
+pub(super) fn isolated(checker: &mut Checker<'_>, written: written::IsolatedCheck) -> Vec<Check> {
+    let written::IsolatedCheck { on, span: _, sound: _ } = written;
+    let place = on.span;
+    let nodes = checker.senders("on", on.items, "a node is isolated with all that it has");
+    if nodes.len() < 2 {
+        checker.derive(
+            Diagnostic::error(place, "one node alone is not isolated from anything").label("two nodes or more"),
+        );
+    }
+    let pairs = nodes.iter().enumerate().flat_map(|(at, one)| nodes[at + 1..].iter().map(move |other| (one, other)));
+    pairs.map(|(one, other)| Check::Isolated(one.node, other.node)).collect()
+}

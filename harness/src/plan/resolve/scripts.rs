@@ -133,6 +133,7 @@ fn words(expect: &Expect) -> Vec<&Spanned<String>> {
         links: _,
         routes: _,
         neighs,
+        isolated: _,
         span: _,
         sound: _,
     } = expect;

@@ -118,6 +118,10 @@ fn decide(plan: &Plan, check: &Check, observation: &Observation) -> Option<Judge
             let Observation::Link(found) = observation else { return None };
             Some(state::link::judge(plan, link, found.as_ref()))
         }
+        Check::Isolated(one, other) => {
+            let Observation::Shared(shared) = observation else { return None };
+            Some(state::isolated::judge(plan, *one, *other, shared))
+        }
         Check::Listing(listing) => {
             let Observation::Listed(found) = observation else { return None };
             Some(state::listing::judge(plan, listing, found))
@@ -140,6 +144,7 @@ fn wrong_shape(plan: &Plan, check: &Check, observation: &Observation) -> Finding
         Observation::Link(_) => "an interface",
         Observation::Ran(_) => "the end of a program",
         Observation::Listed(_) => "a list",
+        Observation::Shared(_) => "what two nodes have in common",
     };
     Finding::new(format!("the probe answered another question: `{}` got {answered}", describe_check(plan, check)))
         .note("this is a fault of netcase, not of the case")

@@ -141,9 +141,13 @@ pub(super) fn allows_silence(check: &Check) -> bool {
         Check::Http(http) => words(&http.connection.outcome),
         Check::Dns(dns) => words(&dns.carrier.outcome),
         Check::Arp(solicit) | Check::Ndp(solicit) => solicit.outcome.contains(&Answer::Silent),
-        Check::Trace(_) | Check::Neigh(_) | Check::Route(_) | Check::Link(_) | Check::Listing(_) | Check::Run(_) => {
-            false
-        }
+        Check::Trace(_)
+        | Check::Neigh(_)
+        | Check::Route(_)
+        | Check::Link(_)
+        | Check::Listing(_)
+        | Check::Isolated(..)
+        | Check::Run(_) => false,
     }
 }
 
@@ -168,6 +172,11 @@ pub(super) fn pair(check: &Check) -> Option<Pair> {
         Check::Http(http) => Some(of(http.connection.from, &http.connection.to)),
         Check::Dns(dns) => Some(of(dns.carrier.from, &dns.carrier.to)),
         Check::Arp(solicit) | Check::Ndp(solicit) => Some(of(solicit.from.node, &solicit.to)),
-        Check::Neigh(_) | Check::Route(_) | Check::Link(_) | Check::Listing(_) | Check::Run(_) => None,
+        Check::Neigh(_)
+        | Check::Route(_)
+        | Check::Link(_)
+        | Check::Listing(_)
+        | Check::Isolated(..)
+        | Check::Run(_) => None,
     }
 }

@@ -65,6 +65,9 @@ async fn attempt(
             .await
             .map(Observation::Link)
             .map_err(unreadable),
+        Check::Isolated(one, other) => {
+            lab::shared(bench.node(*one), bench.node(*other)).await.map(Observation::Shared).map_err(unreadable)
+        }
         Check::Listing(listing) => {
             lab::listed(bench.node(listing.on), &listing.list).await.map(Observation::Listed).map_err(unreadable)
         }
@@ -98,6 +101,7 @@ fn rests_on_neighbours(observation: &Observation) -> bool {
         | Observation::Lookup(_)
         | Observation::Link(_)
         | Observation::Listed(_)
+        | Observation::Shared(_)
         | Observation::Ran(_) => false,
     }
 }

@@ -1,5 +1,6 @@
 //! What the kernel says about itself: neighbours, routes, interfaces.
 
+pub(super) mod isolated;
 pub(super) mod link;
 pub(super) mod listing;
 mod neigh;
