@@ -1,6 +1,7 @@
 //! What will be done: names resolved, defaults filled in, limits checked, kernel operations in order. Plain data.
 
 mod check;
+mod link;
 mod listing;
 mod nat;
 mod program;
@@ -24,6 +25,7 @@ pub use check::{
     By, Check, Dns, Expectation, Http, HttpExpected, LinkCheck, Master, Neigh, Ping, ReadFrom, RouteCheck, RouteQuery,
     Solicit, Target, Text, Trace, Transfer,
 };
+pub use link::{InterfaceKind, Vxlan};
 pub use listing::{Entry, List, Listing, Must};
 pub use nat::{Forward, Landing, Leaving, Nat, NatKind, Served, holder, landing};
 use nat::{follow, server};
@@ -136,22 +138,6 @@ pub struct Interface {
     pub span: Span,
 }
 
-/// What an interface is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum InterfaceKind {
-    /// `lo`.
-    Loopback,
-    /// One end of a veth pair.
-    Veth {
-        /// The other end.
-        peer: End,
-    },
-    /// A bridge.
-    Bridge,
-    /// What a script makes; the rest is read when it has run.
-    Found,
-}
-
 /// A static route.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Route {
@@ -198,8 +184,8 @@ pub struct Operation {
 /// What an [`Operation`] does, complete in itself: the plan's nodes are how the lab stands before the first step.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Action {
-    /// Makes a bridge, still down.
-    AddBridge(Box<Made>),
+    /// Makes an interface that has one end, still down.
+    AddLink(Box<Made>),
     /// Makes a veth pair, each end in its node; a `first` with a master is made as its port, and up if it is to be.
     AddVeth {
         /// The end in whose node the request is made.
@@ -263,6 +249,8 @@ pub struct Made {
     pub interface: Interface,
     /// The bridge it is made a port of.
     pub master: Option<Place>,
+    /// The interface that carries it.
+    pub dev: Option<Place>,
 }
 
 /// A row of actions, and what must hold after them.
@@ -305,8 +293,8 @@ impl Action {
             Self::AddRoute(_, _, dev) | Self::DelRoute(_, _, dev) | Self::FlushNeighbours(_, dev) => {
                 dev.iter_mut().collect()
             }
-            Self::AddBridge(_)
-            | Self::AddVeth { .. }
+            Self::AddLink(made) => made.master.iter_mut().chain(&mut made.dev).collect(),
+            Self::AddVeth { .. }
             | Self::SetSysctl(..)
             | Self::StartService(_)
             | Self::StopService(_)
@@ -431,6 +419,19 @@ pub enum Need {
     Link(String),
     /// IPv6.
     Ipv6,
+}
+
+impl Need {
+    /// As it is written under `needs`: `ipv6`, `link:KIND` or `program:NAME`.
+    pub fn from_word(word: &str) -> Option<Self> {
+        let named = |name: &str| Some(name.trim().to_owned()).filter(|name| !name.is_empty());
+        match word.split_once(':') {
+            None if word == "ipv6" => Some(Self::Ipv6),
+            Some(("link", kind)) => named(kind).map(Self::Link),
+            Some(("program", name)) => named(name).map(Self::Program),
+            _ => None,
+        }
+    }
 }
 
 impl Plan {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
+use super::stacked::Above;
 use crate::diagnostic::{Diagnostic, suggest};
 use crate::plan::{
     End, Interface, InterfaceId, InterfaceKind, Landing, Made, Nat, Node, NodeId, Place, Route, Served, Sysctl, Target,
@@ -55,7 +56,11 @@ pub(super) struct DraftInterface {
     pub kind: Option<InterfaceKind>,
     pub peer: Option<Spanned<String>>,
     pub ports: Vec<Spanned<String>>,
+    /// What it stands on, as written, before that is looked up.
+    pub above: Option<Above>,
     pub mac: Option<Spanned<Mac>>,
+    /// Whether it has the MAC address of its `dev`, whatever that becomes.
+    pub follows: bool,
     pub mtu: Option<Spanned<u32>>,
     pub up: bool,
     pub link_local: bool,
@@ -78,7 +83,9 @@ impl DraftInterface {
             kind,
             peer: None,
             ports: Vec::new(),
+            above: None,
             mac: None,
+            follows: false,
             mtu: None,
             up: true,
             link_local: false,
@@ -91,9 +98,14 @@ impl DraftInterface {
         }
     }
 
+    /// Whether it says nothing of what it is.
+    pub(super) fn is_unknown(&self) -> bool {
+        self.kind.is_none() && self.peer.is_none() && self.above.is_none()
+    }
+
     /// Whether the kernel makes IPv6 addresses of its own for it, or may be given some.
     pub(super) fn ipv6(&self) -> bool {
-        self.kind == Some(InterfaceKind::Loopback)
+        matches!(self.kind, Some(InterfaceKind::Loopback))
             || self.link_local
             || self.addresses.iter().any(|cidr| cidr.address.is_ipv6())
     }
@@ -104,7 +116,7 @@ impl DraftInterface {
             name: self.name.value.clone(),
             index: self.index,
             // Only an interface that was complained about has no kind, and then there is no plan.
-            kind: self.kind.unwrap_or(InterfaceKind::Bridge),
+            kind: self.kind.clone().unwrap_or(InterfaceKind::Bridge),
             mac: self.mac.map(|mac| mac.value),
             mtu: self.mtu.map(|mtu| mtu.value),
             present: self.present,
@@ -213,11 +225,6 @@ impl Draft {
             .filter(move |(_, address)| Family::of(*address) == family && !is_link_local(*address))
     }
 
-    /// Whether it can ever put a packet on a wire.
-    pub(super) fn has_wire(&self) -> bool {
-        self.interfaces.iter().skip(1).any(|interface| interface.present)
-    }
-
     /// Whether it forwards a family.
     pub(super) fn forwards(&self, family: Family) -> bool {
         match family {
@@ -318,7 +325,7 @@ impl Lab {
     pub(super) fn number(&mut self) {
         super::macs::fill(self);
         for interface in self.nodes.iter_mut().flat_map(|draft| &mut draft.interfaces) {
-            match interface.kind {
+            match &interface.kind {
                 // `lo` has 1 in every node; the others share one row of numbers.
                 Some(InterfaceKind::Loopback) => interface.index = 1,
                 // What a script makes has the index that the kernel gives it.
@@ -342,7 +349,12 @@ impl Lab {
     pub(super) fn made(&self, end: End) -> Made {
         let interface = self.at(end);
         let master = interface.master.map(|bridge| self.place(End { node: end.node, interface: bridge }));
-        Made { node: end.node, interface: interface.finish(), master }
+        let dev = interface.kind.as_ref().and_then(InterfaceKind::dev).map(|dev| self.place(dev));
+        let mut made = interface.finish();
+        if interface.follows {
+            made.mac = None;
+        }
+        Made { node: end.node, interface: made, master, dev }
     }
 
     /// Where a packet to a target ends, behind all forwards.

@@ -32,6 +32,7 @@ mod seen_from;
 mod serves;
 mod services;
 mod solicit;
+mod stacked;
 mod state;
 mod steps;
 mod subnet;
@@ -134,6 +135,7 @@ fn build(nodes: Option<CaseMap<Node>>, networks: Option<CaseMap<Network>>, out: 
     let rests = nodes::declare(&mut lab, nodes.unwrap_or_default(), out);
     links::plug(&mut lab, out);
     let laid = networks::declare(&mut lab, networks.unwrap_or_default(), out);
+    stacked::lay(&mut lab, out);
     let (mut services, mut nats) = (Vec::new(), Vec::new());
     let setup = scripts::resolve(&mut lab, &rests, out);
     let (mut loaded, mut placed) = (Vec::new(), Vec::new());

@@ -3,7 +3,7 @@
 use super::lab::{DraftInterface, Lab};
 use super::nodes::Rest;
 use crate::case::expect::Expect;
-use crate::case::step::Action;
+use crate::case::step::{Action, LinkAdd};
 use crate::diagnostic::{Diagnostic, Diagnostics, suggest};
 use crate::plan::{InterfaceKind, NodeId, Script, Service, ServiceKind};
 use crate::source::Spanned;
@@ -124,7 +124,25 @@ pub(super) fn mention_in_actions<'a>(lab: &mut Lab, actions: impl Iterator<Item 
             action.neigh_flush.as_ref().map(|action| &action.on),
         ];
         changed.into_iter().flatten().for_each(|word| mention_one(lab, word));
+        if let Some(add) = &action.link_add {
+            for word in carriers(add) {
+                mention_one(lab, &word);
+            }
+        }
     }
+}
+
+/// What a new interface is to stand on, as `NODE.INTERFACE`.
+fn carriers(add: &LinkAdd) -> Vec<Spanned<String>> {
+    let node = add.on.split('.').next().unwrap_or_default();
+    let vxlan = add.vxlan.as_ref().and_then(|vxlan| vxlan.dev.as_ref());
+    let vlan = add.vlan.as_ref().map(|vlan| &vlan.dev);
+    let own = [vxlan, vlan].into_iter().flatten().map(|dev| Spanned::new(format!("{node}.{}", **dev), dev.span));
+    let macvlan = add.macvlan.iter().map(|macvlan| {
+        let dev = &macvlan.dev;
+        if dev.contains('.') { dev.clone() } else { Spanned::new(format!("{node}.{}", **dev), dev.span) }
+    });
+    own.chain(macvlan).collect()
 }
 
 /// The words that may name an interface.
@@ -182,7 +200,7 @@ fn words(expect: &Expect) -> Vec<&Spanned<String>> {
         words.extend(route.get.iter());
     }
     if let Some(link) = link {
-        words.extend(link.on.items.iter().chain(&link.mac).chain(&link.peer));
+        words.extend(link.on.items.iter().chain(&link.mac).chain(&link.peer).chain(&link.dev));
     }
     if let Some(addr) = addr {
         words.extend(&addr.on.items);
