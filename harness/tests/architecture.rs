@@ -17,7 +17,7 @@ const LONGEST_FILE: usize = 500;
 
 /// The files that may sleep, each with its reason. An entry that is no longer needed fails the test too.
 const SLEEPERS: &[(&str, &str)] = &[
-    ("src/lab/groups.rs", "the kernel tells nobody when it has joined a group; looked for first"),
+    ("src/lab/ipv6.rs", "the kernel tells nobody when it has joined a group; looked for first"),
     (
         "src/lab/state/link.rs",
         "kernels before 6.5 tell nobody when they have carried out a change of carrier; looked for first",

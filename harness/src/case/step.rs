@@ -6,6 +6,7 @@ use super::decode::record;
 use super::expect::Expect;
 use super::link::{Bridge, Dummy, Macvlan, Veth, Vlan, Vxlan};
 use super::program::Run;
+use super::rules::Rules;
 use super::scalar::SysctlValue;
 use super::shape::{List, Many, Map, Number};
 use crate::source::Spanned;
@@ -48,6 +49,8 @@ record! {
         service_start("service-start"): Option<ServiceChange>,
         /// Stops a service.
         service_stop("service-stop"): Option<ServiceChange>,
+        /// Loads rules by the programs they are written for.
+        rules("rules"): Option<RulesLoad>,
         /// Runs a program to its end.
         run("run"): Option<Run>,
     }
@@ -152,6 +155,16 @@ record! {
         on("on"): Spanned<String>,
         /// Settings such as `"net.ipv4.ip_forward" = 1`.
         set("set"): Map<Spanned<SysctlValue>>,
+    }
+}
+
+record! {
+    /// Rules to be loaded.
+    pub struct RulesLoad {
+        /// The node.
+        on("on"): Spanned<String>,
+        /// A path, rules as text, or a table with `nft`, `iptables` or `ip6tables`; one or several.
+        load("load"): Many<Rules>,
     }
 }
 

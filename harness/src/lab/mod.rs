@@ -2,7 +2,7 @@
 
 mod build;
 mod found;
-mod groups;
+mod ipv6;
 mod kernel_error;
 mod nat;
 pub mod neighbours;

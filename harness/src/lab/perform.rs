@@ -85,7 +85,7 @@ impl Lab {
                 Ok(neighbours::flush(self.node(*node), dev.as_ref().map(|dev| dev.index)).await?)
             }
             Action::SetSysctl(node, sysctl) => sysctl::set(self.node(*node), sysctl).map_err(Refusal::Lab),
-            Action::StartService(_) | Action::StopService(_) | Action::Run(_) => Ok(()),
+            Action::StartService(_) | Action::StopService(_) | Action::LoadRules(_) | Action::Run(_) => Ok(()),
         }
     }
 
@@ -148,6 +148,6 @@ fn acts_in(action: &Action) -> Option<NodeId> {
         | Action::DelRoute(node, ..)
         | Action::FlushNeighbours(node, _)
         | Action::SetSysctl(node, _) => Some(*node),
-        Action::StartService(_) | Action::StopService(_) | Action::Run(_) => None,
+        Action::StartService(_) | Action::StopService(_) | Action::LoadRules(_) | Action::Run(_) => None,
     }
 }

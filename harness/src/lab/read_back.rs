@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
 
 use super::state::{cidr_of, mac_of, name_of, route_of, settled_above, table};
-use super::{KernelError, Lab, LabError, LabNode, groups, nat, serve, sysctl};
+use super::{KernelError, Lab, LabError, LabNode, ipv6, nat, serve, sysctl};
 use crate::plan::{InterfaceKind, Node, NodeId, Plan, Route};
 use crate::words::{Cidr, Family, RouteKind, RouteType};
 
@@ -81,7 +81,7 @@ async fn compare_node(
         .filter(|link| !link.header.flags.contains(LinkFlags::Noarp))
         .map(|link| link.header.index)
         .collect();
-    groups::join(node, made, &connected).await?;
+    ipv6::in_use(node, made, &connected).await?;
     compare_links(plan, node, &links, out);
     compare_remotes(node, made, out).await?;
     if node.interfaces.iter().any(|interface| !interface.addresses.is_empty()) {

@@ -100,6 +100,8 @@ pub struct Node {
     pub open: bool,
     /// The node whose scripts make it.
     pub created_by: Option<NodeId>,
+    /// The service of that node whose process has it for its own network namespace, by its place in the plan.
+    pub process: Option<usize>,
     /// How it translates addresses.
     pub nat: Vec<Nat>,
     /// The prefixes that it answers for.
@@ -221,6 +223,8 @@ pub enum Action {
     StartService(usize),
     /// Stops one.
     StopService(usize),
+    /// Loads rules.
+    LoadRules(Box<Rules>),
     /// Runs a program to its end.
     Run(Box<Run>),
 }
@@ -294,6 +298,7 @@ impl Action {
             | Self::SetSysctl(..)
             | Self::StartService(_)
             | Self::StopService(_)
+            | Self::LoadRules(_)
             | Self::Run(_) => Vec::new(),
         }
     }
@@ -457,6 +462,21 @@ impl Plan {
             || !self.rules.is_empty()
             || self.services.iter().any(|service| matches!(service.kind, ServiceKind::Command { .. }))
             || self.runs().next().is_some()
+            || self
+                .steps
+                .iter()
+                .flat_map(|step| &step.actions)
+                .any(|operation| matches!(operation.action, Action::LoadRules(_)))
+    }
+
+    /// The rules that are loaded, before the first step and in actions.
+    pub fn all_rules_mut(&mut self) -> impl Iterator<Item = &mut Rules> {
+        let actions = self.steps.iter_mut().flat_map(|step| &mut step.actions);
+        let later = actions.filter_map(|operation| match &mut operation.action {
+            Action::LoadRules(rules) => Some(&mut **rules),
+            _ => None,
+        });
+        self.rules.iter_mut().chain(later)
     }
 
     /// The programs that are run to their end, in actions and in checks.

@@ -191,6 +191,7 @@ fn operation_words(plan: &Plan, action: &Action) -> String {
             format!("ip -n {} neigh flush{dev}", name(*node))
         }
         Action::SetSysctl(node, sysctl) => sysctl_words(name(*node), sysctl),
+        Action::LoadRules(rules) => rules_words(plan, rules),
         Action::Run(run) => format!("run {} in {}", run.words(), name(run.on)),
         Action::StartService(at) | Action::StopService(at) => {
             let verb = if matches!(action, Action::StartService(_)) { "start" } else { "stop" };

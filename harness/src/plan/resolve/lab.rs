@@ -48,6 +48,8 @@ pub(super) struct Draft {
     pub open: bool,
     /// The node whose scripts make it.
     pub created_by: Option<NodeId>,
+    /// The service of that node whose process has it.
+    pub process: Option<usize>,
 }
 
 /// An interface so far.
@@ -155,6 +157,7 @@ impl Draft {
             whole: true,
             open: false,
             created_by: None,
+            process: None,
         }
     }
 
@@ -330,6 +333,7 @@ impl Lab {
                 match &interface.kind {
                     // `lo` has 1 in every node; the others share one row of numbers.
                     Some(InterfaceKind::Loopback) => interface.index = 1,
+                    // What a script makes has the index that the kernel gives it.
                     Some(InterfaceKind::Found) => {}
                     _ if interface.index == 0 => {
                         self.numbered += 1;
@@ -382,6 +386,7 @@ fn finish_node(draft: &Draft) -> Node {
         sysctls: draft.sysctls.clone(),
         open: draft.open,
         created_by: draft.created_by,
+        process: draft.process,
         nat: draft.nat.clone(),
         serves: draft.serves.clone(),
         resolver: draft.resolver.iter().flat_map(|(_, addresses)| addresses).copied().collect(),

@@ -139,6 +139,7 @@ fn build(nodes: Option<CaseMap<Node>>, networks: Option<CaseMap<Network>>, out: 
     let (mut services, mut nats) = (Vec::new(), Vec::new());
     let setup = scripts::resolve(&mut lab, &rests, out);
     let (mut loaded, mut placed) = (Vec::new(), Vec::new());
+    let created = rests.iter().filter_map(|rest| Some((rest.node, rest.created_by.clone()?))).collect();
     for rest in rests {
         let nodes::Rest { node, routes, nat, forwarding, sysctls, resolver, services: written, .. } = rest;
         loaded.extend(rules::resolve(node, rest.rules, out));
@@ -153,6 +154,7 @@ fn build(nodes: Option<CaseMap<Node>>, networks: Option<CaseMap<Network>>, out: 
         services.extend(services::resolve(&lab, node, written.unwrap_or_default(), out));
         nats.extend(nat.map(|nat| (node, nat)));
     }
+    scripts::find_processes(&mut lab, created, &services, out);
     routes::add_defaults(&mut lab, laid.defaults, out);
     for node in 0..lab.nodes.len() {
         serves::check(&lab, node, out);

@@ -51,7 +51,8 @@ pub(super) fn warn(checker: &mut Checker<'_>, to: &Target, port: Port, wanted: &
     });
     let tunnel = super::stacked::port_holder(checker.lab, owner.node, port).is_some();
     let node = &checker.lab.nodes[owner.node];
-    if heard || tunnel || !node.whole {
+    // What scripts start is not known.
+    if heard || tunnel || !node.whole || node.open {
         return;
     }
     // One message for both families, but where the port is listened on at some of the addresses only.

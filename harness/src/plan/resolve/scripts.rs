@@ -4,8 +4,8 @@ use super::lab::{DraftInterface, Lab};
 use super::nodes::Rest;
 use crate::case::expect::Expect;
 use crate::case::step::{Action, LinkAdd};
-use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::plan::{InterfaceKind, NodeId, Script};
+use crate::diagnostic::{Diagnostic, Diagnostics, suggest};
+use crate::plan::{InterfaceKind, NodeId, Script, Service, ServiceKind};
 use crate::source::Spanned;
 
 /// The scripts in the order of the nodes; marks the nodes that they change and make.
@@ -34,20 +34,56 @@ pub(super) fn resolve(lab: &mut Lab, rests: &[Rest], out: &mut Diagnostics) -> V
     scripts
 }
 
+/// Finds the services whose processes have network namespaces of their own, `created-by = "NODE.SERVICE"`.
+pub(super) fn find_processes(
+    lab: &mut Lab,
+    created: Vec<(NodeId, Spanned<String>)>,
+    services: &[Service],
+    out: &mut Diagnostics,
+) {
+    for (node, word) in created {
+        let Some((_, name)) = word.split_once('.') else { continue };
+        let Some(creator) = lab.nodes[node].created_by else { continue };
+        let place = word.part(word.len() - name.len()..word.len());
+        let own = || services.iter().enumerate().filter(|(_, service)| service.node == creator);
+        match own().find(|(_, service)| service.name == name) {
+            Some((at, Service { kind: ServiceKind::Command { .. }, .. })) => lab.nodes[node].process = Some(at),
+            Some((_, service)) => out.push(
+                Diagnostic::error(place, format!("the service `{name}` is no process of its own"))
+                    .label("only a `command` can have a network namespace of its own")
+                    .related(service.span, "declared here"),
+            ),
+            None if lab.nodes[creator].whole => {
+                let draft = &lab.nodes[creator];
+                let known: Vec<&str> = own().map(|(_, service)| service.name.as_str()).collect();
+                let wrong = Diagnostic::error(place, format!("`{}` has no service `{name}`", *draft.name));
+                out.push(match &*known {
+                    [] => wrong.label("it declares none"),
+                    known => wrong.label(suggest(name, known.iter().copied())),
+                });
+            }
+            None => {}
+        }
+    }
+}
+
 /// Nothing can be plugged into a node before its script has made it.
 fn refuse_cables(lab: &Lab, out: &mut Diagnostics) {
     for draft in lab.nodes.iter().filter(|draft| draft.created_by.is_some()) {
         for interface in draft.interfaces.iter().skip(1) {
             out.push(
-                Diagnostic::error(interface.name.span, format!("`{}` is made by a script", *draft.name))
-                    .label("nothing can be plugged into it before the script has run")
-                    .help("the script that makes the node makes its interfaces"),
+                Diagnostic::error(interface.name.span, format!("`{}` is made by a script or a service", *draft.name))
+                    .label("nothing can be plugged into it before that has run")
+                    .help("the script that makes the node makes its interfaces, or a step moves one into it by `link-set`"),
             );
         }
     }
 }
 
 fn creator(lab: &Lab, node: NodeId, word: &Spanned<String>, scripts: &[Script]) -> Result<NodeId, Diagnostic> {
+    if let Some((name, _)) = word.split_once('.') {
+        return lab.machine(name, word.part(0..name.len()));
+    }
     let creator = lab.machine(word, word.span)?;
     if creator == node {
         return Err(Diagnostic::error(word.span, format!("`{}` cannot make itself", **word))

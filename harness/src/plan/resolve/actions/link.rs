@@ -186,7 +186,9 @@ fn move_to(
         return None;
     }
     let name = stage.lab.at(end).name.value.clone();
-    if let Some(taken) = stage.lab.nodes[node].interface(&name) {
+    let taken = stage.lab.nodes[node].interface(&name);
+    let taken = taken.filter(|taken| stage.lab.nodes[node].interfaces[*taken].kind != Some(InterfaceKind::Found));
+    if let Some(taken) = taken {
         let draft = &stage.lab.nodes[node];
         let wrong = Diagnostic::error(target.span, format!("`{}` has an interface `{name}` already", *draft.name));
         let wrong = wrong.label("they cannot both be called so").related(draft.interfaces[taken].name.span, "this one");

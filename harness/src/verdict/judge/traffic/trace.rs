@@ -90,7 +90,8 @@ fn forwards(node: &Node, family: Family) -> bool {
 fn hides_something(plan: &Plan, id: NodeId) -> bool {
     let program =
         plan.services.iter().any(|service| service.node == id && matches!(service.kind, ServiceKind::Command { .. }));
-    program || plan.nodes[id].sysctls.iter().any(|sysctl| sysctl.path.contains("forward"))
+    let node = &plan.nodes[id];
+    program || node.open || node.sysctls.iter().any(|sysctl| sysctl.path.contains("forward"))
 }
 
 /// The longest prefix wins, then the lowest metric.
