@@ -134,7 +134,9 @@ fn compare_links(plan: &Plan, node: &Node, links: &[LinkMessage], out: &mut Vec<
             let word = |up| if up { "up" } else { "down" };
             out.push(format!("{name} is {}, asked for {}", word(up), word(interface.up)));
         }
-        let dev = interface.kind.dev().map(|dev| plan.place(dev));
+        // What a script made has the index that the kernel chose.
+        let dev = interface.kind.dev().filter(|dev| plan.interface(*dev).kind != InterfaceKind::Found);
+        let dev = dev.map(|dev| plan.place(dev));
         let mut master = None;
         for attribute in &link.attributes {
             match attribute {

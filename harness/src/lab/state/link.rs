@@ -107,7 +107,12 @@ pub(in crate::lab) async fn settled_above(
     // Down to what stands on nothing, and up again: each has its carrier from the one below.
     let mut row = vec![(node, interface)];
     while let InterfaceKind::Vlan { dev, .. } | InterfaceKind::Macvlan { dev, .. } = row[row.len() - 1].1.kind {
-        row.push((dev.node, plan.interface(dev)));
+        let below = plan.interface(dev);
+        // What a script made has no place in the plan.
+        if below.kind == InterfaceKind::Found {
+            break;
+        }
+        row.push((dev.node, below));
     }
     let mut below: Option<LinkMessage> = None;
     while let Some((node, interface)) = row.pop() {

@@ -12,6 +12,9 @@ use crate::plan::{
 use crate::source::{Span, Spanned};
 use crate::words::{Cidr, Family, Mac, Port};
 
+/// What scripts make gets the next free index from the kernel: up to here they are left to them.
+const LEFT_TO_SCRIPTS: u32 = 1 << 20;
+
 /// The nodes so far.
 #[derive(Default)]
 pub(super) struct Lab {
@@ -324,17 +327,20 @@ impl Lab {
     /// Gives every interface that has none yet its index in the kernel and its MAC address.
     pub(super) fn number(&mut self) {
         super::macs::fill(self);
-        for interface in self.nodes.iter_mut().flat_map(|draft| &mut draft.interfaces) {
-            match &interface.kind {
-                // `lo` has 1 in every node; the others share one row of numbers.
-                Some(InterfaceKind::Loopback) => interface.index = 1,
-                // What a script makes has the index that the kernel gives it.
-                Some(InterfaceKind::Found) => {}
-                _ if interface.index == 0 => {
-                    self.numbered += 1;
-                    interface.index = 1 + self.numbered;
+        for draft in &mut self.nodes {
+            let before = if draft.open { LEFT_TO_SCRIPTS } else { 1 };
+            for interface in &mut draft.interfaces {
+                match &interface.kind {
+                    // `lo` has 1 in every node; the others share one row of numbers.
+                    Some(InterfaceKind::Loopback) => interface.index = 1,
+                    // What a script makes has the index that the kernel gives it.
+                    Some(InterfaceKind::Found) => {}
+                    _ if interface.index == 0 => {
+                        self.numbered += 1;
+                        interface.index = before + self.numbered;
+                    }
+                    _ => {}
                 }
-                _ => {}
             }
         }
     }

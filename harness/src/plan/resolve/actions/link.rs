@@ -86,9 +86,13 @@ fn check_new(stage: &mut Stage<'_>, node: NodeId, name: &Spanned<String>) -> boo
         return false;
     }
     let draft = &stage.lab.nodes[node];
-    // What is only named may be what is made here.
-    let taken = draft.interface(name).filter(|taken| draft.interfaces[*taken].kind != Some(InterfaceKind::Found));
-    let Some(taken) = taken else { return true };
+    let Some(taken) = draft.interface(name) else { return true };
+    if draft.interfaces[taken].kind == Some(InterfaceKind::Found) {
+        // Some expectation names it, and it was taken for what a script makes. If a script does, the kernel says so.
+        stage.lab.nodes[node].interfaces[taken].present = false;
+        stage.lab.nodes[node].forget(name);
+        return true;
+    }
     let wrong = Diagnostic::error(name.span, format!("`{}` has an interface `{}` already", *draft.name, **name));
     stage.out.push(wrong.label("another name is needed").related(draft.interfaces[taken].name.span, "this one"));
     false
