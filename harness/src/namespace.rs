@@ -55,8 +55,8 @@ impl Namespace {
     /// # Errors
     ///
     /// What fstat(2) says.
-    pub fn is_same(&self, other: &Self) -> io::Result<bool> {
-        let (own, other) = (fstat(&*self.own)?, fstat(&*other.own)?);
+    pub fn is_same(&self, other: impl AsFd) -> io::Result<bool> {
+        let (own, other) = (fstat(&*self.own)?, fstat(other)?);
         Ok((own.st_dev, own.st_ino) == (other.st_dev, other.st_ino))
     }
 

@@ -277,6 +277,12 @@ pub struct Link {
     pub master: Option<String>,
     /// The other end of a veth pair, as `NODE.INTERFACE` where it is in the lab.
     pub peer: Option<String>,
+    /// Its kind, as `ip link add type` calls it; `lo` has none.
+    pub kind: Option<String>,
+    /// The id of a VXLAN or a VLAN.
+    pub id: Option<u32>,
+    /// What carries it, as `NODE.INTERFACE`.
+    pub dev: Option<String>,
     /// Its addresses, those of the kernel's own making included.
     pub addresses: Vec<Cidr>,
 }

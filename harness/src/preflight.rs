@@ -10,23 +10,25 @@ use std::path::Path;
 use crate::plan::Need;
 
 pub use capabilities::missing_capabilities;
-pub use links::knows_link;
+pub use links::lacks_link;
 
 /// Where programs are looked for, whatever the environment says: a case means the same on every machine.
 pub const SEARCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// What of these needs this machine lacks, each in words that read behind "skipped:".
-pub fn missing(needs: &[Need]) -> Vec<String> {
-    let lacking = needs.iter().filter_map(|need| match need {
+/// What of these needs this machine lacks, each with words that read behind "skipped:".
+pub fn missing(needs: &[Need]) -> Vec<(&Need, String)> {
+    needs.iter().filter_map(|need| Some((need, lacking(need)?))).collect()
+}
+
+fn lacking(need: &Need) -> Option<String> {
+    match need {
         Need::Program(name) if finds_program(name) => None,
         Need::Program(name) if name.contains('/') => Some(format!("there is no program {name}")),
         Need::Program(name) => Some(format!("there is no program `{name}` in {SEARCH_PATH}")),
-        Need::Link(kind) if knows_link(kind) => None,
-        Need::Link(kind) => Some(format!("this kernel has no links of type `{kind}`")),
+        Need::Link(kind) => lacks_link(kind).map(|words| format!("this kernel has no links of type `{kind}`: {words}")),
         Need::Ipv6 if has_ipv6() => None,
         Need::Ipv6 => Some("this kernel has no IPv6, or it is turned off".into()),
-    });
-    lacking.collect()
+    }
 }
 
 /// Whether a program is there: at this path when it has a slash, else on the search path.

@@ -26,8 +26,9 @@
 //! for cargo-nextest, which never runs it; `TARGET.xml` else.
 //!
 //! The environment says what the options of `netcase run` say on the command line: `NETCASE_STRICT=1`,
-//! `NETCASE_ROOTLESS=1`, `NETCASE_ALLOW_UNPROVEN=1`, `NETCASE_TIMEOUT_SCALE=X`, and `NETCASE_SET` with one `NAME=VALUE`
-//! a line. The number of trials at the same time is four for each core, or `--test-threads`, or `RUST_TEST_THREADS`.
+//! `NETCASE_MAY_LACK="NEED ..."`, `NETCASE_ROOTLESS=1`, `NETCASE_ALLOW_UNPROVEN=1`, `NETCASE_TIMEOUT_SCALE=X`, and
+//! `NETCASE_SET` with one `NAME=VALUE` a line. The number of trials at the same time is four for each core, or
+//! `--test-threads`, or `RUST_TEST_THREADS`.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -115,8 +116,12 @@ fn conduct(variable: impl Fn(&str) -> Option<String>) -> Result<Conduct, String>
         None => 1.0,
         Some(text) => Conduct::read_scale(&text).map_err(|message| format!("NETCASE_TIMEOUT_SCALE: {message}"))?,
     };
+    let listed = variable("NETCASE_MAY_LACK").unwrap_or_default();
+    let may_lack: Result<_, _> = listed.split_whitespace().map(Conduct::read_need).collect();
+    let may_lack = may_lack.map_err(|message| format!("NETCASE_MAY_LACK is {listed:?}: {message}"))?;
     Ok(Conduct {
         strict: flag("NETCASE_STRICT")?,
+        may_lack,
         rootless: flag("NETCASE_ROOTLESS")?,
         allow_unproven: flag("NETCASE_ALLOW_UNPROVEN")?,
         timeout_scale: scale,
@@ -303,5 +308,7 @@ mod tests {
         assert!(with("NETCASE_STRICT", "yes").is_err());
         assert!(with("NETCASE_TIMEOUT_SCALE", "2.5").is_ok_and(|conduct| conduct.timeout_scale > 2.4));
         assert!(with("NETCASE_TIMEOUT_SCALE", "fast").is_err());
+        assert!(with("NETCASE_MAY_LACK", "link:vlan ipv6").is_ok_and(|conduct| conduct.may_lack.len() == 2));
+        assert!(with("NETCASE_MAY_LACK", "vlan").is_err());
     }
 }

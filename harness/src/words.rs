@@ -105,6 +105,18 @@ words! {
 }
 
 words! {
+    /// Whom a macvlan lets its siblings on the same interface reach.
+    pub enum MacvlanMode: "mode" {
+        /// Each other, inside the machine.
+        Bridge = "bridge",
+        /// Nobody.
+        Private = "private",
+        /// Each other, by way of a switch outside that sends frames back.
+        Vepa = "vepa",
+    }
+}
+
+words! {
     /// Who answered a question on the wire.
     pub enum Answer: "outcome" {
         /// Exactly one MAC address.

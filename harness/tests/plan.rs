@@ -17,6 +17,13 @@ routes = [{ to = "default", via = "10.0.0.2", metric = 5 }, { to = "10.9.0.0/16"
 [nodes.host.interfaces]
 br0 = { bridge = { ports = ["port"] }, address = "10.0.0.1/24", mtu = 1400 }
 
+vx = { vxlan = { id = 7, remote = ["web", "10.0.0.3"], local = "10.0.0.1", dev = "br0", learning = false } }
+v5 = { vlan = { dev = "br0", id = 5 } }
+d0 = { dummy = {} }
+
+[nodes.pod]
+interfaces.mv0 = { macvlan = { dev = "host.br0", mode = "private" } }
+
 [nodes.web]
 interfaces.eth0 = { veth = { peer = "host.port" }, address = "10.0.0.2/24", mac = "02:00:00:00:00:01" }
 services.web = { http = { port = 80, body = "hello" } }

@@ -78,7 +78,11 @@ impl<'a, 'i> Fields<'a, 'i> {
     /// The fields of a value that must be a table with these keys.
     pub(crate) fn new(value: &'a Value<'i>, keys: &'static [&'static str], out: &mut Diagnostics) -> Option<Self> {
         let DeValue::Table(table) = value.get_ref() else {
-            out.push(mismatch(value, &format!("a table with {}", crate::diagnostic::quoted(keys))));
+            let expected = match keys {
+                [] => "an empty table: `{}`".to_owned(),
+                keys => format!("a table with {}", crate::diagnostic::quoted(keys)),
+            };
+            out.push(mismatch(value, &expected));
             return None;
         };
         Some(Self { entries: table.iter().collect(), keys, span: value.span().into() })
@@ -97,8 +101,8 @@ impl<'a, 'i> Fields<'a, 'i> {
     }
 
     /// Reports every key that nobody took.
-    pub(crate) fn finish(self, out: &mut Diagnostics) {
-        for (name, _) in self.entries {
+    pub(crate) fn finish(&mut self, out: &mut Diagnostics) {
+        for (name, _) in self.entries.drain(..) {
             let word = name.get_ref();
             let unknown = Diagnostic::error(name.span().into(), format!("unknown key `{word}`"));
             let place = suggest(word, self.keys.iter().copied());

@@ -280,6 +280,12 @@ record! {
         master("master"): Option<Spanned<String>>,
         /// The other end, as `NODE.INTERFACE`.
         peer("peer"): Option<Spanned<String>>,
+        /// Its kind, as `ip link add type` calls it.
+        kind("kind"): Option<Spanned<String>>,
+        /// The id of a VXLAN or a VLAN.
+        id("id"): Option<Spanned<Number<0, 16_777_215>>>,
+        /// What carries it: an interface of the node, or `NODE.INTERFACE`.
+        dev("dev"): Option<Spanned<String>>,
         /// Its addresses, exactly these (link-local ones of the kernel aside).
         address("address"): Option<Exactly<Cidr>>,
     }

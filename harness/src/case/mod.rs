@@ -5,6 +5,7 @@ mod expand;
 pub mod expect;
 mod file;
 mod lab;
+pub mod link;
 pub mod listing;
 pub mod matcher;
 mod matrix;

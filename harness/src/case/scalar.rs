@@ -10,13 +10,27 @@ use super::decode::{Decode, Scalar, Value, Wrong, meant, mismatch, read_words};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::source::Spanned;
 use crate::words::{
-    Admin, Answer, Cidr, Family, Ipv6Mode, LinkState, Mac, NeighState, Outcome, Port, Rcode, RecordType, RouteKind,
-    RouteProto, RouteScope, RouteType, Stream, Transport, string_schema,
+    Admin, Answer, Cidr, Family, Ipv6Mode, LinkState, Mac, MacvlanMode, NeighState, Outcome, Port, Rcode, RecordType,
+    RouteKind, RouteProto, RouteScope, RouteType, Stream, Transport, string_schema,
 };
 
 read_words!(
-    Admin, Answer, Family, Ipv6Mode, LinkState, NeighState, Outcome, Rcode, RecordType, RouteKind, RouteProto,
-    RouteScope, RouteType, Stream, Transport,
+    Admin,
+    Answer,
+    Family,
+    Ipv6Mode,
+    LinkState,
+    MacvlanMode,
+    NeighState,
+    Outcome,
+    Rcode,
+    RecordType,
+    RouteKind,
+    RouteProto,
+    RouteScope,
+    RouteType,
+    Stream,
+    Transport,
 );
 
 impl Scalar for String {

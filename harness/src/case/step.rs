@@ -4,10 +4,11 @@ use std::net::IpAddr;
 
 use super::decode::record;
 use super::expect::Expect;
+use super::link::{Bridge, Dummy, Macvlan, Veth, Vlan, Vxlan};
 use super::program::Run;
+use super::rules::Rules;
 use super::scalar::SysctlValue;
 use super::shape::{List, Many, Map, Number};
-use super::topology::Bridge;
 use crate::source::Spanned;
 use crate::words::{Cidr, Mac, RouteType};
 
@@ -26,7 +27,7 @@ record! {
 record! {
     /// One action; exactly one kind.
     pub struct Action {
-        /// Makes an interface: a veth pair or a bridge.
+        /// Makes an interface, or a veth pair.
         link_add("link-add"): Option<LinkAdd>,
         /// Changes an interface.
         link_set("link-set"): Option<LinkSet>,
@@ -48,6 +49,8 @@ record! {
         service_start("service-start"): Option<ServiceChange>,
         /// Stops a service.
         service_stop("service-stop"): Option<ServiceChange>,
+        /// Loads rules by the programs they are written for.
+        rules("rules"): Option<RulesLoad>,
         /// Runs a program to its end.
         run("run"): Option<Run>,
     }
@@ -59,9 +62,17 @@ record! {
         /// `NODE.INTERFACE`, new.
         on("on"): Spanned<String>,
         /// A veth pair whose other end, new as well, is named here.
-        veth("veth"): Option<super::topology::Veth>,
+        veth("veth"): Option<Veth>,
         /// A bridge, still without ports.
         bridge("bridge"): Option<Bridge>,
+        /// A tunnel for Ethernet frames, in UDP.
+        vxlan("vxlan"): Option<Vxlan>,
+        /// One VLAN of another interface.
+        vlan("vlan"): Option<Vlan>,
+        /// A further MAC address of another interface.
+        macvlan("macvlan"): Option<Macvlan>,
+        /// An interface that swallows what it is given; its addresses are the node's.
+        dummy("dummy"): Option<Dummy>,
         /// The MAC address.
         mac("mac"): Option<Spanned<Mac>>,
         /// The largest packet in bytes.
@@ -76,7 +87,7 @@ record! {
         on("on"): Spanned<String>,
         /// Another node to move it to. It loses its addresses and is down there.
         node("node"): Option<Spanned<String>>,
-        /// Another name. The kernel renames an interface that is up, too.
+        /// Another name. Before Linux 6.2 the kernel renames an interface only while it is down.
         name("name"): Option<Spanned<String>>,
         /// Another MAC address.
         mac("mac"): Option<Spanned<Mac>>,
@@ -144,6 +155,16 @@ record! {
         on("on"): Spanned<String>,
         /// Settings such as `"net.ipv4.ip_forward" = 1`.
         set("set"): Map<Spanned<SysctlValue>>,
+    }
+}
+
+record! {
+    /// Rules to be loaded.
+    pub struct RulesLoad {
+        /// The node.
+        on("on"): Spanned<String>,
+        /// A path, rules as text, or a table with `nft`, `iptables` or `ip6tables`; one or several.
+        load("load"): Many<Rules>,
     }
 }
 

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use schemars::JsonSchema;
 
 use super::decode::{Decode, Value, mismatch, record};
+use super::link::{Bridge, Dummy, Macvlan, Veth, Vlan, Vxlan};
 use super::nat::Nat;
 use super::rules::Rules;
 use super::scalar::{Forwarding, SysctlValue};
@@ -51,6 +52,14 @@ record! {
         veth("veth"): Option<Veth>,
         /// A bridge and its ports.
         bridge("bridge"): Option<Bridge>,
+        /// A tunnel for Ethernet frames, in UDP.
+        vxlan("vxlan"): Option<Vxlan>,
+        /// One VLAN of another interface.
+        vlan("vlan"): Option<Vlan>,
+        /// A further MAC address of another interface.
+        macvlan("macvlan"): Option<Macvlan>,
+        /// An interface that swallows what it is given; its addresses are the node's.
+        dummy("dummy"): Option<Dummy>,
         /// One address, or several, each with its prefix.
         address("address"): Option<Many<Spanned<Cidr>>>,
         /// The MAC address; without it, one that is the same in every run.
@@ -61,22 +70,6 @@ record! {
         up("up"): Option<Spanned<bool>>,
         /// "link-local" turns IPv6 on without an address of its own.
         ipv6("ipv6"): Option<Spanned<Ipv6Mode>>,
-    }
-}
-
-record! {
-    /// A virtual cable.
-    pub struct Veth {
-        /// The other end, as `NODE.INTERFACE`. It needs no entry of its own.
-        peer("peer"): Spanned<String>,
-    }
-}
-
-record! {
-    /// A switch inside a node.
-    pub struct Bridge {
-        /// The interfaces of the same node that are its ports.
-        ports("ports"): Option<List<Spanned<String>>>,
     }
 }
 

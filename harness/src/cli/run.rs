@@ -8,6 +8,7 @@ use clap::Args;
 
 use super::chosen::Chosen;
 use super::output::{Output, complain};
+use crate::plan::Need;
 use crate::report::Listener;
 use crate::report::junit::Junit;
 use crate::report::terminal::{Look, Terminal};
@@ -38,6 +39,10 @@ pub(super) struct Arguments {
     #[arg(long)]
     strict: bool,
 
+    /// With --strict: what this machine is known to lack, as a case says it under `needs`; that is skipped all the same
+    #[arg(long, value_name = "NEED", requires = "strict", value_parser = Conduct::read_need)]
+    may_lack: Vec<Need>,
+
     /// Let an expectation pass that holds, but without proof
     #[arg(long)]
     allow_unproven: bool,
@@ -59,6 +64,7 @@ pub(super) fn execute(arguments: Arguments, output: Output) -> u8 {
         junit,
         rootless,
         strict,
+        may_lack,
         allow_unproven,
         timeout_scale,
         verbose,
@@ -75,7 +81,7 @@ pub(super) fn execute(arguments: Arguments, output: Output) -> u8 {
         tags,
         jobs: jobs.unwrap_or_else(run::default_jobs),
         fail_fast,
-        conduct: Conduct { rootless, strict, allow_unproven, timeout_scale },
+        conduct: Conduct { rootless, strict, may_lack, allow_unproven, timeout_scale },
         interrupt: Some(interrupt),
     };
     let look = Look { style: output.style, verbose, width: output.width() };

@@ -36,7 +36,7 @@ pub async fn build(plan: &Plan, home: &Namespace) -> Result<Lab, LabError> {
 
 /// Whether an operation makes interfaces.
 fn makes_link(operation: &Operation) -> bool {
-    matches!(operation.action, Action::AddBridge(_) | Action::AddVeth { .. } | Action::SetMaster(..))
+    matches!(operation.action, Action::AddLink(_) | Action::AddVeth { .. } | Action::SetMaster(..))
 }
 
 fn make_nodes(plan: &Plan, home: &Namespace) -> Result<Lab, LabError> {

@@ -59,7 +59,12 @@ impl Lab {
             interface.addresses.clear();
         }
         for link in &links {
-            let place = node.interfaces.iter().position(|known| known.name == name_of(link));
+            let (name, index) = (name_of(link), link.header.index);
+            let named = |fits: &dyn Fn(u32) -> bool| {
+                node.interfaces.iter().position(|known| known.name == name && fits(known.index))
+            };
+            // One that the case has moved here is known by its index, one that it only names by its name.
+            let place = named(&|own| own == index).or_else(|| named(&|own| own == 0)).or_else(|| named(&|_| true));
             let place = place.unwrap_or_else(|| {
                 node.interfaces.push(unknown(name_of(link)));
                 node.interfaces.len() - 1

@@ -183,6 +183,7 @@ mod tests {
             resolver: Vec::new(),
             open: false,
             created_by: None,
+            process: None,
         };
         rules(&node).into_iter().map(|rule| format!("{}: {}", rule.chain, rule.statement.words)).collect()
     }

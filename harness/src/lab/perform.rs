@@ -30,9 +30,11 @@ impl Lab {
 
     async fn perform_in(&self, action: &Action) -> Result<(), Refusal> {
         match action {
-            Action::AddBridge(made) => {
-                let Made { node, interface, master: _ } = &**made;
-                self.node(*node).netlink.add_bridge(interface, interface.index).await?;
+            Action::AddLink(made) => {
+                // What carries it is looked up where the request is made.
+                let asked = made.dev.as_ref().map_or(made.node, |dev| dev.node);
+                let elsewhere = (asked != made.node).then(|| &self.node(made.node).namespace);
+                self.node(asked).netlink.add_link(made, elsewhere).await?;
                 self.prepare(made).await
             }
             Action::AddVeth { first, second } => {
@@ -83,7 +85,7 @@ impl Lab {
                 Ok(neighbours::flush(self.node(*node), dev.as_ref().map(|dev| dev.index)).await?)
             }
             Action::SetSysctl(node, sysctl) => sysctl::set(self.node(*node), sysctl).map_err(Refusal::Lab),
-            Action::StartService(_) | Action::StopService(_) | Action::Run(_) => Ok(()),
+            Action::StartService(_) | Action::StopService(_) | Action::LoadRules(_) | Action::Run(_) => Ok(()),
         }
     }
 
@@ -92,7 +94,7 @@ impl Lab {
         if !made.interface.ipv6 {
             return Ok(());
         }
-        let Made { node, interface, master: _ } = made;
+        let Made { node, interface, master: _, dev: _ } = made;
         let place = Place { node: *node, index: interface.index, name: interface.name.clone() };
         self.speak(&place, Family::Ipv6).await
     }
@@ -132,7 +134,7 @@ impl From<KernelError> for Refusal {
 /// The node that an action is about.
 fn acts_in(action: &Action) -> Option<NodeId> {
     match action {
-        Action::AddBridge(made) | Action::AddVeth { first: made, .. } => Some(made.node),
+        Action::AddLink(made) | Action::AddVeth { first: made, .. } => Some(made.node),
         Action::SetMaster(place, _)
         | Action::AddAddress(place, _)
         | Action::DelAddress(place, _)
@@ -146,6 +148,6 @@ fn acts_in(action: &Action) -> Option<NodeId> {
         | Action::DelRoute(node, ..)
         | Action::FlushNeighbours(node, _)
         | Action::SetSysctl(node, _) => Some(*node),
-        Action::StartService(_) | Action::StopService(_) | Action::Run(_) => None,
+        Action::StartService(_) | Action::StopService(_) | Action::LoadRules(_) | Action::Run(_) => None,
     }
 }

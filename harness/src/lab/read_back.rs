@@ -1,12 +1,14 @@
 //! Build, then read back: what the kernel has is compared with what was asked for.
 
+mod kind;
+
 use std::collections::HashMap;
 
-use rtnetlink::packet_route::link::{InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage};
+use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
 
-use super::state::{cidr_of, mac_of, name_of, route_of, settled_link, table};
+use super::state::{cidr_of, mac_of, name_of, route_of, settled_above, table};
 use super::{KernelError, Lab, LabError, LabNode, ipv6, nat, serve, sysctl};
-use crate::plan::{InterfaceKind, Node, Plan, Route};
+use crate::plan::{InterfaceKind, Node, NodeId, Plan, Route};
 use crate::words::{Cidr, Family, RouteKind, RouteType};
 
 /// Compares the kernel's state with the plan.
@@ -37,20 +39,20 @@ enum Scope {
 async fn compare(plan: &Plan, lab: &Lab, scope: Scope) -> Result<(), LabError> {
     let mut differences = Vec::new();
     let mut span = None;
-    for (node, made) in plan.nodes.iter().zip(&lab.nodes) {
+    for (id, node) in plan.nodes.iter().enumerate() {
         // What scripts change is not what was asked for.
         if node.created_by.is_some() || (node.open && scope == Scope::Links) {
             continue;
         }
         let before = differences.len();
-        compare_node(node, made, scope, &mut differences)
+        compare_node(plan, lab, id, scope, &mut differences)
             .await
             .map_err(|error| LabError::new(format!("{}: cannot read back what was built: {error}", node.name)))?;
         if differences.len() > before && span.is_none() && scope == Scope::Everything {
             span = node.interfaces.get(1).map(|interface| interface.span);
         }
         if !node.nat.is_empty() && scope == Scope::Everything {
-            let (found, place) = nat::differences(node, made)
+            let (found, place) = nat::differences(node, lab.node(id))
                 .map_err(|error| LabError::new(format!("{}: cannot read back what was built: {error}", node.name)))?;
             differences.extend(found);
             span = span.or(place);
@@ -63,15 +65,25 @@ async fn compare(plan: &Plan, lab: &Lab, scope: Scope) -> Result<(), LabError> {
     Err(error)
 }
 
-async fn compare_node(node: &Node, made: &LabNode, scope: Scope, out: &mut Vec<String>) -> Result<(), KernelError> {
-    let links = settled_links(node, made).await?;
+async fn compare_node(
+    plan: &Plan,
+    lab: &Lab,
+    id: NodeId,
+    scope: Scope,
+    out: &mut Vec<String>,
+) -> Result<(), KernelError> {
+    let (node, made) = (&plan.nodes[id], lab.node(id));
+    let links = settled_links(plan, lab, id).await?;
     let connected: Vec<u32> = links
         .iter()
         .filter(|link| link.header.flags.contains(LinkFlags::Up | LinkFlags::LowerUp))
+        // Nobody is asked for neighbours where there are none: a dummy joins no group.
+        .filter(|link| !link.header.flags.contains(LinkFlags::Noarp))
         .map(|link| link.header.index)
         .collect();
     ipv6::in_use(node, made, &connected).await?;
-    compare_links(node, &links, out);
+    compare_links(plan, node, &links, out);
+    compare_remotes(node, made, out).await?;
     if node.interfaces.iter().any(|interface| !interface.addresses.is_empty()) {
         compare_addresses(node, made, out).await?;
     }
@@ -90,15 +102,15 @@ async fn compare_node(node: &Node, made: &LabNode, scope: Scope, out: &mut Vec<S
 }
 
 /// The node's interfaces, each with its carrier in the state that it will have while probing.
-async fn settled_links(node: &Node, made: &LabNode) -> Result<Vec<LinkMessage>, KernelError> {
-    let mut links = Vec::with_capacity(node.interfaces.len());
-    for interface in node.interfaces.iter().filter(|interface| interface.kind != InterfaceKind::Found) {
-        links.extend(settled_link(made, interface.index).await?);
+async fn settled_links(plan: &Plan, lab: &Lab, node: NodeId) -> Result<Vec<LinkMessage>, KernelError> {
+    let mut links = Vec::with_capacity(plan.nodes[node].interfaces.len());
+    for interface in plan.nodes[node].interfaces.iter().filter(|interface| interface.kind != InterfaceKind::Found) {
+        links.extend(settled_above(plan, lab, node, interface).await?);
     }
     Ok(links)
 }
 
-fn compare_links(node: &Node, links: &[LinkMessage], out: &mut Vec<String>) {
+fn compare_links(plan: &Plan, node: &Node, links: &[LinkMessage], out: &mut Vec<String>) {
     let by_index: HashMap<u32, &LinkMessage> = links.iter().map(|link| (link.header.index, link)).collect();
     for interface in node.interfaces.iter().filter(|interface| interface.kind != InterfaceKind::Found) {
         let name = format!("{}.{}", node.name, interface.name);
@@ -122,6 +134,9 @@ fn compare_links(node: &Node, links: &[LinkMessage], out: &mut Vec<String>) {
             let word = |up| if up { "up" } else { "down" };
             out.push(format!("{name} is {}, asked for {}", word(up), word(interface.up)));
         }
+        // What a script made has the index that the kernel chose.
+        let dev = interface.kind.dev().filter(|dev| plan.interface(*dev).kind != InterfaceKind::Found);
+        let dev = dev.map(|dev| plan.place(dev));
         let mut master = None;
         for attribute in &link.attributes {
             match attribute {
@@ -137,10 +152,13 @@ fn compare_links(node: &Node, links: &[LinkMessage], out: &mut Vec<String>) {
                     }
                 }
                 LinkAttribute::Controller(index) => master = Some(*index),
-                LinkAttribute::LinkInfo(infos) => compare_kind(&name, interface.kind, infos, out),
+                LinkAttribute::LinkInfo(infos) => {
+                    out.extend(kind::difference(&name, &interface.kind, dev.as_ref(), infos));
+                }
                 _ => {}
             }
         }
+        out.extend(kind::dev_difference(&name, &interface.kind, dev.as_ref(), &link.attributes));
         let wanted = interface.master.map(|bridge| node.interfaces[bridge].index);
         if master != wanted {
             out.push(format!("{name} is a port of interface {master:?}, asked for {wanted:?}"));
@@ -148,19 +166,17 @@ fn compare_links(node: &Node, links: &[LinkMessage], out: &mut Vec<String>) {
     }
 }
 
-fn compare_kind(name: &str, kind: InterfaceKind, infos: &[LinkInfo], out: &mut Vec<String>) {
-    let wanted = match kind {
-        InterfaceKind::Loopback | InterfaceKind::Found => return,
-        InterfaceKind::Veth { .. } => InfoKind::Veth,
-        InterfaceKind::Bridge => InfoKind::Bridge,
-    };
-    for info in infos {
-        if let LinkInfo::Kind(found) = info
-            && *found != wanted
-        {
-            out.push(format!("{name} is of the kind {found}, asked for {wanted}"));
+/// Several remotes of a VXLAN are entries of its table.
+async fn compare_remotes(node: &Node, made: &LabNode, out: &mut Vec<String>) -> Result<(), KernelError> {
+    for interface in node.interfaces.iter().filter(|interface| interface.present) {
+        let InterfaceKind::Vxlan(vxlan) = &interface.kind else { continue };
+        let found = made.netlink.remotes(interface.index).await?;
+        if found.len() != vxlan.remotes.len() || vxlan.remotes.iter().any(|remote| !found.contains(remote)) {
+            let (name, wanted) = (&interface.name, &vxlan.remotes);
+            out.push(format!("{}.{name} has the remotes {found:?}, asked for {wanted:?}", node.name));
         }
     }
+    Ok(())
 }
 
 async fn compare_addresses(node: &Node, made: &LabNode, out: &mut Vec<String>) -> Result<(), KernelError> {

@@ -423,6 +423,12 @@ pub struct LinkCheck {
     pub master: Option<Master>,
     /// Its other end, as `NODE.INTERFACE`.
     pub peer: Option<String>,
+    /// Its kind, as `ip link add type` calls it.
+    pub kind: Option<String>,
+    /// The id of a VXLAN or a VLAN.
+    pub id: Option<u32>,
+    /// What carries it, as `NODE.INTERFACE`.
+    pub dev: Option<String>,
     /// Its addresses, exactly.
     pub addresses: Option<Vec<Cidr>>,
 }

@@ -1,6 +1,7 @@
 //! What will be done: names resolved, defaults filled in, limits checked, kernel operations in order. Plain data.
 
 mod check;
+mod link;
 mod listing;
 mod nat;
 mod program;
@@ -24,6 +25,7 @@ pub use check::{
     By, Check, Dns, Expectation, Http, HttpExpected, LinkCheck, Master, Neigh, Ping, ReadFrom, RouteCheck, RouteQuery,
     Solicit, Target, Text, Trace, Transfer,
 };
+pub use link::{InterfaceKind, Vxlan};
 pub use listing::{Entry, List, Listing, Must};
 pub use nat::{Forward, Landing, Leaving, Nat, NatKind, Served, holder, landing};
 use nat::{follow, server};
@@ -98,6 +100,8 @@ pub struct Node {
     pub open: bool,
     /// The node whose scripts make it.
     pub created_by: Option<NodeId>,
+    /// The service of that node whose process has it for its own network namespace, by its place in the plan.
+    pub process: Option<usize>,
     /// How it translates addresses.
     pub nat: Vec<Nat>,
     /// The prefixes that it answers for.
@@ -132,22 +136,6 @@ pub struct Interface {
     pub master: Option<InterfaceId>,
     /// Where the case asks for it.
     pub span: Span,
-}
-
-/// What an interface is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum InterfaceKind {
-    /// `lo`.
-    Loopback,
-    /// One end of a veth pair.
-    Veth {
-        /// The other end.
-        peer: End,
-    },
-    /// A bridge.
-    Bridge,
-    /// What a script makes; the rest is read when it has run.
-    Found,
 }
 
 /// A static route.
@@ -196,8 +184,8 @@ pub struct Operation {
 /// What an [`Operation`] does, complete in itself: the plan's nodes are how the lab stands before the first step.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Action {
-    /// Makes a bridge, still down.
-    AddBridge(Box<Made>),
+    /// Makes an interface that has one end, still down.
+    AddLink(Box<Made>),
     /// Makes a veth pair, each end in its node; a `first` with a master is made as its port, and up if it is to be.
     AddVeth {
         /// The end in whose node the request is made.
@@ -235,6 +223,8 @@ pub enum Action {
     StartService(usize),
     /// Stops one.
     StopService(usize),
+    /// Loads rules.
+    LoadRules(Box<Rules>),
     /// Runs a program to its end.
     Run(Box<Run>),
 }
@@ -259,6 +249,8 @@ pub struct Made {
     pub interface: Interface,
     /// The bridge it is made a port of.
     pub master: Option<Place>,
+    /// The interface that carries it.
+    pub dev: Option<Place>,
 }
 
 /// A row of actions, and what must hold after them.
@@ -301,11 +293,12 @@ impl Action {
             Self::AddRoute(_, _, dev) | Self::DelRoute(_, _, dev) | Self::FlushNeighbours(_, dev) => {
                 dev.iter_mut().collect()
             }
-            Self::AddBridge(_)
-            | Self::AddVeth { .. }
+            Self::AddLink(made) => made.master.iter_mut().chain(&mut made.dev).collect(),
+            Self::AddVeth { .. }
             | Self::SetSysctl(..)
             | Self::StartService(_)
             | Self::StopService(_)
+            | Self::LoadRules(_)
             | Self::Run(_) => Vec::new(),
         }
     }
@@ -428,6 +421,19 @@ pub enum Need {
     Ipv6,
 }
 
+impl Need {
+    /// As it is written under `needs`: `ipv6`, `link:KIND` or `program:NAME`.
+    pub fn from_word(word: &str) -> Option<Self> {
+        let named = |name: &str| Some(name.trim().to_owned()).filter(|name| !name.is_empty());
+        match word.split_once(':') {
+            None if word == "ipv6" => Some(Self::Ipv6),
+            Some(("link", kind)) => named(kind).map(Self::Link),
+            Some(("program", name)) => named(name).map(Self::Program),
+            _ => None,
+        }
+    }
+}
+
 impl Plan {
     /// The interface at an end.
     pub fn interface(&self, end: End) -> &Interface {
@@ -456,6 +462,21 @@ impl Plan {
             || !self.rules.is_empty()
             || self.services.iter().any(|service| matches!(service.kind, ServiceKind::Command { .. }))
             || self.runs().next().is_some()
+            || self
+                .steps
+                .iter()
+                .flat_map(|step| &step.actions)
+                .any(|operation| matches!(operation.action, Action::LoadRules(_)))
+    }
+
+    /// The rules that are loaded, before the first step and in actions.
+    pub fn all_rules_mut(&mut self) -> impl Iterator<Item = &mut Rules> {
+        let actions = self.steps.iter_mut().flat_map(|step| &mut step.actions);
+        let later = actions.filter_map(|operation| match &mut operation.action {
+            Action::LoadRules(rules) => Some(&mut **rules),
+            _ => None,
+        });
+        self.rules.iter_mut().chain(later)
     }
 
     /// The programs that are run to their end, in actions and in checks.

@@ -201,7 +201,7 @@ fn overlay(scratch: &Scratch) -> Found {
 
 fn links(scratch: &Scratch) -> Vec<Found> {
     let (lacking, there): (Vec<&str>, Vec<&str>) =
-        LINKS.iter().partition(|kind| scratch.unknown_links.iter().any(|unknown| unknown == *kind));
+        LINKS.iter().partition(|kind| scratch.unknown_links.iter().any(|(unknown, _)| unknown == *kind));
     let mut findings = Vec::new();
     if !there.is_empty() {
         findings.push(Found::new("links", State::Good, there.join(", "), &[]));

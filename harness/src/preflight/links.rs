@@ -5,7 +5,7 @@ use std::path::Path;
 
 use nix::unistd::geteuid;
 
-use super::scratch;
+use super::scratch::{self, Scratch};
 
 /// Link kinds whose module is not called as `ip link add type` calls them.
 const MODULES: &[(&str, &str)] = &[
@@ -22,31 +22,32 @@ const MODULES: &[(&str, &str)] = &[
     ("ipvtap", "ipvtap"),
 ];
 
-/// Whether the kernel can make links of this kind: its module is loaded, built in, or there to be loaded.
+/// Why the kernel cannot make links of this kind, in its own words; nothing when it can.
 ///
-/// veth pairs and bridges are taken for granted: no case runs without them. Where the list of modules cannot be read,
-/// as in many containers, the kernel is asked in a scratch namespace; where that fails too, the kind is taken to be
-/// there, and building the case says what is missing.
-pub fn knows_link(kind: &str) -> bool {
+/// veth pairs and bridges are taken for granted: no case runs without them. What is loaded or built in is there. Else the
+/// kernel is asked in a scratch namespace, and loads the module if there is one; where it cannot be asked, the list of its
+/// modules decides, and where that cannot be read either, the kind is taken to be there: building the case tells.
+pub fn lacks_link(kind: &str) -> Option<String> {
     if matches!(kind, "veth" | "bridge") {
-        return true;
+        return None;
     }
     let module = MODULES.iter().find(|(name, _)| *name == kind).map_or(kind, |(_, module)| module).replace('-', "_");
     if Path::new("/sys/module").join(&module).exists() {
-        return true;
+        return None;
     }
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let folder = Path::new("/lib/modules").join(release.trim());
-    let lists = ["modules.builtin", "modules.dep"].map(|list| fs::read_to_string(folder.join(list)));
-    match lists {
-        [Err(_), Err(_)] => answers_to(kind),
-        lists => lists.iter().flatten().any(|list| lists_module(list, &module)),
+    let lists = ["modules.builtin", "modules.dep"].map(|list| fs::read_to_string(folder.join(list)).ok());
+    let listed = |list: &Option<String>| list.as_ref().map(|list| lists_module(list, &module));
+    if listed(&lists[0]) == Some(true) {
+        return None;
     }
-}
-
-fn answers_to(kind: &str) -> bool {
-    let scratch = scratch::examine(!geteuid().is_root(), &[kind]);
-    scratch.map_or(true, |scratch| scratch.unknown_links.is_empty())
+    match scratch::examine(!geteuid().is_root(), &[kind]) {
+        Ok(Scratch { namespaces: None, unknown_links, .. }) if scratch::tries(kind) => {
+            unknown_links.into_iter().next().map(|(_, words)| words)
+        }
+        _ => (listed(&lists[1]) == Some(false)).then(|| "its list of modules has none for it".to_owned()),
+    }
 }
 
 /// Whether a list such as `modules.dep` (depmod(8)) has the module: `kernel/drivers/net/dummy.ko.xz: ...`.

@@ -14,9 +14,11 @@ use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{getegid, geteuid};
 use rtnetlink::LinkMessageBuilder;
 use rtnetlink::packet_route::link::InfoKind;
+use rtnetlink::sys::AsyncSocket;
 use serde::{Deserialize, Serialize};
 
 use super::capabilities::missing_capabilities;
+use crate::extended_ack::{self, ACK_TLVS};
 
 /// Hidden first argument of the process.
 const ROLE: &str = "netcase-scratch";
@@ -26,6 +28,11 @@ const PROC_ROLE: &str = "netcase-scratch-proc";
 /// Kinds whose modules put a fallback device into every namespace of the machine when they are loaded: too much for a
 /// question.
 const NEVER_TRIED: &[&str] = &["ipip", "sit", "gre", "gretap", "erspan", "ip6gre", "ip6tnl", "vti", "vti6"];
+
+/// Whether the kernel is asked for this kind of link at all.
+pub fn tries(kind: &str) -> bool {
+    !NEVER_TRIED.contains(&kind)
+}
 
 /// What worked.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -38,8 +45,8 @@ pub struct Scratch {
     pub overlay: Option<String>,
     /// Why the settings of a network namespace cannot be written.
     pub settings: Option<String>,
-    /// The kinds of link asked for that the kernel does not know.
-    pub unknown_links: Vec<String>,
+    /// The kinds of link asked for that the kernel does not know, and what it says of each.
+    pub unknown_links: Vec<(String, String)>,
 }
 
 /// Enters scratch namespaces, and asks the kernel there for these kinds of link.
@@ -49,7 +56,7 @@ pub struct Scratch {
 pub fn examine(own_user_namespace: bool, links: &[&str]) -> io::Result<Scratch> {
     let mut command = Command::new("/proc/self/exe");
     command.arg(ROLE).arg(if own_user_namespace { "user" } else { "root" });
-    command.args(links.iter().filter(|kind| !NEVER_TRIED.contains(kind)));
+    command.args(links.iter().filter(|kind| tries(kind)));
     let output = command.stdin(Stdio::null()).output()?;
     serde_json::from_slice(&output.stdout).map_err(|_| {
         io::Error::other(format!(
@@ -159,10 +166,12 @@ fn mount_proc() -> Result<(), String> {
 
 /// The kinds that the kernel does not know. It looks for the kind, and for a module that has it, before it looks at
 /// anything else in the request, and says EOPNOTSUPP ("Unknown device type") when there is none (net/core/rtnetlink.c).
-fn unknown(links: impl Iterator<Item = String>) -> Vec<String> {
+fn unknown(links: impl Iterator<Item = String>) -> Vec<(String, String)> {
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_io().build() else { return Vec::new() };
     runtime.block_on(async {
-        let Ok((connection, handle, _)) = rtnetlink::new_connection() else { return Vec::new() };
+        let Ok((mut connection, handle, _)) = rtnetlink::new_connection() else { return Vec::new() };
+        // Without the kernel's sentence there is still its errno.
+        let _ = connection.socket_mut().socket_mut().set_ext_ack(true);
         tokio::spawn(connection);
         let mut unknown = Vec::new();
         for (index, kind) in links.enumerate() {
@@ -173,7 +182,9 @@ fn unknown(links: impl Iterator<Item = String>) -> Vec<String> {
             if let Err(rtnetlink::Error::NetlinkError(error)) = answer
                 && error.raw_code() == -libc::EOPNOTSUPP
             {
-                unknown.push(kind);
+                let words = Errno::EOPNOTSUPP.desc().to_owned();
+                let said = extended_ack::text(ACK_TLVS, &error.header).unwrap_or(words);
+                unknown.push((kind, said.trim_end_matches('.').to_owned()));
             }
         }
         unknown

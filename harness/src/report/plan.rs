@@ -149,9 +149,20 @@ fn operation_words(plan: &Plan, action: &Action) -> String {
         format!("ip -n {} route {verb} {}", name(node), route_words(route, dev.as_ref()))
     };
     match action {
-        Action::AddBridge(made) => {
-            let Made { node, interface, master: _ } = &**made;
-            format!("ip -n {} link add {}{} type bridge", name(*node), interface.name, settings(interface))
+        Action::AddLink(made) => {
+            let Made { node, interface, master, dev } = &**made;
+            let dev = dev.as_ref().map(|dev| match dev.node {
+                same if same == *node => dev.name.clone(),
+                other => format!("{}.{}", name(other), dev.name),
+            });
+            format!(
+                "ip -n {} link add {}{}{} {}",
+                name(*node),
+                interface.name,
+                settings(interface),
+                master.as_ref().map(|master| format!(" master {}", master.name)).unwrap_or_default(),
+                kind_words(&interface.kind, dev.as_deref())
+            )
         }
         Action::AddVeth { first, second } => format!(
             "ip -n {} link add {}{}{} type veth peer name {}{} netns {}",
@@ -180,6 +191,7 @@ fn operation_words(plan: &Plan, action: &Action) -> String {
             format!("ip -n {} neigh flush{dev}", name(*node))
         }
         Action::SetSysctl(node, sysctl) => sysctl_words(name(*node), sysctl),
+        Action::LoadRules(rules) => rules_words(plan, rules),
         Action::Run(run) => format!("run {} in {}", run.words(), name(run.on)),
         Action::StartService(at) | Action::StopService(at) => {
             let verb = if matches!(action, Action::StartService(_)) { "start" } else { "stop" };
@@ -198,7 +210,7 @@ fn sysctl_words(node: &str, sysctl: &Sysctl) -> String {
 fn settings(interface: &Interface) -> String {
     let mut text = match interface.kind {
         InterfaceKind::Loopback | InterfaceKind::Found => String::new(),
-        InterfaceKind::Veth { .. } | InterfaceKind::Bridge => format!(" index {}", interface.index),
+        _ => format!(" index {}", interface.index),
     };
     if let Some(mac) = interface.mac {
         text.push_str(&format!(" address {mac}"));
@@ -207,6 +219,27 @@ fn settings(interface: &Interface) -> String {
         text.push_str(&format!(" mtu {mtu}"));
     }
     text
+}
+
+/// The kind of a link, and what belongs to it.
+fn kind_words(kind: &InterfaceKind, dev: Option<&str>) -> String {
+    let dev = dev.unwrap_or_default();
+    match kind {
+        InterfaceKind::Loopback
+        | InterfaceKind::Veth { .. }
+        | InterfaceKind::Bridge
+        | InterfaceKind::Dummy
+        | InterfaceKind::Found => format!("type {}", kind.word()),
+        InterfaceKind::Vlan { dev: _, id } => format!("link {dev} type vlan id {id}"),
+        InterfaceKind::Macvlan { dev: _, mode } => format!("link {dev} type macvlan mode {mode}"),
+        InterfaceKind::Vxlan(vxlan) => {
+            let mut text = format!("type vxlan id {} dstport {}", vxlan.id, vxlan.port);
+            text.extend(vxlan.local.map(|local| format!(" local {local}")));
+            text.extend(vxlan.dev.map(|_| format!(" dev {dev}")));
+            text.extend(vxlan.remotes.iter().map(|remote| format!(" remote {remote}")));
+            text + if vxlan.learning { "" } else { " nolearning" }
+        }
+    }
 }
 
 fn route_words(route: &Route, dev: Option<&Place>) -> String {

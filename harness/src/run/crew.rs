@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::budget::Budget;
 use super::load::Loaded;
 use crate::case::Places;
-use crate::plan::{Expectation, Plan};
+use crate::plan::{Expectation, Need, Plan};
 use crate::preflight;
 use crate::report::{CaseReport, Status, TestReport};
 use crate::verdict::{Finding, Outcome, Verdict};
@@ -15,12 +15,14 @@ use crate::worker::message::Broken;
 use crate::worker::supervise::{self, Ending};
 
 /// How cases are run and judged.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Conduct {
     /// An own user namespace also as root.
     pub rootless: bool,
     /// Something that this machine lacks is an error, not a skip.
     pub strict: bool,
+    /// What is skipped all the same, because this machine is known to lack it.
+    pub may_lack: Vec<Need>,
     /// What holds without proof is a pass.
     pub allow_unproven: bool,
     /// Stretches every wait that is not a limit of the case.
@@ -29,11 +31,19 @@ pub struct Conduct {
 
 impl Default for Conduct {
     fn default() -> Self {
-        Self { rootless: false, strict: false, allow_unproven: false, timeout_scale: 1.0 }
+        Self { rootless: false, strict: false, may_lack: Vec::new(), allow_unproven: false, timeout_scale: 1.0 }
     }
 }
 
 impl Conduct {
+    /// Reads something that a machine may lack.
+    ///
+    /// # Errors
+    /// What was expected, in words.
+    pub fn read_need(text: &str) -> Result<Need, String> {
+        Need::from_word(text).ok_or_else(|| "expected `ipv6`, `link:KIND` or `program:NAME`".into())
+    }
+
     /// Reads a factor that leaves every wait finite and more than nothing.
     ///
     /// # Errors
@@ -84,15 +94,17 @@ impl Crew {
 
     fn lacking(&self, plan: &Plan) -> Option<Status> {
         let missing = preflight::missing(&plan.needs);
-        (!missing.is_empty()).then(|| self.skipped(missing.join("; ")))
+        let known = missing.iter().all(|(need, _)| self.conduct.may_lack.contains(need));
+        let reasons: Vec<String> = missing.iter().map(|(_, reason)| reason.clone()).collect();
+        (!missing.is_empty()).then(|| self.skipped(reasons.join("; "), known))
     }
 
-    /// What it means that this machine lacks something.
-    fn skipped(&self, reason: String) -> Status {
-        if self.conduct.strict {
+    /// What it means that this machine lacks something; whether that was known before.
+    fn skipped(&self, reason: String, known: bool) -> Status {
+        if self.conduct.strict && !known {
             Status::Error(
                 Finding::new(format!("this machine lacks what the case needs: {reason}"))
-                    .help("without `--strict` the case is skipped"),
+                    .help("without `--strict`, or with `--may-lack`, the case is skipped"),
             )
         } else {
             Status::Skip(reason)
@@ -139,7 +151,7 @@ impl Crew {
 
     fn undecided(&self, expectation: &Expectation, broken: Option<&Broken>) -> TestReport {
         let (status, blame) = match broken {
-            Some(Broken { message, lacking: true, .. }) => (self.skipped(message.clone()), None),
+            Some(Broken { message, lacking: true, .. }) => (self.skipped(message.clone(), false), None),
             Some(Broken { message, notes, helps, span, lacking: false }) => {
                 let finding = Finding { notes: notes.clone(), helps: helps.clone(), ..Finding::new(message) };
                 (Status::Error(finding), *span)

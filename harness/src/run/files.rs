@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use crate::case::program::Input;
 use crate::case::rules::{Rules, is_inline};
 use crate::case::{Case, LARGEST_FILE};
 use crate::diagnostic::{Diagnostic, Diagnostics, suggest};
@@ -13,11 +14,21 @@ use crate::source::Spanned;
 /// Looks for the files that a case in this folder names; what is wrong with them goes to `out`.
 pub fn check_files(case: &Case, folder: &Path, out: &mut Diagnostics) {
     let nodes = case.nodes.iter().flat_map(|nodes| &nodes.entries).filter_map(|(_, node)| node.as_ref());
-    for node in nodes.clone() {
-        let rules = node.rules.iter().flat_map(|rules| &rules.items).flat_map(Rules::texts);
-        for path in rules.filter(|text| !text.trim().is_empty() && !is_inline(text)) {
-            out.extend(check_file("file of rules", path, folder));
+    let steps = case.steps.iter().flat_map(|steps| &steps.items);
+    let actions = steps.clone().flat_map(|step| &step.r#do).flat_map(|list| &list.items);
+    let later = actions.clone().filter_map(|action| action.rules.as_ref()).flat_map(|rules| &rules.load.items);
+    let rules = nodes.clone().flat_map(|node| &node.rules).flat_map(|rules| &rules.items).chain(later);
+    for path in rules.flat_map(Rules::texts).filter(|text| !text.trim().is_empty() && !is_inline(text)) {
+        out.extend(check_file("file of rules", path, folder));
+    }
+    let checks = steps.flat_map(|step| &step.expect).chain(&case.expect).flat_map(|list| &list.items);
+    let runs = actions.filter_map(|action| action.run.as_ref()).chain(checks.filter_map(|check| check.run.as_ref()));
+    for stdin in runs.filter_map(|run| run.stdin.as_ref()) {
+        if let Input::File(path) = &stdin.value {
+            out.extend(check_file("file", path, folder));
         }
+    }
+    for node in nodes.clone() {
         let sources = node.files.iter().flat_map(|files| &files.entries).filter_map(|(_, source)| source.as_ref());
         for source in sources.filter(|source| !source.trim().is_empty()) {
             if !folder.join(&**source).exists() {
@@ -77,7 +88,8 @@ fn check_file(what: &str, path: &Spanned<String>, folder: &Path) -> Option<Diagn
 
 /// Adds what is known once the files are read: who loads rules, and what that needs of the machine.
 pub(super) fn complete(plan: &mut Plan, folder: &Path) {
-    for rules in &mut plan.rules {
+    let mut needs = Vec::new();
+    for rules in plan.all_rules_mut() {
         if let (RulesText::File(path), Loader::Nft) = (&rules.text, rules.loader) {
             // One that was said to be for nft, and looks like one for iptables, is nft's to refuse.
             if !rules.told {
@@ -85,7 +97,9 @@ pub(super) fn complete(plan: &mut Plan, folder: &Path) {
                     .map_or(rules.loader, |bytes| Loader::of(&String::from_utf8_lossy(&bytes)));
             }
         }
-        let need = Need::Program(rules.loader.program().to_owned());
+        needs.push(Need::Program(rules.loader.program().to_owned()));
+    }
+    for need in needs {
         if !plan.needs.contains(&need) {
             plan.needs.push(need);
         }

@@ -37,7 +37,7 @@ pub fn run(options: &RunOptions, listeners: &mut [&mut dyn Listener]) -> Summary
     let shared = Arc::new(Shared {
         work,
         next: AtomicUsize::new(0),
-        crew: Crew::new(options.conduct),
+        crew: Crew::new(options.conduct.clone()),
         fail_fast: options.fail_fast,
         stopped_by: OnceLock::new(),
         interrupt: options.interrupt.clone(),

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::fs::{self, File};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt as _;
@@ -152,6 +153,26 @@ impl Program {
             tokio::task::spawn_local(async move { stdin.write_all(&text).await });
         }
         Ok(Self { child, output })
+    }
+
+    /// The network namespace that it, or a process below it, has instead of the given one; none while it has none.
+    ///
+    /// # Errors
+    ///
+    /// That a namespace cannot be looked at.
+    pub fn own_network(&self, instead_of: &Namespace) -> io::Result<Option<OwnedFd>> {
+        let mut processes: Vec<u32> = self.child.id().into_iter().collect();
+        while let Some(process) = processes.pop() {
+            // A process may end while it is looked at.
+            let Ok(namespace) = File::open(format!("/proc/{process}/ns/net")) else { continue };
+            let namespace = OwnedFd::from(namespace);
+            if !instead_of.is_same(&namespace)? {
+                return Ok(Some(namespace));
+            }
+            let children = fs::read_to_string(format!("/proc/{process}/task/{process}/children")).unwrap_or_default();
+            processes.extend(children.split_whitespace().filter_map(|child| child.parse::<u32>().ok()));
+        }
+        Ok(None)
     }
 
     /// How it has ended, if it has; all that it printed is there then.

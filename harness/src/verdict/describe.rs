@@ -212,6 +212,10 @@ pub(super) fn link(link: &Link) -> String {
     add("mac", link.mac.map(|mac| mac.to_string()));
     add("master", link.master.clone());
     add("peer", link.peer.clone());
+    let usual = ["veth", "bridge"];
+    add("kind", link.kind.clone().filter(|kind| !usual.contains(&kind.as_str())));
+    add("id", link.id.map(|id| id.to_string()));
+    add("dev", link.dev.clone());
     add("address", (!link.addresses.is_empty()).then(|| all_of(&link.addresses)));
     text
 }

@@ -4,7 +4,7 @@
 //! rtnetlink's own getters tell none of the three, so requests go through [`Netlink::ask`] and [`Netlink::dump`] here;
 //! its builders and its connection are used as they are.
 
-pub(super) mod extended_ack;
+mod links;
 mod parameters;
 mod serve;
 mod undecodable;
@@ -19,8 +19,10 @@ use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::sys::AsyncSocket;
 
 use super::KernelError;
+use crate::extended_ack;
 use crate::namespace::Namespace;
 
+pub(super) use links::macvlan_mode;
 pub(super) use serve::Table;
 pub(super) use verbs::VethEnd;
 

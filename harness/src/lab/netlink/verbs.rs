@@ -13,7 +13,7 @@ use rtnetlink::packet_route::neighbour_table::{
     NeighbourTableAttribute, NeighbourTableMessage, NeighbourTableParameter,
 };
 use rtnetlink::packet_route::route::{RouteMessage, RouteProtocol, RouteType as KernelRouteType};
-use rtnetlink::{LinkBridge, LinkMessageBuilder, LinkUnspec, LinkVeth, RouteMessageBuilder};
+use rtnetlink::{LinkMessageBuilder, LinkUnspec, LinkVeth, RouteMessageBuilder};
 
 use super::Netlink;
 use super::parameters::neighbour_parameter;
@@ -24,7 +24,7 @@ use crate::plan::{Interface, Route};
 use crate::words::{Admin, Cidr, Family, Mac, RouteType};
 
 /// Flags of a request that makes something new: that it is there already is a mistake of the plan, never swallowed.
-const CREATE: u16 = NLM_F_CREATE | NLM_F_EXCL;
+pub(super) const CREATE: u16 = NLM_F_CREATE | NLM_F_EXCL;
 
 /// One end of a veth pair to be made.
 pub(in crate::lab) struct VethEnd<'a> {
@@ -34,15 +34,6 @@ pub(in crate::lab) struct VethEnd<'a> {
 }
 
 impl Netlink {
-    /// Makes a bridge, still down.
-    pub(in crate::lab) async fn add_bridge(&self, interface: &Interface, index: u32) -> Result<(), KernelError> {
-        let message = describe_link(LinkBridge::new(&interface.name).down(), interface, index).build();
-        self.ask(RouteNetlinkMessage::NewLink(message), CREATE, || {
-            format!("ip link add {} type bridge", interface.name)
-        })
-        .await
-    }
-
     /// Makes a veth pair with both ends in place, in one request: moving a device afterwards costs 40 ms. A first end
     /// with a master is up at once; the second is always down (its peer's message cannot carry "up": ENOTCONN).
     pub(in crate::lab) async fn add_veth(
@@ -331,7 +322,11 @@ impl Netlink {
 }
 
 /// The attributes that every kind of interface has.
-fn describe_link<T>(builder: LinkMessageBuilder<T>, interface: &Interface, index: u32) -> LinkMessageBuilder<T> {
+pub(super) fn describe_link<T>(
+    builder: LinkMessageBuilder<T>,
+    interface: &Interface,
+    index: u32,
+) -> LinkMessageBuilder<T> {
     let mut builder = builder.name(interface.name.clone()).index(index);
     if let Some(Mac(mac)) = interface.mac {
         builder = builder.address(mac.to_vec());

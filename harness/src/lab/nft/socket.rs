@@ -7,8 +7,8 @@ use rtnetlink::sys::protocols::NETLINK_NETFILTER;
 use rtnetlink::sys::{Socket as Native, SocketAddr};
 
 use super::message::HEADER;
+use crate::extended_ack;
 use crate::lab::KernelError;
-use crate::lab::netlink::extended_ack;
 use crate::namespace::Namespace;
 
 /// `NLMSG_ERROR`, `NLMSG_DONE` and `NLMSG_OVERRUN`.

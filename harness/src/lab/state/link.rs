@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage};
-use rtnetlink::packet_route::link::{InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, State};
+use rtnetlink::packet_route::link::{
+    InfoData, InfoKind, InfoVlan, InfoVxlan, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, State,
+};
 use rtnetlink::packet_route::nsid::{NsidAttribute, NsidMessage};
 
 use crate::lab::{KernelError, Lab, LabNode};
 use crate::observation::Link;
-use crate::plan::{NodeId, Plan};
+use crate::plan::{Interface, InterfaceKind, NodeId, Plan};
 use crate::words::{Cidr, LinkState, Mac};
 
 /// An interface by name, or that there is none.
@@ -24,11 +26,23 @@ pub async fn link_state(plan: &Plan, lab: &Lab, on: NodeId, name: &str) -> Resul
     let Some(index) = links.iter().find(|link| name_of(link) == name).map(|link| link.header.index) else {
         return Ok(None);
     };
-    let Some(link) = &settled_link(node, index).await? else { return Ok(None) };
+    let known = plan.nodes[on].interfaces.iter().find(|interface| interface.present && interface.index == index);
+    let settled = match known {
+        Some(interface) => settled_above(plan, lab, on, interface).await?,
+        None => settled_link(node, index).await?,
+    };
+    let Some(link) = &settled else { return Ok(None) };
     let addresses = node.netlink.addresses().await?;
-    let peer = match peer_index(link) {
+    let identity = identity(link);
+    let other = match peer_index(link) {
         Some(index) => peer_name(plan, lab, on, link, index).await?,
         None => None,
+    };
+    // The kernel tells what carries an interface as it tells the other end of a veth.
+    let (peer, dev) = if is_veth(link) { (other, None) } else { (None, other) };
+    let dev = match identity.dev.and_then(|index| name_by_index(&links, index)) {
+        Some(name) => Some(format!("{}.{name}", plan.nodes[on].name)),
+        None => dev,
     };
     let mut seen = Link {
         name: name.to_owned(),
@@ -39,6 +53,9 @@ pub async fn link_state(plan: &Plan, lab: &Lab, on: NodeId, name: &str) -> Resul
         mac: None,
         master: None,
         peer,
+        kind: identity.kind,
+        id: identity.id,
+        dev,
         addresses: addresses.iter().filter(|a| a.header.index == link.header.index).filter_map(cidr_of).collect(),
     };
     for attribute in &link.attributes {
@@ -66,13 +83,108 @@ const SETTLE_LOOKS: u32 = 600;
 pub(in crate::lab) async fn settled_link(node: &LabNode, index: u32) -> Result<Option<LinkMessage>, KernelError> {
     for _ in 0..SETTLE_LOOKS {
         let Some(link) = node.netlink.link(index).await? else { return Ok(None) };
-        let pending = link.header.flags.contains(LinkFlags::Up) && is_veth(&link) && is_unknown(&link);
+        let pending = is_up(&link) && is_veth(&link) && is_unknown(&link);
         if !pending {
             return Ok(Some(link));
         }
         tokio::time::sleep(SETTLE_INTERVAL).await;
     }
     Err(KernelError::broken("ip link show", "the state of an interface that was taken up is still not known"))
+}
+
+/// An interface of the plan after every pending change of its carrier, and of the carrier of what it stands on: a VLAN
+/// and a macvlan have theirs from there, some time later.
+///
+/// # Errors
+///
+/// As [`settled_link`].
+pub(in crate::lab) async fn settled_above(
+    plan: &Plan,
+    lab: &Lab,
+    node: NodeId,
+    interface: &Interface,
+) -> Result<Option<LinkMessage>, KernelError> {
+    // Down to what stands on nothing, and up again: each has its carrier from the one below.
+    let mut row = vec![(node, interface)];
+    while let InterfaceKind::Vlan { dev, .. } | InterfaceKind::Macvlan { dev, .. } = row[row.len() - 1].1.kind {
+        let below = plan.interface(dev);
+        // What a script made has no place in the plan.
+        if below.kind == InterfaceKind::Found {
+            break;
+        }
+        row.push((dev.node, below));
+    }
+    let mut below: Option<LinkMessage> = None;
+    while let Some((node, interface)) = row.pop() {
+        let Some(mut link) = settled_link(lab.node(node), interface.index).await? else { return Ok(None) };
+        if let Some(below) = below.filter(|below| is_up(&link) && is_up(below)) {
+            let mut looks = 0;
+            while has_carrier(&link) != has_carrier(&below) || has_carrier(&link) != is_operating(&link) {
+                if looks == SETTLE_LOOKS {
+                    return Err(KernelError::broken(
+                        "ip link show",
+                        "the carrier of an interface is not that of its dev",
+                    ));
+                }
+                looks += 1;
+                tokio::time::sleep(SETTLE_INTERVAL).await;
+                let Some(again) = settled_link(lab.node(node), interface.index).await? else { return Ok(None) };
+                link = again;
+            }
+        }
+        below = Some(link);
+    }
+    Ok(below)
+}
+
+fn is_up(link: &LinkMessage) -> bool {
+    link.header.flags.contains(LinkFlags::Up)
+}
+
+fn has_carrier(link: &LinkMessage) -> bool {
+    link.header.flags.contains(LinkFlags::LowerUp)
+}
+
+fn is_operating(link: &LinkMessage) -> bool {
+    link.attributes.contains(&LinkAttribute::OperState(State::Up))
+}
+
+/// What an interface says that it is.
+#[derive(Default)]
+struct Identity {
+    kind: Option<String>,
+    id: Option<u32>,
+    dev: Option<u32>,
+}
+
+fn identity(link: &LinkMessage) -> Identity {
+    let mut identity = Identity::default();
+    let infos = link.attributes.iter().filter_map(|attribute| match attribute {
+        LinkAttribute::LinkInfo(infos) => Some(infos),
+        _ => None,
+    });
+    for info in infos.flatten() {
+        match info {
+            LinkInfo::Kind(kind) => identity.kind = Some(kind.to_string()),
+            LinkInfo::Data(InfoData::Vlan(infos)) => {
+                identity.id = infos.iter().find_map(|info| match info {
+                    InfoVlan::Id(id) => Some(u32::from(*id)),
+                    _ => None,
+                });
+            }
+            LinkInfo::Data(InfoData::Vxlan(infos)) => {
+                for info in infos {
+                    match info {
+                        InfoVxlan::Id(id) => identity.id = Some(*id),
+                        InfoVxlan::Link(index) => identity.dev = Some(*index),
+                        _ => {}
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    identity
 }
 
 fn is_veth(link: &LinkMessage) -> bool {

@@ -2,11 +2,20 @@
 
 use super::lab::{DraftInterface, Lab};
 use crate::plan::{End, InterfaceKind, NodeId};
+use crate::source::Spanned;
+use crate::words::Mac;
 
 impl Lab {
-    /// Takes an interface up or down. Down, the kernel drops its routes and its IPv6 addresses (`keep_addr_on_down` in
-    /// ip-sysctl is off).
+    /// Takes an interface up or down, and its VLANs with it. Down, the kernel drops its routes and its IPv6 addresses
+    /// (`keep_addr_on_down` in ip-sysctl is off).
     pub(super) fn set_up(&mut self, end: End, up: bool) {
+        if self.at(end).up != up {
+            for vlan in self.carried_by(end) {
+                if matches!(self.at(vlan).kind, Some(InterfaceKind::Vlan { .. })) {
+                    self.set_up(vlan, up);
+                }
+            }
+        }
         self.at_mut(end).up = up;
         if !up {
             self.at_mut(end).addresses.retain(|cidr| cidr.address.is_ipv4());
@@ -14,20 +23,56 @@ impl Lab {
         }
     }
 
-    /// Deletes an interface, and the other end with it if it is a veth; a bridge lets go of its ports.
+    /// Changes the MAC address of an interface, and of the VLANs that have it from there.
+    pub(super) fn set_mac(&mut self, end: End, mac: Spanned<Mac>) {
+        let interface = self.at_mut(end);
+        interface.mac = Some(mac);
+        interface.follows = false;
+        self.follow_macs();
+    }
+
+    /// Changes the largest packet of an interface; what stands on it gets no larger ones. A VXLAN stays as it is.
+    pub(super) fn set_mtu(&mut self, end: End, mtu: Spanned<u32>) {
+        self.at_mut(end).mtu = Some(mtu);
+        for above in self.carried_by(end) {
+            let shrinks = !matches!(self.at(above).kind, Some(InterfaceKind::Vxlan(_)));
+            if shrinks && self.at(above).mtu.is_some_and(|own| own.value > mtu.value) {
+                self.set_mtu(above, mtu);
+            }
+        }
+    }
+
+    /// Deletes an interface and all that stands on it, and the other end with it if it is a veth; a bridge lets go of
+    /// its ports.
     pub(super) fn delete(&mut self, end: End) {
         if let Some(InterfaceKind::Veth { peer }) = self.at(end).kind {
-            self.remove(peer);
+            self.remove_with_carried(peer);
+        }
+        self.remove_with_carried(end);
+    }
+
+    fn remove_with_carried(&mut self, end: End) {
+        for carried in self.carried_by(end) {
+            self.remove_with_carried(carried);
         }
         self.remove(end);
     }
 
-    /// Moves an interface to another node, where it is down, without addresses, and a port of nothing.
+    /// Moves an interface to another node, where it is down, without addresses, and a port of nothing. What stands on it
+    /// stays where it is; but a VXLAN is deleted, since it has to have its `dev` beside it.
     pub(super) fn move_to(&mut self, end: End, node: NodeId) -> End {
+        let carried = self.carried_by(end);
+        let (gone, carried): (Vec<End>, Vec<End>) =
+            carried.into_iter().partition(|above| matches!(self.at(*above).kind, Some(InterfaceKind::Vxlan(_))));
+        for vxlan in gone {
+            self.remove_with_carried(vxlan);
+        }
+        self.set_up(end, false);
         let old = self.at(end);
         let moved = DraftInterface {
-            kind: old.kind,
+            kind: old.kind.clone(),
             mac: old.mac,
+            follows: old.follows,
             mtu: old.mtu,
             index: old.index,
             up: false,
@@ -38,6 +83,11 @@ impl Lab {
         let arrived = End { node, interface: self.nodes[node].add(moved) };
         if let Some(InterfaceKind::Veth { peer }) = self.at(arrived).kind {
             self.at_mut(peer).kind = Some(InterfaceKind::Veth { peer: arrived });
+        }
+        for above in carried {
+            if let Some(dev) = self.at_mut(above).kind.as_mut().and_then(InterfaceKind::dev_mut) {
+                *dev = arrived;
+            }
         }
         arrived
     }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
+use super::stacked::Above;
 use crate::diagnostic::{Diagnostic, suggest};
 use crate::plan::{
     End, Interface, InterfaceId, InterfaceKind, Landing, Made, Nat, Node, NodeId, Place, Route, Served, Sysctl, Target,
@@ -10,6 +11,9 @@ use crate::plan::{
 };
 use crate::source::{Span, Spanned};
 use crate::words::{Cidr, Family, Mac, Port};
+
+/// What scripts make gets the next free index from the kernel: up to here they are left to them.
+const LEFT_TO_SCRIPTS: u32 = 1 << 20;
 
 /// The nodes so far.
 #[derive(Default)]
@@ -44,6 +48,8 @@ pub(super) struct Draft {
     pub open: bool,
     /// The node whose scripts make it.
     pub created_by: Option<NodeId>,
+    /// The service of that node whose process has it.
+    pub process: Option<usize>,
 }
 
 /// An interface so far.
@@ -53,7 +59,11 @@ pub(super) struct DraftInterface {
     pub kind: Option<InterfaceKind>,
     pub peer: Option<Spanned<String>>,
     pub ports: Vec<Spanned<String>>,
+    /// What it stands on, as written, before that is looked up.
+    pub above: Option<Above>,
     pub mac: Option<Spanned<Mac>>,
+    /// Whether it has the MAC address of its `dev`, whatever that becomes.
+    pub follows: bool,
     pub mtu: Option<Spanned<u32>>,
     pub up: bool,
     pub link_local: bool,
@@ -76,7 +86,9 @@ impl DraftInterface {
             kind,
             peer: None,
             ports: Vec::new(),
+            above: None,
             mac: None,
+            follows: false,
             mtu: None,
             up: true,
             link_local: false,
@@ -89,9 +101,14 @@ impl DraftInterface {
         }
     }
 
+    /// Whether it says nothing of what it is.
+    pub(super) fn is_unknown(&self) -> bool {
+        self.kind.is_none() && self.peer.is_none() && self.above.is_none()
+    }
+
     /// Whether the kernel makes IPv6 addresses of its own for it, or may be given some.
     pub(super) fn ipv6(&self) -> bool {
-        self.kind == Some(InterfaceKind::Loopback)
+        matches!(self.kind, Some(InterfaceKind::Loopback))
             || self.link_local
             || self.addresses.iter().any(|cidr| cidr.address.is_ipv6())
     }
@@ -102,7 +119,7 @@ impl DraftInterface {
             name: self.name.value.clone(),
             index: self.index,
             // Only an interface that was complained about has no kind, and then there is no plan.
-            kind: self.kind.unwrap_or(InterfaceKind::Bridge),
+            kind: self.kind.clone().unwrap_or(InterfaceKind::Bridge),
             mac: self.mac.map(|mac| mac.value),
             mtu: self.mtu.map(|mtu| mtu.value),
             present: self.present,
@@ -140,6 +157,7 @@ impl Draft {
             whole: true,
             open: false,
             created_by: None,
+            process: None,
         }
     }
 
@@ -208,11 +226,6 @@ impl Draft {
         self.addresses()
             .map(|(at, cidr)| (at, cidr.address))
             .filter(move |(_, address)| Family::of(*address) == family && !is_link_local(*address))
-    }
-
-    /// Whether it can ever put a packet on a wire.
-    pub(super) fn has_wire(&self) -> bool {
-        self.interfaces.iter().skip(1).any(|interface| interface.present)
     }
 
     /// Whether it forwards a family.
@@ -314,16 +327,20 @@ impl Lab {
     /// Gives every interface that has none yet its index in the kernel and its MAC address.
     pub(super) fn number(&mut self) {
         super::macs::fill(self);
-        for interface in self.nodes.iter_mut().flat_map(|draft| &mut draft.interfaces) {
-            match interface.kind {
-                // `lo` has 1 in every node; the others share one row of numbers.
-                Some(InterfaceKind::Loopback) => interface.index = 1,
-                Some(InterfaceKind::Found) => {}
-                _ if interface.index == 0 => {
-                    self.numbered += 1;
-                    interface.index = 1 + self.numbered;
+        for draft in &mut self.nodes {
+            let before = if draft.open { LEFT_TO_SCRIPTS } else { 1 };
+            for interface in &mut draft.interfaces {
+                match &interface.kind {
+                    // `lo` has 1 in every node; the others share one row of numbers.
+                    Some(InterfaceKind::Loopback) => interface.index = 1,
+                    // What a script makes has the index that the kernel gives it.
+                    Some(InterfaceKind::Found) => {}
+                    _ if interface.index == 0 => {
+                        self.numbered += 1;
+                        interface.index = before + self.numbered;
+                    }
+                    _ => {}
                 }
-                _ => {}
             }
         }
     }
@@ -338,7 +355,12 @@ impl Lab {
     pub(super) fn made(&self, end: End) -> Made {
         let interface = self.at(end);
         let master = interface.master.map(|bridge| self.place(End { node: end.node, interface: bridge }));
-        Made { node: end.node, interface: interface.finish(), master }
+        let dev = interface.kind.as_ref().and_then(InterfaceKind::dev).map(|dev| self.place(dev));
+        let mut made = interface.finish();
+        if interface.follows {
+            made.mac = None;
+        }
+        Made { node: end.node, interface: made, master, dev }
     }
 
     /// Where a packet to a target ends, behind all forwards.
@@ -364,6 +386,7 @@ fn finish_node(draft: &Draft) -> Node {
         sysctls: draft.sysctls.clone(),
         open: draft.open,
         created_by: draft.created_by,
+        process: draft.process,
         nat: draft.nat.clone(),
         serves: draft.serves.clone(),
         resolver: draft.resolver.iter().flat_map(|(_, addresses)| addresses).copied().collect(),

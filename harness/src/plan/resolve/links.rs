@@ -62,8 +62,7 @@ fn no_interface(lab: &mut Lab, peer: &Spanned<String>) -> Diagnostic {
     let node = &mut lab.nodes[node];
     // One of its loose ends is meant, and there is no use in complaining of it too.
     let mut meant = None;
-    for interface in node.interfaces.iter_mut().filter(|interface| interface.kind.is_none() && interface.peer.is_none())
-    {
+    for interface in node.interfaces.iter_mut().filter(|interface| interface.is_unknown()) {
         interface.sound = false;
         meant = meant.or(Some(interface.name.value.clone()));
     }
@@ -78,9 +77,12 @@ fn plug_cable(lab: &mut Lab, near: End, far: End, peer: &Spanned<String>) -> Res
         return Err(Diagnostic::error(peer.span, format!("`{near_name}` cannot be its own other end"))
             .label("a veth has two ends"));
     }
-    let (near_kind, far_kind) = (lab.at(near).kind, lab.at(far).kind);
+    let (near_kind, far_kind) = (lab.at(near).kind.clone(), lab.at(far).kind.clone());
     if near_kind == Some(InterfaceKind::Veth { peer: far }) {
         return Ok(());
+    }
+    if let Some(above) = &lab.at(far).above {
+        return Err(not_an_end(lab, far, above.word(), peer));
     }
     if let Some(InterfaceKind::Veth { peer: other }) = near_kind {
         return Err(taken(lab, &near_name, other, peer));
@@ -105,7 +107,20 @@ fn plug_cable(lab: &mut Lab, near: End, far: End, peer: &Spanned<String>) -> Res
         }
         Some(InterfaceKind::Loopback) => Err(Diagnostic::error(peer.span, "`lo` cannot be the end of a veth")
             .label("every node's `lo` ends in the node itself")),
+        Some(
+            kind @ (InterfaceKind::Vxlan(_)
+            | InterfaceKind::Vlan { .. }
+            | InterfaceKind::Macvlan { .. }
+            | InterfaceKind::Dummy),
+        ) => Err(not_an_end(lab, far, kind.word(), peer)),
     }
+}
+
+/// That a `peer` names an interface of a kind that no cable ends in.
+fn not_an_end(lab: &Lab, far: End, kind: &str, peer: &Spanned<String>) -> Diagnostic {
+    Diagnostic::error(peer.span, format!("`{}` is a {kind}, not the end of a veth", lab.end_name(far)))
+        .label("a cable ends in an interface of its own")
+        .related(lab.at(far).name.span, format!("a {kind} here"))
 }
 
 /// That an interface has another end than the one a `peer` says.
@@ -165,7 +180,7 @@ fn plug_port(lab: &mut Lab, bridge: End, port: &Spanned<String>) -> Result<(), O
         }));
     };
     let end = End { node: bridge.node, interface };
-    match lab.at(end).kind {
+    match &lab.at(end).kind {
         Some(InterfaceKind::Loopback) => {
             return Err(Some(wrong("`lo` cannot be a port of a bridge".into(), "an end of a veth is expected")));
         }
@@ -175,7 +190,15 @@ fn plug_port(lab: &mut Lab, bridge: End, port: &Spanned<String>) -> Result<(), O
                     .help("join two bridges by a veth with one end in each"),
             ));
         }
-        Some(InterfaceKind::Veth { .. } | InterfaceKind::Found) | None => {}
+        Some(
+            InterfaceKind::Veth { .. }
+            | InterfaceKind::Vxlan(_)
+            | InterfaceKind::Vlan { .. }
+            | InterfaceKind::Macvlan { .. }
+            | InterfaceKind::Dummy
+            | InterfaceKind::Found,
+        )
+        | None => {}
     }
     match lab.at(end).master {
         Some(first) if first == bridge.interface => {
@@ -198,16 +221,13 @@ fn plug_port(lab: &mut Lab, bridge: End, port: &Spanned<String>) -> Result<(), O
     }
 }
 
-/// Complains about interfaces that are neither a bridge nor an end of a veth.
+/// Complains about interfaces that are of no kind, nor an end of a veth.
 fn find_loose_ends(lab: &mut Lab, dangling: &HashSet<String>, out: &mut Diagnostics) {
     // The cable that ends here may stand in an interface that could not be read.
-    let unread = lab
-        .ends()
-        .map(|end| lab.at(end))
-        .any(|interface| !interface.sound && interface.kind.is_none() && interface.peer.is_none());
+    let unread = lab.ends().map(|end| lab.at(end)).any(|interface| !interface.sound && interface.is_unknown());
     for end in lab.ends().collect::<Vec<_>>() {
         let interface = lab.at(end);
-        if interface.kind.is_some() {
+        if interface.kind.is_some() || interface.above.is_some() {
             continue;
         }
         if !unread && interface.sound && !dangling.contains(interface.name.as_str()) {
@@ -220,7 +240,7 @@ fn find_loose_ends(lab: &mut Lab, dangling: &HashSet<String>, out: &mut Diagnost
 fn loose_end(lab: &Lab, end: End) -> Diagnostic {
     let name = lab.end_name(end);
     let wrong = Diagnostic::error(lab.at(end).name.span, format!("`{name}` has no other end"))
-        .label("neither a veth, nor a bridge, nor the `peer` of a veth");
+        .label("it says no kind, and is not the `peer` of a veth");
     // An end that some `peer` made by a slip of the pen is the likely reason.
     let made = lab.nodes[end.node].interfaces.iter().find(|other| {
         other.span == other.name.span

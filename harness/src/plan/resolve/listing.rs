@@ -101,7 +101,7 @@ pub(super) fn fdb(checker: &mut Checker<'_>, written: written::FdbCheck) -> Vec<
         let Some(bridge) = checker.end(word) else { continue };
         let draft = checker.lab.at(bridge);
         let name = draft.name.value.clone();
-        if draft.kind.is_some_and(|kind| kind != InterfaceKind::Bridge) {
+        if draft.kind.as_ref().is_some_and(|kind| *kind != InterfaceKind::Bridge) {
             let wrong = Diagnostic::error(word.span, format!("`{}` is not a bridge", **word));
             checker.derive(wrong.label("only a bridge has a forwarding table"));
             continue;

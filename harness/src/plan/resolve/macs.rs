@@ -7,16 +7,24 @@ use crate::plan::{End, InterfaceKind};
 use crate::source::Spanned;
 use crate::words::Mac;
 
-/// Gives every interface that has none its MAC address; `lo` stays without, and so does what a script makes.
+/// Gives every interface that has none its MAC address; `lo` stays without, and so does what a script makes; a VLAN has that
+/// of its `dev`.
 pub(super) fn fill(lab: &mut Lab) {
     let ends: Vec<End> = lab.ends().collect();
     let taken: HashSet<Mac> = ends.iter().filter_map(|end| lab.at(*end).mac).map(|mac| mac.value).collect();
     for end in ends {
         let interface = lab.at_mut(end);
-        if interface.mac.is_none() && !matches!(interface.kind, Some(InterfaceKind::Loopback | InterfaceKind::Found)) {
-            interface.mac = Some(Spanned::new(automatic(end, &taken), interface.span));
+        match interface.kind {
+            Some(InterfaceKind::Loopback | InterfaceKind::Found) => {}
+            // The kernel gives a VLAN the address of its `dev`, and changes both together.
+            Some(InterfaceKind::Vlan { .. }) => interface.follows |= interface.mac.is_none(),
+            _ if interface.mac.is_none() => {
+                interface.mac = Some(Spanned::new(automatic(end, &taken), interface.span));
+            }
+            _ => {}
         }
     }
+    lab.follow_macs();
 }
 
 /// Locally administered (the second lowest bit of the first byte), then the node's place and the interface's.

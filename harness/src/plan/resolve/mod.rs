@@ -32,6 +32,7 @@ mod seen_from;
 mod serves;
 mod services;
 mod solicit;
+mod stacked;
 mod state;
 mod steps;
 mod subnet;
@@ -134,9 +135,11 @@ fn build(nodes: Option<CaseMap<Node>>, networks: Option<CaseMap<Network>>, out: 
     let rests = nodes::declare(&mut lab, nodes.unwrap_or_default(), out);
     links::plug(&mut lab, out);
     let laid = networks::declare(&mut lab, networks.unwrap_or_default(), out);
+    stacked::lay(&mut lab, out);
     let (mut services, mut nats) = (Vec::new(), Vec::new());
     let setup = scripts::resolve(&mut lab, &rests, out);
     let (mut loaded, mut placed) = (Vec::new(), Vec::new());
+    let created = rests.iter().filter_map(|rest| Some((rest.node, rest.created_by.clone()?))).collect();
     for rest in rests {
         let nodes::Rest { node, routes, nat, forwarding, sysctls, resolver, services: written, .. } = rest;
         loaded.extend(rules::resolve(node, rest.rules, out));
@@ -151,6 +154,7 @@ fn build(nodes: Option<CaseMap<Node>>, networks: Option<CaseMap<Network>>, out: 
         services.extend(services::resolve(&lab, node, written.unwrap_or_default(), out));
         nats.extend(nat.map(|nat| (node, nat)));
     }
+    scripts::find_processes(&mut lab, created, &services, out);
     routes::add_defaults(&mut lab, laid.defaults, out);
     for node in 0..lab.nodes.len() {
         serves::check(&lab, node, out);

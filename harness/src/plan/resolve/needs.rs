@@ -35,6 +35,13 @@ pub(super) fn resolve(
             }
         }
     }
+    let interfaces = lab.nodes.iter().flat_map(|node| &node.interfaces);
+    for kind in interfaces.filter_map(|interface| interface.kind.as_ref()) {
+        // No case runs without the others.
+        if kind.is_optional() {
+            add(Need::Link(kind.word().to_owned()));
+        }
+    }
     for run in runs(&told.steps, &told.expectations) {
         run.command.first().into_iter().for_each(|program| add(Need::Program(program.clone())));
     }
@@ -45,20 +52,16 @@ pub(super) fn resolve(
 }
 
 fn read(word: &Spanned<String>) -> Result<Need, Diagnostic> {
-    let (kind, name) = word.split_once(':').map_or((word.as_str(), None), |(kind, name)| (kind, Some(name.trim())));
-    match (kind, name) {
-        ("ipv6", None) => Ok(Need::Ipv6),
-        ("link", Some(name)) if !name.is_empty() => Ok(Need::Link(name.to_owned())),
-        ("program", Some(name)) if !name.is_empty() => Ok(Need::Program(name.to_owned())),
-        ("link", _) => {
-            Err(Diagnostic::error(word.span, "which kind of link is needed?").label("such as \"link:vxlan\""))
-        }
-        ("program", _) => {
-            Err(Diagnostic::error(word.span, "which program is needed?").label("such as \"program:nginx\""))
-        }
+    if let Some(need) = Need::from_word(word) {
+        return Ok(need);
+    }
+    let kind = word.split(':').next().unwrap_or_default();
+    Err(match kind {
+        "link" => Diagnostic::error(word.span, "which kind of link is needed?").label("such as \"link:vxlan\""),
+        "program" => Diagnostic::error(word.span, "which program is needed?").label("such as \"program:nginx\""),
         _ => {
             let known = suggest(kind, ["ipv6", "link:KIND", "program:NAME"]);
-            Err(Diagnostic::error(word.span, format!("unknown need `{}`", **word)).label(known))
+            Diagnostic::error(word.span, format!("unknown need `{}`", **word)).label(known)
         }
-    }
+    })
 }

@@ -3,12 +3,14 @@
 use std::net::IpAddr;
 
 use super::lab::{Draft, DraftInterface, Lab};
+use super::stacked::Above;
 use super::{names, serves};
+use crate::case::link::{Bridge, Kinds, Veth};
 use crate::case::nat::Nat;
 use crate::case::rules::Rules;
 use crate::case::scalar::SysctlValue;
 use crate::case::service::Service;
-use crate::case::topology::{Bridge, Interface, Node, Route, Veth};
+use crate::case::topology::{Interface, Node, Route};
 use crate::case::{CaseList, CaseMap, Many};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::plan::{InterfaceKind, NodeId};
@@ -151,30 +153,15 @@ fn declare_interface(draft: &mut Draft, name: Spanned<String>, written: Option<I
 
 fn fill(draft: &mut DraftInterface, written: Interface, loopback: bool, out: &mut Diagnostics) {
     let before = out.errors();
-    let Interface { veth, bridge, address, mac, mtu, up, ipv6, span: _, sound } = written;
+    let Interface { veth, bridge, vxlan, vlan, macvlan, dummy, address, mac, mtu, up, ipv6, span: _, sound } = written;
+    let kinds = Kinds { veth, bridge, vxlan, vlan, macvlan, dummy };
+    let given = kinds.given();
     if loopback {
-        refuse_on_loopback(
-            [
-                ("veth", veth.as_ref().map(|veth| veth.span)),
-                ("bridge", bridge.as_ref().map(|bridge| bridge.span)),
-                ("mac", mac.map(|mac| mac.span)),
-                ("ipv6", ipv6.map(|ipv6| ipv6.span)),
-            ],
-            out,
-        );
-    } else if let (Some(veth), Some(bridge)) = (&veth, &bridge) {
-        out.push(
-            Diagnostic::error(bridge.span, format!("`{}` is a veth and a bridge", *draft.name))
-                .label("an interface is one of the two")
-                .related(veth.span, "a veth here")
-                .help("to plug a cable into a bridge, name the cable's end in the bridge's `ports`"),
-        );
-    }
-    if let Some(Veth { peer, span: _, sound: _ }) = veth {
-        draft.peer = Some(peer);
-    } else if let Some(Bridge { ports, span: _, sound: _ }) = bridge {
-        draft.kind = Some(InterfaceKind::Bridge);
-        draft.ports = ports.map(|ports| ports.items).unwrap_or_default();
+        let more = [("mac", mac.map(|mac| mac.span)), ("ipv6", ipv6.map(|ipv6| ipv6.span))];
+        refuse_on_loopback(given.into_iter().chain(more.into_iter().filter_map(|(key, at)| Some((key, at?)))), out);
+    } else {
+        out.extend(two_kinds(&draft.name, &given));
+        take_kind(draft, kinds);
     }
     draft.addresses = address.map(|address| addresses(address, loopback, out)).unwrap_or_default();
     draft.mac = mac;
@@ -187,20 +174,50 @@ fn fill(draft: &mut DraftInterface, written: Interface, loopback: bool, out: &mu
     draft.sound = sound && out.errors() == before;
 }
 
-fn refuse_on_loopback(given: [(&str, Option<Span>); 4], out: &mut Diagnostics) {
-    for (key, span) in given {
-        if let Some(span) = span {
-            out.push(
-                Diagnostic::error(span, format!("`lo` takes no `{key}`"))
-                    .label("every node has its `lo`, which ends in the node itself")
-                    .help("`lo` takes `address`, `mtu` and `up`"),
-            );
+/// What an interface is, as far as it says so itself.
+fn take_kind(draft: &mut DraftInterface, kinds: Kinds) {
+    let Kinds { veth, bridge, vxlan, vlan, macvlan, dummy } = kinds;
+    if let Some(Veth { peer, span: _, sound: _ }) = veth {
+        draft.peer = Some(peer);
+    } else if let Some(Bridge { ports, span: _, sound: _ }) = bridge {
+        draft.kind = Some(InterfaceKind::Bridge);
+        draft.ports = ports.map(|ports| ports.items).unwrap_or_default();
+    } else if dummy.is_some() {
+        draft.kind = Some(InterfaceKind::Dummy);
+    } else {
+        draft.above = Above::of(vxlan, vlan, macvlan);
+    }
+}
+
+/// That an interface is said to be two things.
+pub(super) fn two_kinds(name: &Spanned<String>, given: &[(&'static str, Span)]) -> Option<Diagnostic> {
+    let [(first, place), (second, again), ..] = *given else { return None };
+    let wrong = Diagnostic::error(again, format!("`{}` is a {first} and a {second}", **name))
+        .label("an interface is one of the two")
+        .related(place, format!("a {first} here"));
+    Some(match (first, second) {
+        ("veth", "bridge") | ("bridge", "veth") => {
+            wrong.help("to plug a cable into a bridge, name the cable's end in the bridge's `ports`")
         }
+        ("bridge", other) | (other, "bridge") => {
+            wrong.help(format!("to plug a {other} into a bridge, name it in the bridge's `ports`"))
+        }
+        _ => wrong,
+    })
+}
+
+fn refuse_on_loopback(given: impl Iterator<Item = (&'static str, Span)>, out: &mut Diagnostics) {
+    for (key, span) in given {
+        out.push(
+            Diagnostic::error(span, format!("`lo` takes no `{key}`"))
+                .label("every node has its `lo`, which ends in the node itself")
+                .help("`lo` takes `address`, `mtu` and `up`"),
+        );
     }
 }
 
 /// The kernel turns IPv6 off below its smallest MTU (RFC 8200, section 5), and then refuses the address.
-fn check_mtu(draft: &DraftInterface, out: &mut Diagnostics) {
+pub(super) fn check_mtu(draft: &DraftInterface, out: &mut Diagnostics) {
     const SMALLEST: u32 = 1280;
     if let Some(mtu) = draft.mtu.filter(|mtu| mtu.value < SMALLEST && (draft.ipv6() || *draft.name == "lo")) {
         out.push(

@@ -10,15 +10,14 @@ use crate::words::Admin;
 ///
 /// 1. bridges, because a port is made together with its place in a bridge;
 /// 2. veth pairs, both ends in one request;
-/// 3. addresses, then up: `lo` first, bridges before what is plugged into them;
-/// 4. routes, which need interfaces that are up.
+/// 3. dummies and what stands on other interfaces, after what it stands on;
+/// 4. addresses, then up: `lo` first, bridges before what is plugged into them, what stands on others last;
+/// 5. routes, which need interfaces that are up.
 pub(super) fn order(lab: &Lab) -> Vec<Operation> {
     let mut operations = Vec::new();
     let mut firsts = HashSet::new();
-    let made = |end| Box::new(lab.made(end));
-    for end in lab.ends().filter(|end| lab.at(*end).kind == Some(InterfaceKind::Bridge)) {
-        operations.push(Operation { action: Action::AddBridge(made(end)), span: lab.at(end).span });
-    }
+    let add = |end| Operation { action: Action::AddLink(Box::new(lab.made(end))), span: lab.at(end).span };
+    operations.extend(of_kind(lab, is_bridge).map(add));
     for end in lab.ends() {
         if let Some(InterfaceKind::Veth { peer }) = lab.at(end).kind
             && (end.node, end.interface) < (peer.node, peer.interface)
@@ -26,22 +25,12 @@ pub(super) fn order(lab: &Lab) -> Vec<Operation> {
             firsts.insert(add_veth(lab, end, peer, &mut operations));
         }
     }
-    for phase in [is_loopback, is_bridge, is_cable] {
-        for end in lab.ends().filter(|end| phase(lab.at(*end).kind)) {
-            let interface = lab.at(end);
-            operations.extend(
-                interface
-                    .addresses
-                    .iter()
-                    .map(|cidr| Operation { action: Action::AddAddress(lab.place(end), cidr.value), span: cidr.span }),
-            );
-            // The request that makes a pair takes a first end that is a port up at once.
-            let made_up = interface.master.is_some() && firsts.contains(&end);
-            if interface.up && !made_up {
-                let action = Action::SetAdmin(lab.place(end), Admin::Up);
-                operations.push(Operation { action, span: interface.span });
-            }
-        }
+    let mut stacked: Vec<End> = of_kind(lab, is_stacked).collect();
+    stacked.sort_by_key(|end| lab.height(*end));
+    operations.extend(stacked.iter().copied().map(add));
+    let even = [is_loopback, is_bridge, is_cable].into_iter().flat_map(|phase| of_kind(lab, phase));
+    for end in even.chain(stacked) {
+        set_up(lab, end, firsts.contains(&end), &mut operations);
     }
     for (node, draft) in lab.nodes.iter().enumerate() {
         operations.extend(draft.routes.iter().map(|route| {
@@ -67,14 +56,51 @@ fn add_veth(lab: &Lab, end: End, peer: End, operations: &mut Vec<Operation>) -> 
     first
 }
 
-fn is_loopback(kind: Option<InterfaceKind>) -> bool {
-    kind == Some(InterfaceKind::Loopback)
+/// Gives an interface its addresses, and takes it up.
+fn set_up(lab: &Lab, end: End, first: bool, operations: &mut Vec<Operation>) {
+    let interface = lab.at(end);
+    let admin = |admin| Operation { action: Action::SetAdmin(lab.place(end), admin), span: interface.span };
+    // The kernel takes a VLAN up with what carries it.
+    if let Some(InterfaceKind::Vlan { dev, .. }) = interface.kind
+        && lab.at(dev).up
+        && !interface.up
+    {
+        operations.push(admin(Admin::Down));
+    }
+    operations.extend(
+        interface
+            .addresses
+            .iter()
+            .map(|cidr| Operation { action: Action::AddAddress(lab.place(end), cidr.value), span: cidr.span }),
+    );
+    // The request that makes a pair takes a first end that is a port up at once.
+    let made_up = interface.master.is_some() && first;
+    if interface.up && !made_up {
+        operations.push(admin(Admin::Up));
+    }
 }
 
-fn is_bridge(kind: Option<InterfaceKind>) -> bool {
-    kind == Some(InterfaceKind::Bridge)
+fn of_kind(lab: &Lab, is: fn(&InterfaceKind) -> bool) -> impl Iterator<Item = End> {
+    lab.ends().filter(move |end| lab.at(*end).kind.as_ref().is_some_and(is))
 }
 
-fn is_cable(kind: Option<InterfaceKind>) -> bool {
-    matches!(kind, Some(InterfaceKind::Veth { .. }))
+fn is_loopback(kind: &InterfaceKind) -> bool {
+    matches!(kind, InterfaceKind::Loopback)
+}
+
+fn is_bridge(kind: &InterfaceKind) -> bool {
+    matches!(kind, InterfaceKind::Bridge)
+}
+
+fn is_cable(kind: &InterfaceKind) -> bool {
+    matches!(kind, InterfaceKind::Veth { .. })
+}
+
+fn is_stacked(kind: &InterfaceKind) -> bool {
+    match kind {
+        InterfaceKind::Vxlan(_) | InterfaceKind::Vlan { .. } | InterfaceKind::Macvlan { .. } | InterfaceKind::Dummy => {
+            true
+        }
+        InterfaceKind::Loopback | InterfaceKind::Veth { .. } | InterfaceKind::Bridge | InterfaceKind::Found => false,
+    }
 }

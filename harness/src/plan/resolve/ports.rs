@@ -49,8 +49,10 @@ pub(super) fn warn(checker: &mut Checker<'_>, to: &Target, port: Port, wanted: &
         let unknown = matches!(service.kind, ServiceKind::Command { .. });
         unknown || (here && service.kind.listens_on(landing.address))
     });
+    let tunnel = super::stacked::port_holder(checker.lab, owner.node, port).is_some();
     let node = &checker.lab.nodes[owner.node];
-    if heard || !node.whole || node.open {
+    // What scripts start is not known.
+    if heard || tunnel || !node.whole || node.open {
         return;
     }
     // One message for both families, but where the port is listened on at some of the addresses only.

@@ -3,9 +3,9 @@
 use super::lab::{DraftInterface, Lab};
 use super::nodes::Rest;
 use crate::case::expect::Expect;
-use crate::case::step::Action;
-use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::plan::{InterfaceKind, NodeId, Script};
+use crate::case::step::{Action, LinkAdd};
+use crate::diagnostic::{Diagnostic, Diagnostics, suggest};
+use crate::plan::{InterfaceKind, NodeId, Script, Service, ServiceKind};
 use crate::source::Spanned;
 
 /// The scripts in the order of the nodes; marks the nodes that they change and make.
@@ -34,20 +34,56 @@ pub(super) fn resolve(lab: &mut Lab, rests: &[Rest], out: &mut Diagnostics) -> V
     scripts
 }
 
+/// Finds the services whose processes have network namespaces of their own, `created-by = "NODE.SERVICE"`.
+pub(super) fn find_processes(
+    lab: &mut Lab,
+    created: Vec<(NodeId, Spanned<String>)>,
+    services: &[Service],
+    out: &mut Diagnostics,
+) {
+    for (node, word) in created {
+        let Some((_, name)) = word.split_once('.') else { continue };
+        let Some(creator) = lab.nodes[node].created_by else { continue };
+        let place = word.part(word.len() - name.len()..word.len());
+        let own = || services.iter().enumerate().filter(|(_, service)| service.node == creator);
+        match own().find(|(_, service)| service.name == name) {
+            Some((at, Service { kind: ServiceKind::Command { .. }, .. })) => lab.nodes[node].process = Some(at),
+            Some((_, service)) => out.push(
+                Diagnostic::error(place, format!("the service `{name}` is no process of its own"))
+                    .label("only a `command` can have a network namespace of its own")
+                    .related(service.span, "declared here"),
+            ),
+            None if lab.nodes[creator].whole => {
+                let draft = &lab.nodes[creator];
+                let known: Vec<&str> = own().map(|(_, service)| service.name.as_str()).collect();
+                let wrong = Diagnostic::error(place, format!("`{}` has no service `{name}`", *draft.name));
+                out.push(match &*known {
+                    [] => wrong.label("it declares none"),
+                    known => wrong.label(suggest(name, known.iter().copied())),
+                });
+            }
+            None => {}
+        }
+    }
+}
+
 /// Nothing can be plugged into a node before its script has made it.
 fn refuse_cables(lab: &Lab, out: &mut Diagnostics) {
     for draft in lab.nodes.iter().filter(|draft| draft.created_by.is_some()) {
         for interface in draft.interfaces.iter().skip(1) {
             out.push(
-                Diagnostic::error(interface.name.span, format!("`{}` is made by a script", *draft.name))
-                    .label("nothing can be plugged into it before the script has run")
-                    .help("the script that makes the node makes its interfaces"),
+                Diagnostic::error(interface.name.span, format!("`{}` is made by a script or a service", *draft.name))
+                    .label("nothing can be plugged into it before that has run")
+                    .help("the script that makes the node makes its interfaces, or a step moves one into it by `link-set`"),
             );
         }
     }
 }
 
 fn creator(lab: &Lab, node: NodeId, word: &Spanned<String>, scripts: &[Script]) -> Result<NodeId, Diagnostic> {
+    if let Some((name, _)) = word.split_once('.') {
+        return lab.machine(name, word.part(0..name.len()));
+    }
     let creator = lab.machine(word, word.span)?;
     if creator == node {
         return Err(Diagnostic::error(word.span, format!("`{}` cannot make itself", **word))
@@ -88,7 +124,25 @@ pub(super) fn mention_in_actions<'a>(lab: &mut Lab, actions: impl Iterator<Item 
             action.neigh_flush.as_ref().map(|action| &action.on),
         ];
         changed.into_iter().flatten().for_each(|word| mention_one(lab, word));
+        if let Some(add) = &action.link_add {
+            for word in carriers(add) {
+                mention_one(lab, &word);
+            }
+        }
     }
+}
+
+/// What a new interface is to stand on, as `NODE.INTERFACE`.
+fn carriers(add: &LinkAdd) -> Vec<Spanned<String>> {
+    let node = add.on.split('.').next().unwrap_or_default();
+    let vxlan = add.vxlan.as_ref().and_then(|vxlan| vxlan.dev.as_ref());
+    let vlan = add.vlan.as_ref().map(|vlan| &vlan.dev);
+    let own = [vxlan, vlan].into_iter().flatten().map(|dev| Spanned::new(format!("{node}.{}", **dev), dev.span));
+    let macvlan = add.macvlan.iter().map(|macvlan| {
+        let dev = &macvlan.dev;
+        if dev.contains('.') { dev.clone() } else { Spanned::new(format!("{node}.{}", **dev), dev.span) }
+    });
+    own.chain(macvlan).collect()
 }
 
 /// The words that may name an interface.
@@ -146,7 +200,7 @@ fn words(expect: &Expect) -> Vec<&Spanned<String>> {
         words.extend(route.get.iter());
     }
     if let Some(link) = link {
-        words.extend(link.on.items.iter().chain(&link.mac).chain(&link.peer));
+        words.extend(link.on.items.iter().chain(&link.mac).chain(&link.peer).chain(&link.dev));
     }
     if let Some(addr) = addr {
         words.extend(&addr.on.items);

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::lab::{Draft, Lab};
 use super::program;
 use super::routes::not_an_address_of;
+use super::stacked;
 use crate::case::service::{
     CommandService, DnsService, EchoService, HttpService, Ready as WrittenReady, Service as Written,
 };
@@ -39,9 +40,19 @@ pub(super) fn resolve(lab: &Lab, node: NodeId, written: CaseMap<Written>, out: &
                 .related(first.span, "taken by this one"),
             );
         }
+        out.extend(taken_by_tunnel(lab, &service));
         services.push(service);
     }
     services
+}
+
+/// That a service is to listen where a VXLAN of its node does.
+fn taken_by_tunnel(lab: &Lab, service: &Service) -> Option<Diagnostic> {
+    let port = service.kind.port()?;
+    let holder = stacked::port_holder(lab, service.node, port)?;
+    let message = format!("`{}` cannot listen on {port}: the VXLAN `{}` does", service.name, **holder);
+    let wrong = Diagnostic::error(service.span, message).label("another port is needed");
+    Some(wrong.related(holder.span, "this VXLAN"))
 }
 
 fn kind(node: &Draft, name: &Spanned<String>, written: Written, out: &mut Diagnostics) -> Option<ServiceKind> {

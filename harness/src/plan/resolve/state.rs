@@ -85,8 +85,23 @@ fn refuse_of_absent(checker: &mut Checker<'_>, present: Span, more: &[(&str, Opt
 
 /// Resolves `link`.
 pub(super) fn link(checker: &mut Checker<'_>, written: WrittenLink) -> Vec<Check> {
-    let WrittenLink { on, present, admin, carrier, state, mtu, mac, master, peer, address, span: _, sound: _ } =
-        written;
+    let WrittenLink {
+        on,
+        present,
+        admin,
+        carrier,
+        state,
+        mtu,
+        mac,
+        master,
+        peer,
+        kind,
+        id,
+        dev,
+        address,
+        span: _,
+        sound: _,
+    } = written;
     let expected = present.is_none_or(|present| present.value);
     if let Some(present) = present.filter(|present| !present.value) {
         let more = [
@@ -97,6 +112,9 @@ pub(super) fn link(checker: &mut Checker<'_>, written: WrittenLink) -> Vec<Check
             ("mac", mac.as_ref().map(|mac| mac.span)),
             ("master", master.as_ref().map(|master| master.span)),
             ("peer", peer.as_ref().map(|peer| peer.span)),
+            ("kind", kind.as_ref().map(|kind| kind.span)),
+            ("id", id.map(|id| id.span)),
+            ("dev", dev.as_ref().map(|dev| dev.span)),
             ("address", address.as_ref().map(|address| address.span)),
         ];
         refuse_of_absent(checker, present.span, &more, "an interface");
@@ -124,10 +142,25 @@ pub(super) fn link(checker: &mut Checker<'_>, written: WrittenLink) -> Vec<Check
                 name => Master::Bridge(name.to_owned()),
             }),
             peer: peer.clone(),
+            kind: kind.as_ref().map(|kind| kind.value.clone()),
+            id: id.map(|id| id.value.0),
+            dev: dev.as_ref().and_then(|dev| carrier_of(checker, node, dev)),
             addresses: addresses.clone(),
         })));
     }
     checks
+}
+
+/// `NODE.INTERFACE` of what a `dev` names.
+fn carrier_of(checker: &mut Checker<'_>, node: NodeId, dev: &Spanned<String>) -> Option<String> {
+    let draft = &checker.lab.nodes[node];
+    let known = draft.interface(dev).is_some();
+    if !known && draft.open && !dev.contains('.') {
+        return Some(format!("{}.{}", *draft.name, **dev));
+    }
+    let elsewhere = !known && dev.contains('.');
+    let end = if elsewhere { checker.end(dev) } else { checker.interface(node, dev, dev.span) };
+    end.map(|end| checker.lab.end_name(end))
 }
 
 /// The node and the interface's name; the interface itself need not be there where absence is expected.

@@ -103,11 +103,15 @@ impl Checker<'_> {
             Aim::Node(node) => node == from.node,
             Aim::Interface(end) => end.node == from.node,
         };
-        if sender.has_wire() || sender.open || own {
+        if self.lab.has_wire(from.node) || sender.open || own {
             return true;
         }
         let wrong = Diagnostic::error(from.span, format!("`{}` can never reach anybody", *sender.name))
-            .label("it has no interface but `lo`")
+            .label(if sender.interface_names().count() > 1 {
+                "none of its interfaces leads out of it"
+            } else {
+                "it has no interface but `lo`"
+            })
             .related(sender.name.span, "declared here");
         if sender.sound {
             self.derive(wrong);

@@ -9,7 +9,7 @@ use crate::source::Source;
 use crate::words::Outcome;
 
 /// The plan of a correct case, and its warnings.
-fn plan_of(text: &str) -> (Plan, Vec<String>) {
+pub(super) fn plan_of(text: &str) -> (Plan, Vec<String>) {
     let mut source = Source::new("case.toml", text);
     let mut out = Diagnostics::default();
     let plan =
@@ -41,11 +41,11 @@ fn names(plan: &Plan) -> Vec<&str> {
     plan.expectations.iter().map(|expectation| &*expectation.name).collect()
 }
 
-fn action_words(plan: &Plan) -> Vec<String> {
+pub(super) fn action_words(plan: &Plan) -> Vec<String> {
     let name = |it: &Place| format!("{}.{}", plan.nodes[it.node].name, it.name);
     let made = |it: &Made| format!("{}.{}", plan.nodes[it.node].name, it.interface.name);
     let actions = plan.operations.iter().map(|operation| match &operation.action {
-        Action::AddBridge(it) => format!("bridge {}", made(it)),
+        Action::AddLink(it) => format!("{} {}", it.interface.kind.word(), made(it)),
         Action::AddVeth { first, second } => format!("veth {} {}", made(first), made(second)),
         Action::SetMaster(it, _) => format!("master {}", name(it)),
         Action::AddAddress(it, cidr) => format!("address {} {cidr}", name(it)),

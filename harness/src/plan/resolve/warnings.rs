@@ -6,12 +6,10 @@ use std::hash::Hash;
 
 use super::lab::Lab;
 use super::networks::Gateway;
+use super::stacked::USUAL_MTU;
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::plan::{End, InterfaceKind};
+use crate::plan::{End, InterfaceKind, Vxlan};
 use crate::source::{Span, Spanned};
-
-/// The MTU of an Ethernet interface to which nobody gives another (`ETH_DATA_LEN` in `linux/if_ether.h`).
-const USUAL_MTU: u32 = 1500;
 
 /// Warns of doubtful things in the topology.
 pub(super) fn look(lab: &Lab, gateways: &[Gateway], out: &mut Diagnostics) {
@@ -85,9 +83,10 @@ fn warn_mtu(lab: &Lab, out: &mut Diagnostics) {
     }
 }
 
-/// Bridges and the cables between them are a graph; a cable that joins what is joined already closes a loop.
+/// Bridges and what is between them, cables and overlays, are a graph; what joins what is joined already closes a loop.
 fn warn_loops(lab: &Lab, out: &mut Diagnostics) {
     let mut group: HashMap<(usize, usize), (usize, usize)> = HashMap::new();
+    join_overlays(lab, &mut group);
     for end in lab.ends() {
         let Some(InterfaceKind::Veth { peer }) = lab.at(end).kind else { continue };
         if (peer.node, peer.interface) < (end.node, end.interface) {
@@ -108,6 +107,28 @@ fn warn_loops(lab: &Lab, out: &mut Diagnostics) {
             .label("these bridges are joined already")
             .note("without spanning tree a broadcast goes round for ever"),
         );
+    }
+}
+
+/// Joins the bridges whose VXLANs name each other. A VXLAN passes nothing on that came by a VXLAN, so they make no loop
+/// among themselves.
+fn join_overlays(lab: &Lab, group: &mut HashMap<(usize, usize), (usize, usize)>) {
+    let tunnels: Vec<(End, usize, &Vxlan)> = lab
+        .ends()
+        .filter_map(|end| match (&lab.at(end).kind, lab.at(end).master) {
+            (Some(InterfaceKind::Vxlan(vxlan)), Some(bridge)) => Some((end, bridge, vxlan)),
+            _ => None,
+        })
+        .collect();
+    for (end, bridge, vxlan) in &tunnels {
+        for (other, far_bridge, far) in &tunnels {
+            let same = (vxlan.id, vxlan.port) == (far.id, far.port);
+            let named = vxlan.remotes.iter().any(|remote| lab.nodes[other.node].owns(*remote));
+            let (here, there) = (root(group, (end.node, *bridge)), root(group, (other.node, *far_bridge)));
+            if same && named && here != there {
+                group.insert(here, there);
+            }
+        }
     }
 }
 

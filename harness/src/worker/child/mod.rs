@@ -140,6 +140,7 @@ async fn case(wire: Wire, order: Order, home: &Namespace, programs: Option<Progr
     }
     wire.doing("starting the services");
     let services = Services::start(&plan, &lab, programs, timeout_scale).await?;
+    scripts::find_processes(&plan, &mut lab, &services)?;
     wire.doing("probing");
     let table = match lab.nodes.first() {
         Some(node) => NeighbourTable::read(node).await.map_err(|error| Broken::new(error.to_string()))?,

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::Wire;
+use super::attempt::Bench;
 use super::programs::Programs;
+use super::{Wire, scripts};
 use crate::diagnostic::{Diagnostic, Style};
 use crate::lab::{self, KernelError, Lab};
 use crate::plan::{Loader, Plan, Rules, RulesText};
@@ -60,6 +61,18 @@ pub(super) async fn load(
             .note("the kernel's rules are the same as before"));
     }
     Ok(())
+}
+
+/// Loads rules in a step.
+///
+/// # Errors
+///
+/// As [`load`].
+pub(super) async fn load_later(bench: &Bench, rules: &Rules) -> Result<(), Broken> {
+    let Some(programs) = bench.services.programs() else {
+        return Err(Broken::new("there is no place where programs run"));
+    };
+    load(&bench.plan, &bench.lab, programs, rules, scripts::until(&bench.plan, bench.scale())).await
 }
 
 fn shown(rules: &Rules) -> String {

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::attempt::Bench;
 use super::programs::Programs;
+use super::services::Services;
 use super::{Wire, stretch};
 use crate::lab::{KernelError, Lab};
 use crate::namespace::Namespace;
@@ -82,7 +83,7 @@ fn shown(programs: &Programs, script: &Script, number: usize) -> Option<String> 
 
 /// Takes hold of the nodes that scripts have made; each must be there.
 pub(super) fn find(plan: &Plan, lab: &mut Lab, programs: &Programs) -> Result<(), Broken> {
-    for (node, creator) in created(plan) {
+    for (node, creator) in created(plan).filter(|(node, _)| plan.nodes[*node].process.is_none()) {
         if let Err(error) = find_one(plan, lab, programs, node, creator) {
             let (name, by) = (&plan.nodes[node].name, &plan.nodes[creator].name);
             let mut broken = Broken::new(format!("{by} has not made the node {name}: /run/netns/{name}: {error}"));
@@ -100,8 +101,44 @@ pub(super) fn find_again(bench: &mut Bench) {
     let Some(programs) = services.programs() else { return };
     for (node, creator) in created(plan) {
         // What is not there is said where it is missed.
-        let _ = find_one(plan, lab, programs, node, creator);
+        let _ = match plan.nodes[node].process {
+            Some(service) => find_process(plan, lab, services, node, service).map(drop),
+            None => find_one(plan, lab, programs, node, creator),
+        };
     }
+}
+
+/// Takes hold of the nodes that are the network namespaces of processes; each of those that run must have one.
+pub(super) fn find_processes(plan: &Plan, lab: &mut Lab, services: &Services) -> Result<(), Broken> {
+    for (node, creator) in created(plan) {
+        let Some(at) = plan.nodes[node].process.filter(|at| plan.services[*at].initial) else { continue };
+        let service = &plan.services[at];
+        let failed = |why: String| {
+            let (name, by) = (&plan.nodes[node].name, &plan.nodes[creator].name);
+            Broken::new(format!("the service {} in {by} has not made the node {name}: {why}", service.name))
+                .at(service.span)
+        };
+        match find_process(plan, lab, services, node, at) {
+            Ok(true) => {}
+            Ok(false) => {
+                return Err(failed("its process has no network namespace of its own".to_owned())
+                    .help("such as `unshare --net`; it must have it when the service is ready"));
+            }
+            Err(error) => return Err(failed(KernelError::words(&error))),
+        }
+    }
+    Ok(())
+}
+
+fn find_process(
+    plan: &Plan,
+    lab: &mut Lab,
+    services: &Services,
+    node: NodeId,
+    service: usize,
+) -> std::io::Result<bool> {
+    let Some(namespace) = services.own_network(plan, lab, service)? else { return Ok(false) };
+    lab.find(node, namespace).map(|()| true)
 }
 
 /// Lets go of the nodes that scripts have made, with every socket in them: one that a script deletes then ends.

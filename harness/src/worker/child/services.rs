@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::IpAddr;
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use super::programs::Programs;
@@ -10,6 +11,7 @@ use crate::lab::{self, Lab};
 use crate::plan::{NodeId, Plan, Ready, Service, ServiceKind};
 use crate::service::command::{Invocation, Program};
 use crate::service::{self, Arrivals};
+use crate::words::Port;
 use crate::worker::message::Broken;
 
 /// How long a program may take until it is ready.
@@ -58,6 +60,14 @@ impl Services {
     /// Where programs run, in a case that has any.
     pub(super) fn programs(&self) -> Option<&Programs> {
         self.programs.as_ref()
+    }
+
+    /// The network namespace that the process of a service has for itself; none while it does not run or has none.
+    pub(super) fn own_network(&self, plan: &Plan, lab: &Lab, at: usize) -> io::Result<Option<OwnedFd>> {
+        match self.running.get(at) {
+            Some(Some(Running::Program(program))) => program.own_network(&lab.node(plan.services[at].node).namespace),
+            _ => Ok(None),
+        }
     }
 
     /// Starts one service, and waits until it is ready.
@@ -139,10 +149,7 @@ async fn wait_until_ready(
     let failed = |error: &io::Error| not_started(plan, service, error);
     loop {
         let is_ready = match condition {
-            Ready::Port(port) => lab::listeners(&lab.node(service.node).namespace, port.transport)
-                .map_err(|error| failed(&error))?
-                .iter()
-                .any(|listener| listener.port == port.number),
+            Ready::Port(port) => listens_anywhere(lab, service, program, *port).map_err(|error| failed(&error))?,
             Ready::Output(text) => program.has_printed(text),
         };
         if is_ready {
@@ -163,6 +170,18 @@ async fn wait_until_ready(
         // A text wakes us when it is printed; a port has to be looked for.
         let _ = tokio::time::timeout(LOOK_AGAIN, program.prints()).await;
     }
+}
+
+/// Whether a program listens on a port in its node, or in a network namespace of its own.
+fn listens_anywhere(lab: &Lab, service: &Service, program: &Program, port: Port) -> io::Result<bool> {
+    let node = &lab.node(service.node).namespace;
+    let own = program.own_network(node)?.map(|own| node.found(own));
+    for namespace in std::iter::once(node).chain(&own) {
+        if lab::listeners(namespace, port.transport)?.iter().any(|listener| listener.port == port.number) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn with_output(mut broken: Broken, program: &Program) -> Broken {

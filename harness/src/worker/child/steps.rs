@@ -1,7 +1,7 @@
 //! What a step does before it is looked at what holds.
 
 use super::attempt::Bench;
-use super::{Wire, broken_lab, runs, scripts};
+use super::{Wire, broken_lab, rules, runs, scripts};
 use crate::lab;
 use crate::namespace::Namespace;
 use crate::plan::{Action, Operation, Step};
@@ -37,6 +37,12 @@ pub(super) async fn perform(
 
 async fn act(bench: &mut Bench, home: &Namespace, operation: &Operation) -> Result<(), Broken> {
     match &operation.action {
+        Action::LoadRules(rules) => {
+            scripts::find_again(bench);
+            let loaded = rules::load_later(bench, rules).await;
+            scripts::let_go(bench, home).await?;
+            loaded
+        }
         Action::Run(run) => {
             scripts::find_again(bench);
             let ran = runs::act(bench, run).await;

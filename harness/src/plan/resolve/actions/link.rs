@@ -1,33 +1,59 @@
 //! Making, changing and deleting interfaces.
 
-use super::super::{lab::DraftInterface, names};
+use super::super::lab::DraftInterface;
+use super::super::names;
+use super::super::nodes::two_kinds;
+use super::super::stacked::{self, Above};
 use super::Stage;
+use crate::case::link::{Kinds, Veth};
 use crate::case::step::{LinkAdd, LinkDel, LinkSet};
-use crate::diagnostic::{Diagnostic, suggest};
+use crate::diagnostic::{Diagnostic, quoted, suggest};
 use crate::plan::{Action, End, InterfaceKind, NodeId};
-use crate::source::Spanned;
+use crate::source::{Span, Spanned};
 use crate::words::Admin;
 
 /// `link-add`: the new interface is down, and so is the other end of a pair.
 pub(super) fn add(stage: &mut Stage<'_>, written: LinkAdd) -> Option<Action> {
-    let LinkAdd { on, veth, bridge, mac, mtu, span, sound } = written;
-    if sound && veth.is_some() == bridge.is_some() {
-        let wrong = Diagnostic::error(span, "this is not one kind of interface");
-        stage.out.push(wrong.label("one of `veth = { peer = \"NODE.INTERFACE\" }` and `bridge = {}`"));
-    }
-    if let Some(ports) = bridge.as_ref().and_then(|bridge| bridge.ports.as_ref()) {
-        let wrong = Diagnostic::error(ports.span, "a new bridge has no ports yet");
-        stage.out.push(wrong.label("`link-set = { on = ..., master = \"BRIDGE\" }` makes an interface a port"));
-    }
+    let LinkAdd { on, veth, bridge, vxlan, vlan, macvlan, dummy, mac, mtu, span, sound } = written;
+    let kinds = Kinds { veth, bridge, vxlan, vlan, macvlan, dummy };
+    check_kinds(stage, &on, &kinds, sound.then_some(span));
     let (node, name) = new_name(stage, &on)?;
     let mut made = DraftInterface { up: false, mac, span: on.span, ..DraftInterface::new(name, None) };
     made.mtu = mtu.map(|mtu| mtu.map(|mtu| mtu.0));
-    let Some(veth) = veth else {
-        made.kind = Some(InterfaceKind::Bridge);
-        let end = End { node, interface: stage.lab.nodes[node].add(made) };
-        stage.lab.number();
-        return Some(Action::AddBridge(Box::new(stage.lab.made(end))));
+    made.sound = sound;
+    let Kinds { veth, bridge: _, vxlan, vlan, macvlan, dummy } = kinds;
+    if let Some(veth) = veth {
+        return add_pair(stage, node, made, &veth);
+    }
+    let above = Above::of(vxlan, vlan, macvlan);
+    made.kind = match &above {
+        Some(above) => Some(stacked::kind(stage.lab, node, &made.name, above, stage.out)?),
+        None if dummy.is_some() => Some(InterfaceKind::Dummy),
+        None => Some(InterfaceKind::Bridge),
     };
+    let end = End { node, interface: stage.lab.nodes[node].add(made) };
+    if let Some(above) = above {
+        stacked::settle(stage.lab, end, &above, stage.out);
+    }
+    stage.lab.number();
+    Some(Action::AddLink(Box::new(stage.lab.made(end))))
+}
+
+/// Refuses what is not exactly one kind of interface; `span` is where the action stands, if it could be read.
+fn check_kinds(stage: &mut Stage<'_>, on: &Spanned<String>, kinds: &Kinds, span: Option<Span>) {
+    let given = kinds.given();
+    if let Some(span) = span.filter(|_| given.is_empty()) {
+        let wrong = Diagnostic::error(span, "this is not one kind of interface");
+        stage.out.push(wrong.label(format!("one of {}", quoted(&Kinds::WORDS))));
+    }
+    stage.out.extend(two_kinds(on, &given));
+    if let Some(ports) = kinds.bridge.as_ref().and_then(|bridge| bridge.ports.as_ref()) {
+        let wrong = Diagnostic::error(ports.span, "a new bridge has no ports yet");
+        stage.out.push(wrong.label("`link-set = { on = ..., master = \"BRIDGE\" }` makes an interface a port"));
+    }
+}
+
+fn add_pair(stage: &mut Stage<'_>, node: NodeId, made: DraftInterface, veth: &Veth) -> Option<Action> {
     let near = End { node, interface: stage.lab.nodes[node].add(made) };
     let Some((far_node, far_name)) = new_name(stage, &veth.peer) else {
         stage.lab.nodes[node].sound = false;
@@ -61,6 +87,12 @@ fn check_new(stage: &mut Stage<'_>, node: NodeId, name: &Spanned<String>) -> boo
     }
     let draft = &stage.lab.nodes[node];
     let Some(taken) = draft.interface(name) else { return true };
+    if draft.interfaces[taken].kind == Some(InterfaceKind::Found) {
+        // Some expectation names it, and it was taken for what a script makes. If a script does, the kernel says so.
+        stage.lab.nodes[node].interfaces[taken].present = false;
+        stage.lab.nodes[node].forget(name);
+        return true;
+    }
     let wrong = Diagnostic::error(name.span, format!("`{}` has an interface `{}` already", *draft.name, **name));
     stage.out.push(wrong.label("another name is needed").related(draft.interfaces[taken].name.span, "this one"));
     false
@@ -100,16 +132,22 @@ pub(super) fn set(stage: &mut Stage<'_>, written: LinkSet) -> Vec<Action> {
     }
     if let Some(mac) = mac {
         actions.push(Action::SetMac(stage.lab.place(end), mac.value));
-        stage.lab.at_mut(end).mac = Some(mac);
+        stage.lab.set_mac(end, mac);
     }
-    if let Some(mtu) = mtu {
-        actions.push(Action::SetMtu(stage.lab.place(end), mtu.value.0));
-        stage.lab.at_mut(end).mtu = Some(mtu.map(|mtu| mtu.0));
+    if let Some(mtu) = mtu.map(|mtu| mtu.map(|mtu| mtu.0)) {
+        let wrong = stacked::check_mtu_of(stage.lab, end, Some(mtu));
+        stage.out.extend(wrong);
+        actions.push(Action::SetMtu(stage.lab.place(end), mtu.value));
+        stage.lab.set_mtu(end, mtu);
     }
     if let Some(master) = master {
         actions.extend(plug(stage, end, &master));
     }
     if let Some(up) = up {
+        if up.value {
+            let wrong = stacked::check_up(stage.lab, end, up.span);
+            stage.out.extend(wrong);
+        }
         actions.push(Action::SetAdmin(stage.lab.place(end), if up.value { Admin::Up } else { Admin::Down }));
         stage.lab.set_up(end, up.value);
     }
@@ -148,7 +186,9 @@ fn move_to(
         return None;
     }
     let name = stage.lab.at(end).name.value.clone();
-    if let Some(taken) = stage.lab.nodes[node].interface(&name) {
+    let taken = stage.lab.nodes[node].interface(&name);
+    let taken = taken.filter(|taken| stage.lab.nodes[node].interfaces[*taken].kind != Some(InterfaceKind::Found));
+    if let Some(taken) = taken {
         let draft = &stage.lab.nodes[node];
         let wrong = Diagnostic::error(target.span, format!("`{}` has an interface `{name}` already", *draft.name));
         let wrong = wrong.label("they cannot both be called so").related(draft.interfaces[taken].name.span, "this one");
@@ -190,8 +230,13 @@ fn plug(stage: &mut Stage<'_>, end: End, master: &Spanned<String>) -> Option<Act
         }
         return None;
     };
-    stage.lab.at_mut(end).master = Some(bridge);
-    Some(Action::SetMaster(place, Some(stage.lab.place(End { node: end.node, interface: bridge }))))
+    let bridge = End { node: end.node, interface: bridge };
+    if let Some(wrong) = stacked::check_port(stage.lab, end, bridge, master.span) {
+        stage.out.push(wrong);
+        return None;
+    }
+    stage.lab.at_mut(end).master = Some(bridge.interface);
+    Some(Action::SetMaster(place, Some(stage.lab.place(bridge))))
 }
 
 /// `link-del`.

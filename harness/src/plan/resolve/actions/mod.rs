@@ -13,14 +13,14 @@ use std::time::Duration;
 
 use super::checker::Checker;
 use super::lab::Lab;
-use super::{program, sysctls};
-use crate::case::step::{Action as Written, NeighFlush, SysctlChange};
+use super::{program, rules, sysctls};
+use crate::case::step::{Action as Written, NeighFlush, RulesLoad, SysctlChange};
 use crate::diagnostic::{Diagnostic, Diagnostics, quoted};
 use crate::plan::{Action, Operation, Service};
 use crate::source::{Span, Spanned};
 
 /// The words of all actions.
-const ACTIONS: [&str; 12] = [
+const ACTIONS: [&str; 13] = [
     "link-add",
     "link-set",
     "link-del",
@@ -32,6 +32,7 @@ const ACTIONS: [&str; 12] = [
     "sysctl",
     "service-start",
     "service-stop",
+    "rules",
     "run",
 ];
 
@@ -100,6 +101,7 @@ fn perform(stage: &mut Stage<'_>, written: Written) -> (Span, Vec<Action>) {
         sysctl,
         service_start,
         service_stop,
+        rules,
         run,
         span,
         sound,
@@ -116,6 +118,7 @@ fn perform(stage: &mut Stage<'_>, written: Written) -> (Span, Vec<Action>) {
         sysctl.as_ref().map(|action| action.span),
         service_start.as_ref().map(|action| action.span),
         service_stop.as_ref().map(|action| action.span),
+        rules.as_ref().map(|action| action.span),
         run.as_ref().map(|action| action.span),
     ];
     let mut given: Vec<(&str, Span)> =
@@ -138,6 +141,7 @@ fn perform(stage: &mut Stage<'_>, written: Written) -> (Span, Vec<Action>) {
     actions.extend(sysctl.into_iter().flat_map(|action| set(stage, action)));
     actions.extend(service_start.and_then(|action| service::start(stage, &action)));
     actions.extend(service_stop.and_then(|action| service::stop(stage, &action)));
+    actions.extend(rules.into_iter().flat_map(|action| load(stage, action)));
     let limit = stage.timeout;
     let run = run.and_then(|action| program::run(&mut stage.checker(), limit, action));
     if let Some(run) = run {
@@ -160,6 +164,12 @@ fn not_one(given: &[(&str, Span)], span: Span) -> Option<Diagnostic> {
         ),
         [_] => None,
     }
+}
+
+fn load(stage: &mut Stage<'_>, written: RulesLoad) -> Vec<Action> {
+    let Some(node) = stage.node(&written.on) else { return Vec::new() };
+    let rules = rules::resolve(node, Some(written.load), stage.out);
+    rules.into_iter().map(|rules| Action::LoadRules(Box::new(rules))).collect()
 }
 
 fn flush(stage: &mut Stage<'_>, written: &NeighFlush) -> Option<Action> {

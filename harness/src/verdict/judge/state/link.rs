@@ -56,6 +56,9 @@ fn differences(plan: &Plan, check: &LinkCheck, link: &Link) -> Vec<(&'static str
         Some(Master::Bridge(name)) => compare(&mut wrong, "master", Some(name), link.master.as_ref()),
     }
     compare(&mut wrong, "peer", check.peer.as_ref(), link.peer.as_ref());
+    compare(&mut wrong, "kind", check.kind.as_ref(), link.kind.as_ref());
+    compare(&mut wrong, "id", check.id.as_ref(), link.id.as_ref());
+    compare(&mut wrong, "dev", check.dev.as_ref(), link.dev.as_ref());
     if let Some(expected) = &check.addresses {
         wrong.extend(address_difference(expected, &link.addresses).map(|words| ("address", words)));
     }

@@ -17,6 +17,9 @@ fn check() -> LinkCheck {
         mac: None,
         master: None,
         peer: None,
+        kind: None,
+        id: None,
+        dev: None,
         addresses: None,
     }
 }
@@ -35,6 +38,9 @@ fn link() -> Link {
         mac: Some(mac(1)),
         master: Some("br0".to_owned()),
         peer: Some("fw.eth0".to_owned()),
+        kind: Some("vxlan".to_owned()),
+        id: Some(42),
+        dev: Some("blue.eth1".to_owned()),
         addresses: vec![cidr("10.0.0.2/24"), cidr("fd00::2/64"), cidr("fe80::1/64")],
     }
 }
@@ -72,6 +78,10 @@ fn every_attribute_both_ways() {
         (LinkCheck { master: Some(Master::Nobody), ..check() }, Some("master is br0, expected none")),
         (LinkCheck { peer: text("fw.eth0"), ..check() }, None),
         (LinkCheck { peer: text("lan.eth0"), ..check() }, Some("peer is fw.eth0, expected lan.eth0")),
+        (LinkCheck { kind: text("vxlan"), id: Some(42), dev: text("blue.eth1"), ..check() }, None),
+        (LinkCheck { kind: text("vlan"), ..check() }, Some("kind is vxlan, expected vlan")),
+        (LinkCheck { id: Some(43), ..check() }, Some("id is 42, expected 43")),
+        (LinkCheck { dev: text("fw.eth1"), ..check() }, Some("dev is blue.eth1, expected fw.eth1")),
         (LinkCheck { addresses: addresses(&["fd00::2/64", "10.0.0.2/24"]), ..check() }, None),
         (LinkCheck { addresses: addresses(&["fd00::2/64", "10.0.0.2/24", "fe80::1/64"]), ..check() }, None),
         (
@@ -101,11 +111,14 @@ fn every_attribute_both_ways() {
 
 #[test]
 fn what_is_missing_is_not_what_was_asked_for() {
-    let bare = Link { mac: None, master: None, peer: None, addresses: Vec::new(), up: false, ..link() };
+    let bare =
+        Link { mac: None, master: None, peer: None, id: None, dev: None, addresses: Vec::new(), up: false, ..link() };
     let asked = LinkCheck {
         mac: Some((mac(1), "blue.eth0".to_owned())),
         master: Some(Master::Bridge("br0".to_owned())),
         peer: Some("fw.eth0".to_owned()),
+        id: Some(42),
+        dev: Some("blue.eth1".to_owned()),
         addresses: Some(vec![cidr("10.0.0.2/24")]),
         admin: Some(Admin::Up),
         ..check()
@@ -115,7 +128,7 @@ fn what_is_missing_is_not_what_was_asked_for() {
         finding.message,
         "blue.eth0 is not as expected: admin is down, expected up; mac is none, expected blue.eth0 \
          (02:00:00:00:00:01); master is none, expected br0; peer is none, expected fw.eth0; \
-         address is none, expected 10.0.0.2/24"
+         id is none, expected 42; dev is none, expected blue.eth1; address is none, expected 10.0.0.2/24"
     );
     let none = LinkCheck { master: Some(Master::Nobody), addresses: Some(Vec::new()), ..check() };
     assert!(matches(Check::Link(Box::new(none)), Observation::Link(Some(bare))));
@@ -128,7 +141,7 @@ fn presence_both_ways() {
     assert_eq!(
         finding.message,
         "blue.eth0 exists, expected none: it is up, with carrier, state up, mtu 1500, mac 02:00:00:00:00:01, \
-         master br0, peer fw.eth0, address 10.0.0.2/24, fd00::2/64 and fe80::1/64"
+         master br0, peer fw.eth0, kind vxlan, id 42, dev blue.eth1, address 10.0.0.2/24, fd00::2/64 and fe80::1/64"
     );
     let finding = found(Check::Link(Box::new(check())), Observation::Link(None));
     assert_eq!(finding.message, "there is no interface blue.eth0");

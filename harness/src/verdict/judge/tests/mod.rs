@@ -58,6 +58,7 @@ fn machine(name: &str, interfaces: Vec<Interface>) -> Node {
     Node {
         open: false,
         created_by: None,
+        process: None,
         name: name.to_owned(),
         switch: false,
         interfaces,

@@ -14,7 +14,8 @@ use crate::words::{Family, Outcome, Port};
 
 /// What to change so that wanted traffic gets through.
 pub(super) fn way_out(plan: &Plan, question: &Question<'_>, traffic: &Traffic) -> Option<String> {
-    if redirected(question, traffic).is_some() {
+    // A name that became an address only while it was probed may lead anywhere.
+    if redirected(question, traffic).is_some() || question.to.address.is_unspecified() {
         return None;
     }
     match traffic.seen {

@@ -6,7 +6,7 @@
 /// `NLM_F_CAPPED`: the request's payload is left out.
 const CAPPED: u16 = 0x100;
 /// `NLM_F_ACK_TLVS`: attributes follow.
-const ACK_TLVS: u16 = 0x200;
+pub const ACK_TLVS: u16 = 0x200;
 /// `NLMSGERR_ATTR_MSG`: the sentence.
 const ATTRIBUTE_MESSAGE: u16 = 1;
 /// Length of `struct nlmsghdr`.
@@ -15,7 +15,7 @@ const HEADER: usize = 16;
 const ATTRIBUTE_HEADER: usize = 4;
 
 /// The sentence, if the answer carries one. `rest` is what stands behind the error code.
-pub(in crate::lab) fn text(flags: u16, rest: &[u8]) -> Option<String> {
+pub fn text(flags: u16, rest: &[u8]) -> Option<String> {
     if flags & ACK_TLVS == 0 {
         return None;
     }
