@@ -10,7 +10,7 @@ mkdir /run/bin
 cat >/run/bin/ping <<'END'
 #!/bin/sh
 for time in /proc/sys/net/ipv4/neigh/*/retrans_time_ms; do echo 100 >"$time"; done
-exec /usr/bin/ping -i 0.01 -W 0.5 "$@"
+exec /usr/bin/ping -i 0.01 -W 2 "$@"
 END
 chmod +x /run/bin/ping
 PATH=/run/bin:$PATH

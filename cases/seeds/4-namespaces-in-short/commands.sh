@@ -5,12 +5,12 @@
 # + What the commands print is kept for the case to look at.
 exec 3>&1 >/run/commands.txt 2>&1
 trap 'cat /run/commands.txt >&3' EXIT
-# + Its pings would never end. Here one request has 0.5 s, and neighbours are asked each 0.1 s.
+# + Its pings would never end. Here one request has 1 s, and neighbours are asked each 0.1 s.
 mkdir /run/bin
 cat >/run/bin/ping <<'END'
 #!/bin/sh
 for time in /proc/sys/net/ipv4/neigh/*/retrans_time_ms; do echo 100 >"$time"; done
-exec /usr/bin/ping -c 1 -W 0.5 "$@"
+exec /usr/bin/ping -c 1 -W 1 "$@"
 END
 chmod +x /run/bin/ping
 PATH=/run/bin:$PATH

@@ -10,7 +10,7 @@ mkdir /run/bin
 cat >/run/bin/ping <<'END'
 #!/bin/sh
 for time in /proc/sys/net/ipv4/neigh/*/retrans_time_ms; do echo 100 >"$time"; done
-exec /usr/bin/ping -c 3 -i 0.01 -W 0.5 "$@"
+exec /usr/bin/ping -c 3 -i 0.01 -W 2 "$@"
 END
 chmod +x /run/bin/ping
 PATH=/run/bin:$PATH
@@ -35,6 +35,9 @@ brctl addbr test-bridge up
 # + device test-bridge already exists; can't create bridge with the same name. Nor does it know `up`.
 ip link set dev vethtest01 master test-bridge
 ifconfig test-bridge 10.1.2.2/16 up
+# + The bridge has lost its carrier with a port that is down. When the kernel tells so, up to a second later, it forgets
+#   whom it is asking for, and the ping would be silent.
+until ip route | grep -q linkdown; do sleep 0.05; done
 ping 10.1.1.2
 # + Destination Host Unreachable: vethtest01 was not taken up.
 ip link set vethtest01 up
