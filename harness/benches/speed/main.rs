@@ -63,6 +63,7 @@ fn rows() -> Measured<Vec<Row>> {
     rows.push(all_pairs(&folder, "all-pairs ping of 30 hosts (870)", 30, 150, 7)?);
     rows.push(all_pairs(&folder, "all-pairs ping of 100 hosts (9900)", 100, 2000, 5)?);
     rows.push(service_row(&folder)?);
+    rows.push(at_most("all of cases/", median(repeat(3, measure::suite)?), 6000));
     rows.extend(memory_rows(&folder)?);
     Ok(rows)
 }

@@ -20,6 +20,18 @@ pub(crate) fn netcase(case: &Path, passed: usize) -> Measured<Duration> {
     Ok(time)
 }
 
+/// A run of all cases of the project; what this machine lacks may be skipped.
+pub(crate) fn suite() -> Measured<Duration> {
+    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("../cases");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_netcase"));
+    command.args(["run", "--junit", "/dev/null"]).arg(cases).stdin(Stdio::null());
+    let begin = Instant::now();
+    let output = command.output().map_err(|error| format!("netcase cannot be started: {error}"))?;
+    let time = begin.elapsed();
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    if output.status.success() { Ok(time) } else { Err(format!("not all of cases/ passed:\n{stdout}")) }
+}
+
 /// The command line of a run; its report goes beside the case.
 pub(crate) fn command(case: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_netcase"));
