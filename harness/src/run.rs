@@ -45,8 +45,8 @@ pub struct RunOptions {
     pub interrupt: Option<Arc<Interrupt>>,
 }
 
-/// How many cases run at the same time unless the user says otherwise: four for each core, since cases mostly wait.
+/// How many cases run at the same time unless the user says otherwise: eight for each core, since cases mostly wait.
 pub fn default_jobs() -> NonZero<usize> {
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
-    NonZero::new(cores * 4).unwrap_or(NonZero::<usize>::MIN)
+    NonZero::new(cores * 8).unwrap_or(NonZero::<usize>::MIN)
 }

@@ -27,7 +27,7 @@
 //!
 //! The environment says what the options of `netcase run` say on the command line: `NETCASE_STRICT=1`,
 //! `NETCASE_MAY_LACK="NEED ..."`, `NETCASE_ROOTLESS=1`, `NETCASE_ALLOW_UNPROVEN=1`, `NETCASE_TIMEOUT_SCALE=X`, and
-//! `NETCASE_SET` with one `NAME=VALUE` a line. The number of trials at the same time is four for each core, or
+//! `NETCASE_SET` with one `NAME=VALUE` a line. The number of trials at the same time is eight for each core, or
 //! `--test-threads`, or `RUST_TEST_THREADS`.
 
 use std::collections::BTreeMap;

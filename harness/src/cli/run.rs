@@ -19,7 +19,7 @@ pub(super) struct Arguments {
     #[command(flatten)]
     chosen: Chosen,
 
-    /// How many cases run at the same time [default: four for each core, as cases mostly wait]
+    /// How many cases run at the same time [default: eight for each core, as cases mostly wait]
     #[arg(short, long, value_name = "N")]
     jobs: Option<NonZero<usize>>,
 

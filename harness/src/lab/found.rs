@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 
 use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
 
-use super::state::{cidr_of, mac_of, name_of};
+use super::state::{cidr_of, mac_of, name_of, settled_link};
 use super::{KernelError, Lab, LabNode, Netlink};
 use crate::namespace::Namespace;
 use crate::plan::{Interface, InterfaceKind, Node, NodeId};
@@ -58,7 +58,13 @@ impl Lab {
             interface.present = false;
             interface.addresses.clear();
         }
+        // A carrier that is still to come would have what is sent now dropped. Who has it from another, as a bridge has
+        // it from its ports, may change once that has changed.
+        for link in links.iter().chain(&links) {
+            settled_link(made, link.header.index).await?;
+        }
         for link in &links {
+            let Some(link) = &settled_link(made, link.header.index).await? else { continue };
             let (name, index) = (name_of(link), link.header.index);
             let named = |fits: &dyn Fn(u32) -> bool| {
                 node.interfaces.iter().position(|known| known.name == name && fits(known.index))

@@ -103,8 +103,11 @@ async fn compare_node(
 
 /// The node's interfaces, each with its carrier in the state that it will have while probing.
 async fn settled_links(plan: &Plan, lab: &Lab, node: NodeId) -> Result<Vec<LinkMessage>, KernelError> {
-    let mut links = Vec::with_capacity(plan.nodes[node].interfaces.len());
-    for interface in plan.nodes[node].interfaces.iter().filter(|interface| interface.kind != InterfaceKind::Found) {
+    let interfaces = plan.nodes[node].interfaces.iter().filter(|interface| interface.kind != InterfaceKind::Found);
+    // A bridge has its carrier from its ports: it changes when theirs has.
+    let (bridges, others): (Vec<_>, Vec<_>) = interfaces.partition(|interface| interface.kind == InterfaceKind::Bridge);
+    let mut links = Vec::with_capacity(bridges.len() + others.len());
+    for interface in others.into_iter().chain(bridges) {
         links.extend(settled_above(plan, lab, node, interface).await?);
     }
     Ok(links)

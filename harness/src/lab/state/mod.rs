@@ -6,7 +6,7 @@ mod neighbour;
 mod route;
 
 pub use link::link_state;
-pub(super) use link::{cidr_of, mac_of, name_of, settled_above};
+pub(super) use link::{cidr_of, mac_of, name_of, settled_above, settled_link};
 pub use listing::{listed, shared};
 pub(super) use neighbour::destination;
 pub use neighbour::{HopState, neighbours_of, next_hop_state};

@@ -116,7 +116,8 @@ impl Known<'_> {
         let mut there: Vec<String> = Vec::new();
         for end in self.ends().filter(|end| end.node == node) {
             let interface = self.at(end);
-            there.extend(interface.addresses.iter().map(|cidr| format!("{}: {cidr}", interface.name)));
+            let plain = interface.addresses.iter().filter(|cidr| !is_link_local(cidr.address));
+            there.extend(plain.map(|cidr| format!("{}: {cidr}", interface.name)));
         }
         let finding = Finding::new(match found.len() {
             0 => format!("{name} has no {} address when the step begins", family.name()),

@@ -1,5 +1,6 @@
 //! Silence, and refusals of the probing node itself: what they amount to.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use super::attempt::Bench;
@@ -12,6 +13,9 @@ use crate::probe::ProbeError;
 
 /// How much longer an attempt listens at a time while the next hop is still being asked for.
 const ASKING: Duration = Duration::from_millis(100);
+
+/// When a neighbour that does not answer has failed: three requests, 0.2 s apart, and some time to spare.
+const GIVEN_UP: Duration = Duration::from_millis(750);
 
 /// After how many such times a neighbour that is still being asked for is no longer waited for: the kernel gives up
 /// after three requests, 0.2 s apart.
@@ -27,13 +31,22 @@ pub(super) async fn settled(
     mut listen: impl AsyncFnMut(&Window) -> Result<Seen, ProbeError>,
 ) -> Result<Seen, ProbeError> {
     let mut patience = PATIENCE;
-    let mut failed_before = false;
+    let (mut failed_before, mut gave_up) = (false, false);
     while patience > 0 {
-        let seen = listen(window).await?;
+        let seen = {
+            let mut listening = pin!(listen(window));
+            match tokio::time::timeout(GIVEN_UP, &mut listening).await {
+                Ok(seen) => seen?,
+                Err(_) => {
+                    gave_up |= hop(bench, from, to).await? == HopState::Failed;
+                    listening.await?
+                }
+            }
+        };
         if seen == Seen::Silent && !window.is_over() {
             continue;
         }
-        match complete(bench, from, to, seen).await? {
+        match complete(bench, from, to, seen, gave_up).await? {
             Quiet::Asking => window.reopen(ASKING),
             // The kernel may have given up between the end of listening and this look: its own error is on the way then.
             Quiet::Failed if !failed_before => {
@@ -62,7 +75,7 @@ enum Quiet {
 
 /// Completes what a probe saw by what the probing node knows: whether an ICMP error is its own, and whether the next hop
 /// lives.
-async fn complete(bench: &Bench, from: NodeId, to: &Target, seen: Seen) -> Result<Quiet, ProbeError> {
+async fn complete(bench: &Bench, from: NodeId, to: &Target, seen: Seen, gave_up: bool) -> Result<Quiet, ProbeError> {
     let seen = match seen {
         Seen::Icmp { error, by, .. } => Seen::Icmp { error, by, own: bench.is_own(from, by) },
         other => other,
@@ -70,9 +83,15 @@ async fn complete(bench: &Bench, from: NodeId, to: &Target, seen: Seen) -> Resul
     if seen != Seen::Silent || to.address.is_multicast() {
         return Ok(Quiet::Settled(seen));
     }
-    Ok(match lab::next_hop_state(bench.node(from), to.address).await.map_err(unreadable)? {
+    Ok(match hop(bench, from, to).await? {
         HopState::Asking => Quiet::Asking,
+        // The kernel tidies up: with many entries on the machine, one that failed is gone soon.
+        HopState::Unknown if gave_up => Quiet::Failed,
         HopState::Resolved | HopState::Unknown => Quiet::Settled(Seen::Silent),
         HopState::Failed => Quiet::Failed,
     })
+}
+
+async fn hop(bench: &Bench, from: NodeId, to: &Target) -> Result<HopState, ProbeError> {
+    lab::next_hop_state(bench.node(from), to.address).await.map_err(unreadable)
 }

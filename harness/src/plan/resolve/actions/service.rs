@@ -3,7 +3,7 @@
 use super::Stage;
 use crate::case::step::ServiceChange;
 use crate::diagnostic::{Diagnostic, suggest};
-use crate::plan::Action;
+use crate::plan::{Action, End, InterfaceKind};
 
 /// `service-start`.
 pub(super) fn start(stage: &mut Stage<'_>, written: &ServiceChange) -> Option<Action> {
@@ -29,7 +29,25 @@ pub(super) fn stop(stage: &mut Stage<'_>, written: &ServiceChange) -> Option<Act
             wrong.label("there is nothing to stop at this step").related(stage.services[at].span, "declared here"),
         );
     }
+    end_nodes(stage, at);
     Some(Action::StopService(at))
+}
+
+/// A node that is a process's network namespace ends with it, some time later, and takes the devices in it along: the
+/// other end of each goes too, and when it has gone nobody says.
+fn end_nodes(stage: &mut Stage<'_>, service: usize) {
+    for node in 0..stage.lab.nodes.len() {
+        if stage.lab.nodes[node].process != Some(service) {
+            continue;
+        }
+        let ends: Vec<End> = stage.lab.ends().filter(|end| end.node == node && end.interface > 0).collect();
+        for end in ends {
+            if let Some(InterfaceKind::Veth { peer }) = stage.lab.at(end).kind {
+                stage.lab.nodes[peer.node].open = true;
+            }
+            stage.lab.delete(end);
+        }
+    }
 }
 
 /// The place of a service in the plan.
