@@ -15,7 +15,7 @@ use crate::probe::ProbeError;
 const ASKING: Duration = Duration::from_millis(100);
 
 /// When a neighbour that does not answer has failed: three requests, 0.2 s apart, and some time to spare.
-const GIVEN_UP: Duration = Duration::from_millis(750);
+const GIVEN_UP: Duration = Duration::from_millis(650);
 
 /// After how many such times a neighbour that is still being asked for is no longer waited for: the kernel gives up
 /// after three requests, 0.2 s apart.
@@ -35,12 +35,14 @@ pub(super) async fn settled(
     while patience > 0 {
         let seen = {
             let mut listening = pin!(listen(window));
-            match tokio::time::timeout(GIVEN_UP, &mut listening).await {
-                Ok(seen) => seen?,
-                Err(_) => {
-                    gave_up |= hop(bench, from, to).await? == HopState::Failed;
-                    listening.await?
+            let mut look = GIVEN_UP;
+            loop {
+                match tokio::time::timeout(look, &mut listening).await {
+                    Ok(seen) => break seen?,
+                    // The kernel tidies up: an entry that failed may be gone when the silence is over.
+                    Err(_) => gave_up |= hop(bench, from, to).await? == HopState::Failed,
                 }
+                look = ASKING;
             }
         };
         if seen == Seen::Silent && !window.is_over() {
@@ -85,7 +87,6 @@ async fn complete(bench: &Bench, from: NodeId, to: &Target, seen: Seen, gave_up:
     }
     Ok(match hop(bench, from, to).await? {
         HopState::Asking => Quiet::Asking,
-        // The kernel tidies up: with many entries on the machine, one that failed is gone soon.
         HopState::Unknown if gave_up => Quiet::Failed,
         HopState::Resolved | HopState::Unknown => Quiet::Settled(Seen::Silent),
         HopState::Failed => Quiet::Failed,
