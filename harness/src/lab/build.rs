@@ -5,7 +5,7 @@ use std::io;
 use super::sysctl::{self, Difference};
 use super::{Lab, LabError, LabNode, Netlink, nat, serve};
 use crate::namespace::Namespace;
-use crate::plan::{Action, Operation, Plan};
+use crate::plan::{Action, Change, Operation, Plan};
 
 /// Makes the plan's nodes and everything in them.
 ///
@@ -36,7 +36,7 @@ pub async fn build(plan: &Plan, home: &Namespace) -> Result<Lab, LabError> {
 
 /// Whether an operation makes interfaces.
 fn makes_link(operation: &Operation) -> bool {
-    matches!(operation.action, Action::AddLink(_) | Action::AddVeth { .. } | Action::SetMaster(..))
+    matches!(operation.action, Action::AddLink(_) | Action::AddVeth { .. } | Action::Change(_, Change::Master(_)))
 }
 
 fn make_nodes(plan: &Plan, home: &Namespace) -> Result<Lab, LabError> {

@@ -7,7 +7,7 @@ use super::neighbours;
 use super::netlink::VethEnd;
 use super::sysctl;
 use super::{KernelError, Lab, LabError};
-use crate::plan::{Action, Made, NodeId, Operation, Place, Plan};
+use crate::plan::{Action, Change, Made, Operation, Place, Plan};
 use crate::words::Family;
 
 impl Lab {
@@ -17,9 +17,9 @@ impl Lab {
     ///
     /// What the kernel refused, in its own words, with the place of the case that asked for it.
     pub async fn perform(&self, plan: &Plan, operation: &Operation) -> Result<(), LabError> {
-        let node = acts_in(&operation.action);
+        let node = operation.action.node(plan);
         self.perform_in(&operation.action).await.map_err(|refusal| {
-            let name = node.map_or("the lab", |node| &plan.nodes[node].name);
+            let name = &plan.nodes[node].name;
             match refusal {
                 Refusal::Kernel(error) => LabError::new(format!("the kernel refused in {name}: {error}")),
                 Refusal::Lab(error) => error,
@@ -45,34 +45,7 @@ impl Lab {
                 self.prepare(first).await?;
                 self.prepare(second).await
             }
-            Action::SetMaster(place, master) => {
-                let index = master.as_ref().map(|master| master.index);
-                Ok(self.node(place.node).netlink.set_master(place.index, index, &place.name).await?)
-            }
-            Action::AddAddress(place, cidr) => {
-                self.speak(place, Family::of(cidr.address)).await?;
-                Ok(self.node(place.node).netlink.add_address(place.index, *cidr, &place.name).await?)
-            }
-            Action::DelAddress(place, cidr) => {
-                Ok(self.node(place.node).netlink.del_address(place.index, *cidr, &place.name).await?)
-            }
-            Action::SetAdmin(place, admin) => {
-                Ok(self.node(place.node).netlink.set_admin(place.index, *admin, &place.name).await?)
-            }
-            Action::SetName(place, name) => {
-                Ok(self.node(place.node).netlink.set_name(place.index, &place.name, name).await?)
-            }
-            Action::SetMtu(place, mtu) => {
-                Ok(self.node(place.node).netlink.set_mtu(place.index, *mtu, &place.name).await?)
-            }
-            Action::SetMac(place, mac) => {
-                Ok(self.node(place.node).netlink.set_mac(place.index, *mac, &place.name).await?)
-            }
-            Action::SetNode(place, node) => {
-                let target = &self.node(*node).namespace;
-                Ok(self.node(place.node).netlink.set_namespace(place.index, target, &place.name).await?)
-            }
-            Action::DelLink(place) => Ok(self.node(place.node).netlink.del_link(place.index, &place.name).await?),
+            Action::Change(place, change) => self.change(place, change).await,
             Action::AddRoute(node, route, dev) => {
                 let dev = dev.as_ref().map(|dev| (dev.index, dev.name.as_str()));
                 Ok(self.node(*node).netlink.add_route(route, dev).await?)
@@ -87,6 +60,25 @@ impl Lab {
             Action::SetSysctl(node, sysctl) => sysctl::set(self.node(*node), sysctl).map_err(Refusal::Lab),
             Action::StartService(_) | Action::StopService(_) | Action::LoadRules(_) | Action::Run(_) => Ok(()),
         }
+    }
+
+    async fn change(&self, place: &Place, change: &Change) -> Result<(), Refusal> {
+        let Place { node, index, name } = place;
+        let netlink = &self.node(*node).netlink;
+        if let Change::AddAddress(cidr) = change {
+            self.speak(place, Family::of(cidr.address)).await?;
+        }
+        Ok(match change {
+            Change::Master(master) => netlink.set_master(*index, master.as_ref().map(|it| it.index), name).await,
+            Change::AddAddress(cidr) => netlink.add_address(*index, *cidr, name).await,
+            Change::DelAddress(cidr) => netlink.del_address(*index, *cidr, name).await,
+            Change::Admin(admin) => netlink.set_admin(*index, *admin, name).await,
+            Change::Name(new) => netlink.set_name(*index, name, new).await,
+            Change::Mtu(mtu) => netlink.set_mtu(*index, *mtu, name).await,
+            Change::Mac(mac) => netlink.set_mac(*index, *mac, name).await,
+            Change::Node(other) => netlink.set_namespace(*index, &self.node(*other).namespace, name).await,
+            Change::Delete => netlink.del_link(*index, name).await,
+        }?)
     }
 
     /// What is set on a new interface before it is used.
@@ -128,26 +120,5 @@ enum Refusal {
 impl From<KernelError> for Refusal {
     fn from(error: KernelError) -> Self {
         Self::Kernel(error)
-    }
-}
-
-/// The node that an action is about.
-fn acts_in(action: &Action) -> Option<NodeId> {
-    match action {
-        Action::AddLink(made) | Action::AddVeth { first: made, .. } => Some(made.node),
-        Action::SetMaster(place, _)
-        | Action::AddAddress(place, _)
-        | Action::DelAddress(place, _)
-        | Action::SetAdmin(place, _)
-        | Action::SetName(place, _)
-        | Action::SetMtu(place, _)
-        | Action::SetMac(place, _)
-        | Action::SetNode(place, _)
-        | Action::DelLink(place) => Some(place.node),
-        Action::AddRoute(node, ..)
-        | Action::DelRoute(node, ..)
-        | Action::FlushNeighbours(node, _)
-        | Action::SetSysctl(node, _) => Some(*node),
-        Action::StartService(_) | Action::StopService(_) | Action::LoadRules(_) | Action::Run(_) => None,
     }
 }

@@ -1,5 +1,6 @@
 //! What will be done: names resolved, defaults filled in, limits checked, kernel operations in order. Plain data.
 
+mod action;
 mod check;
 mod link;
 mod listing;
@@ -9,7 +10,6 @@ mod resolve;
 mod rules;
 mod wording;
 
-use std::iter;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,9 +18,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::dns::Record;
 use crate::source::Span;
-use crate::words::{Admin, Cidr, Mac, Port, RouteType, Transport};
+use crate::words::{Cidr, Mac, Port, RouteType, Transport};
 
 pub use crate::case::Template;
+pub use action::{Action, Change, Made, Place};
 pub use check::{
     By, Check, Dns, Expectation, Http, HttpExpected, LinkCheck, Master, Neigh, Ping, ReadFrom, RouteCheck, RouteQuery,
     Solicit, Target, Text, Trace, Transfer,
@@ -181,78 +182,6 @@ pub struct Operation {
     pub span: Span,
 }
 
-/// What an [`Operation`] does, complete in itself: the plan's nodes are how the lab stands before the first step.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub enum Action {
-    /// Makes an interface that has one end, still down.
-    AddLink(Box<Made>),
-    /// Makes a veth pair, each end in its node; a `first` with a master is made as its port, and up if it is to be.
-    AddVeth {
-        /// The end in whose node the request is made.
-        first: Box<Made>,
-        /// The other end.
-        second: Box<Made>,
-    },
-    /// Makes an interface a port of a bridge, or of none.
-    SetMaster(Place, Option<Place>),
-    /// Gives an interface an address.
-    AddAddress(Place, Cidr),
-    /// Takes an address from an interface.
-    DelAddress(Place, Cidr),
-    /// Takes an interface up or down.
-    SetAdmin(Place, Admin),
-    /// Gives an interface another name.
-    SetName(Place, String),
-    /// Changes the largest packet.
-    SetMtu(Place, u32),
-    /// Changes the MAC address.
-    SetMac(Place, Mac),
-    /// Moves an interface to another node.
-    SetNode(Place, NodeId),
-    /// Deletes an interface; a veth goes with its other end.
-    DelLink(Place),
-    /// Adds a route, by the interface named.
-    AddRoute(NodeId, Box<Route>, Option<Place>),
-    /// Deletes a route.
-    DelRoute(NodeId, Box<Route>, Option<Place>),
-    /// Deletes what a node, or one of its interfaces, has learned about its neighbours.
-    FlushNeighbours(NodeId, Option<Place>),
-    /// Sets a setting.
-    SetSysctl(NodeId, Sysctl),
-    /// Starts a service of [`Plan::services`].
-    StartService(usize),
-    /// Stops one.
-    StopService(usize),
-    /// Loads rules.
-    LoadRules(Box<Rules>),
-    /// Runs a program to its end.
-    Run(Box<Run>),
-}
-
-/// An interface as the kernel has it at the time of an operation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Place {
-    /// The node it is in.
-    pub node: NodeId,
-    /// Its index in the kernel.
-    pub index: u32,
-    /// Its name.
-    pub name: String,
-}
-
-/// An interface to be made.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Made {
-    /// Its node.
-    pub node: NodeId,
-    /// What it will be.
-    pub interface: Interface,
-    /// The bridge it is made a port of.
-    pub master: Option<Place>,
-    /// The interface that carries it.
-    pub dev: Option<Place>,
-}
-
 /// A row of actions, and what must hold after them.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Step {
@@ -275,33 +204,6 @@ pub struct Script {
     pub path: String,
     /// Where the case asks for it.
     pub span: Span,
-}
-
-impl Action {
-    /// The interfaces that it is about, where they must be there already.
-    pub fn places_mut(&mut self) -> Vec<&mut Place> {
-        match self {
-            Self::SetMaster(place, master) => iter::once(place).chain(master).collect(),
-            Self::AddAddress(place, _)
-            | Self::DelAddress(place, _)
-            | Self::SetAdmin(place, _)
-            | Self::SetName(place, _)
-            | Self::SetMtu(place, _)
-            | Self::SetMac(place, _)
-            | Self::SetNode(place, _)
-            | Self::DelLink(place) => vec![place],
-            Self::AddRoute(_, _, dev) | Self::DelRoute(_, _, dev) | Self::FlushNeighbours(_, dev) => {
-                dev.iter_mut().collect()
-            }
-            Self::AddLink(made) => made.master.iter_mut().chain(&mut made.dev).collect(),
-            Self::AddVeth { .. }
-            | Self::SetSysctl(..)
-            | Self::StartService(_)
-            | Self::StopService(_)
-            | Self::LoadRules(_)
-            | Self::Run(_) => Vec::new(),
-        }
-    }
 }
 
 /// What runs in a node.

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::plan::{
-    Action, Expectation, Forward, Interface, InterfaceKind, Leaving, Loader, Made, NatKind, Need, Node, NodeId, Place,
-    Plan, Ready, Route, Rules, RulesText, Service, ServiceKind, Sysctl,
+    Action, Change, Expectation, Forward, Interface, InterfaceKind, Leaving, Loader, Made, NatKind, Need, Node, NodeId,
+    Place, Plan, Ready, Route, Rules, RulesText, Service, ServiceKind, Sysctl,
 };
 use crate::words::{Cidr, Family, RouteType};
 
@@ -139,12 +139,25 @@ fn need_words(need: &Need) -> String {
     }
 }
 
+fn change_words(plan: &Plan, place: &Place, change: &Change) -> String {
+    let (node, dev) = (&plan.nodes[place.node].name, &place.name);
+    let set = |what: &str| format!("ip -n {node} link set {dev} {what}");
+    match change {
+        Change::Master(Some(master)) => set(&format!("master {}", master.name)),
+        Change::Master(None) => set("nomaster"),
+        Change::AddAddress(cidr) => format!("ip -n {node} addr add {cidr} dev {dev}"),
+        Change::DelAddress(cidr) => format!("ip -n {node} addr del {cidr} dev {dev}"),
+        Change::Admin(admin) => set(admin.word()),
+        Change::Name(new) => set(&format!("name {new}")),
+        Change::Mtu(mtu) => set(&format!("mtu {mtu}")),
+        Change::Mac(mac) => set(&format!("address {mac}")),
+        Change::Node(other) => set(&format!("netns {}", plan.nodes[*other].name)),
+        Change::Delete => format!("ip -n {node} link del {dev}"),
+    }
+}
+
 fn operation_words(plan: &Plan, action: &Action) -> String {
     let name = |node: NodeId| &plan.nodes[node].name;
-    let link = |place: &Place, rest: &str| format!("ip -n {} link set {} {rest}", name(place.node), place.name);
-    let address = |verb: &str, place: &Place, cidr: &Cidr| {
-        format!("ip -n {} addr {verb} {cidr} dev {}", name(place.node), place.name)
-    };
     let route = |verb: &str, node: NodeId, route: &Route, dev: &Option<Place>| {
         format!("ip -n {} route {verb} {}", name(node), route_words(route, dev.as_ref()))
     };
@@ -174,16 +187,7 @@ fn operation_words(plan: &Plan, action: &Action) -> String {
             settings(&second.interface),
             name(second.node),
         ),
-        Action::SetMaster(place, Some(master)) => link(place, &format!("master {}", master.name)),
-        Action::SetMaster(place, None) => link(place, "nomaster"),
-        Action::AddAddress(place, cidr) => address("add", place, cidr),
-        Action::DelAddress(place, cidr) => address("del", place, cidr),
-        Action::SetAdmin(place, admin) => link(place, admin.word()),
-        Action::SetName(place, new) => link(place, &format!("name {new}")),
-        Action::SetMtu(place, mtu) => link(place, &format!("mtu {mtu}")),
-        Action::SetMac(place, mac) => link(place, &format!("address {mac}")),
-        Action::SetNode(place, node) => link(place, &format!("netns {}", name(*node))),
-        Action::DelLink(place) => format!("ip -n {} link del {}", name(place.node), place.name),
+        Action::Change(place, change) => change_words(plan, place, change),
         Action::AddRoute(node, added, dev) => route("add", *node, added, dev),
         Action::DelRoute(node, deleted, dev) => route("del", *node, deleted, dev),
         Action::FlushNeighbours(node, dev) => {

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::lab::Lab;
-use crate::plan::{Action, End, InterfaceKind, Operation};
+use crate::plan::{Action, Change, End, InterfaceKind, Operation};
 use crate::words::Admin;
 
 /// The operations that build the lab:
@@ -51,7 +51,7 @@ fn add_veth(lab: &Lab, end: End, peer: End, operations: &mut Vec<Operation>) -> 
     operations.push(Operation { action, span });
     if let Some(bridge) = lab.at(second).master {
         let bridge = lab.place(End { node: second.node, interface: bridge });
-        operations.push(Operation { action: Action::SetMaster(lab.place(second), Some(bridge)), span });
+        operations.push(Operation { action: Action::Change(lab.place(second), Change::Master(Some(bridge))), span });
     }
     first
 }
@@ -59,7 +59,8 @@ fn add_veth(lab: &Lab, end: End, peer: End, operations: &mut Vec<Operation>) -> 
 /// Gives an interface its addresses, and takes it up.
 fn set_up(lab: &Lab, end: End, first: bool, operations: &mut Vec<Operation>) {
     let interface = lab.at(end);
-    let admin = |admin| Operation { action: Action::SetAdmin(lab.place(end), admin), span: interface.span };
+    let admin =
+        |admin| Operation { action: Action::Change(lab.place(end), Change::Admin(admin)), span: interface.span };
     // The kernel takes a VLAN up with what carries it.
     if let Some(InterfaceKind::Vlan { dev, .. }) = interface.kind
         && lab.at(dev).up
@@ -67,12 +68,10 @@ fn set_up(lab: &Lab, end: End, first: bool, operations: &mut Vec<Operation>) {
     {
         operations.push(admin(Admin::Down));
     }
-    operations.extend(
-        interface
-            .addresses
-            .iter()
-            .map(|cidr| Operation { action: Action::AddAddress(lab.place(end), cidr.value), span: cidr.span }),
-    );
+    operations.extend(interface.addresses.iter().map(|cidr| Operation {
+        action: Action::Change(lab.place(end), Change::AddAddress(cidr.value)),
+        span: cidr.span,
+    }));
     // The request that makes a pair takes a first end that is a port up at once.
     let made_up = interface.master.is_some() && first;
     if interface.up && !made_up {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::case::Given;
 use crate::diagnostic::{Diagnostics, Severity, Style};
-use crate::plan::{Action, Check, End, InterfaceKind, Made, Need, Place, Plan};
+use crate::plan::{Action, Change, Check, End, InterfaceKind, Made, Need, Place, Plan};
 use crate::source::Source;
 use crate::words::Outcome;
 
@@ -47,9 +47,9 @@ pub(super) fn action_words(plan: &Plan) -> Vec<String> {
     let actions = plan.operations.iter().map(|operation| match &operation.action {
         Action::AddLink(it) => format!("{} {}", it.interface.kind.word(), made(it)),
         Action::AddVeth { first, second } => format!("veth {} {}", made(first), made(second)),
-        Action::SetMaster(it, _) => format!("master {}", name(it)),
-        Action::AddAddress(it, cidr) => format!("address {} {cidr}", name(it)),
-        Action::SetAdmin(it, admin) => format!("{admin} {}", name(it)),
+        Action::Change(it, Change::Master(_)) => format!("master {}", name(it)),
+        Action::Change(it, Change::AddAddress(cidr)) => format!("address {} {cidr}", name(it)),
+        Action::Change(it, Change::Admin(admin)) => format!("{admin} {}", name(it)),
         Action::AddRoute(node, route, _) => format!("route {} {}", plan.nodes[*node].name, route.to),
         other => format!("{other:?}"),
     });

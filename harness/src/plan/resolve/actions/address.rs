@@ -3,7 +3,7 @@
 use super::Stage;
 use crate::case::step::AddrChange;
 use crate::diagnostic::Diagnostic;
-use crate::plan::{Action, InterfaceKind};
+use crate::plan::{Action, Change, InterfaceKind};
 use crate::source::Spanned;
 use crate::words::Cidr;
 
@@ -21,7 +21,7 @@ pub(super) fn add(stage: &mut Stage<'_>, written: AddrChange) -> Vec<Action> {
             continue;
         }
         interface.addresses.push(cidr);
-        actions.push(Action::AddAddress(stage.lab.place(end), cidr.value));
+        actions.push(Action::Change(stage.lab.place(end), Change::AddAddress(cidr.value)));
     }
     actions
 }
@@ -41,7 +41,7 @@ pub(super) fn del(stage: &mut Stage<'_>, written: AddrChange) -> Vec<Action> {
             None if sound => stage.out.push(not_there(&on, cidr, addresses)),
             None => {}
         }
-        actions.push(Action::DelAddress(stage.lab.place(end), cidr.value));
+        actions.push(Action::Change(stage.lab.place(end), Change::DelAddress(cidr.value)));
     }
     actions
 }

@@ -8,7 +8,7 @@ use super::Stage;
 use crate::case::link::{Kinds, Veth};
 use crate::case::step::{LinkAdd, LinkDel, LinkSet};
 use crate::diagnostic::{Diagnostic, quoted, suggest};
-use crate::plan::{Action, End, InterfaceKind, NodeId};
+use crate::plan::{Action, Change, End, InterfaceKind, NodeId};
 use crate::source::{Span, Spanned};
 use crate::words::Admin;
 
@@ -127,17 +127,17 @@ pub(super) fn set(stage: &mut Stage<'_>, written: LinkSet) -> Vec<Action> {
         end = moved;
     }
     if let Some(name) = name.filter(|name| check_renamed(stage, end, name)) {
-        actions.push(Action::SetName(stage.lab.place(end), name.value.clone()));
+        actions.push(Action::Change(stage.lab.place(end), Change::Name(name.value.clone())));
         rename(stage, end, name);
     }
     if let Some(mac) = mac {
-        actions.push(Action::SetMac(stage.lab.place(end), mac.value));
+        actions.push(Action::Change(stage.lab.place(end), Change::Mac(mac.value)));
         stage.lab.set_mac(end, mac);
     }
     if let Some(mtu) = mtu.map(|mtu| mtu.map(|mtu| mtu.0)) {
         let wrong = stacked::check_mtu_of(stage.lab, end, Some(mtu));
         stage.out.extend(wrong);
-        actions.push(Action::SetMtu(stage.lab.place(end), mtu.value));
+        actions.push(Action::Change(stage.lab.place(end), Change::Mtu(mtu.value)));
         stage.lab.set_mtu(end, mtu);
     }
     if let Some(master) = master {
@@ -148,7 +148,8 @@ pub(super) fn set(stage: &mut Stage<'_>, written: LinkSet) -> Vec<Action> {
             let wrong = stacked::check_up(stage.lab, end, up.span);
             stage.out.extend(wrong);
         }
-        actions.push(Action::SetAdmin(stage.lab.place(end), if up.value { Admin::Up } else { Admin::Down }));
+        actions
+            .push(Action::Change(stage.lab.place(end), Change::Admin(if up.value { Admin::Up } else { Admin::Down })));
         stage.lab.set_up(end, up.value);
     }
     actions
@@ -200,7 +201,7 @@ fn move_to(
         });
         return None;
     }
-    let action = Action::SetNode(stage.lab.place(end), node);
+    let action = Action::Change(stage.lab.place(end), Change::Node(node));
     Some((stage.lab.move_to(end, node), action))
 }
 
@@ -212,7 +213,7 @@ fn plug(stage: &mut Stage<'_>, end: End, master: &Spanned<String>) -> Option<Act
             let wrong = Diagnostic::error(master.span, format!("`{}` is not a port of a bridge", place.name));
             stage.out.push(wrong.label("there is nothing to take it out of"));
         }
-        return Some(Action::SetMaster(place, None));
+        return Some(Action::Change(place, Change::Master(None)));
     }
     if stage.lab.at(end).kind == Some(InterfaceKind::Bridge) {
         let wrong = Diagnostic::error(master.span, format!("the bridge `{}` cannot be a port of a bridge", place.name));
@@ -236,7 +237,7 @@ fn plug(stage: &mut Stage<'_>, end: End, master: &Spanned<String>) -> Option<Act
         return None;
     }
     stage.lab.at_mut(end).master = Some(bridge.interface);
-    Some(Action::SetMaster(place, Some(stage.lab.place(bridge))))
+    Some(Action::Change(place, Change::Master(Some(stage.lab.place(bridge)))))
 }
 
 /// `link-del`.
@@ -249,5 +250,5 @@ pub(super) fn del(stage: &mut Stage<'_>, written: &LinkDel) -> Option<Action> {
     }
     let place = stage.lab.place(end);
     stage.lab.delete(end);
-    Some(Action::DelLink(place))
+    Some(Action::Change(place, Change::Delete))
 }
