@@ -146,7 +146,8 @@ head -c 10G /dev/zero
 for folder in / /tmp /run /dev/shm /usr; do head -c 10G /dev/zero > $folder/full; rm $folder/full; done
 echo nothing is full; exec tail -f /dev/null
 ";
-    run("output", &case(script, "nothing is full"), |output, told| {
+    // Sixty gigabytes take long where others want the processors too.
+    run("output", &case(script, "nothing is full").replace("9s", "90s"), |output, told| {
         assert_eq!(output.status.code(), Some(0), "{told}");
     });
 }

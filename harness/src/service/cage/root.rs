@@ -29,8 +29,8 @@ const EMPTY: &[&str] = &["/home", "/root", "/tmp"];
 /// Folders that are the cage's own.
 const OWN: &[&str] = &["/dev", "/proc", "/run", "/sys"];
 
-/// Folders in which programs expect to write a level deeper than in others; the machine's belong to its own root, who
-/// is nobody here.
+/// Folders in which programs expect to write a level deeper than in others, as in the case's own. What lies there
+/// belongs to the machine's own root, who is nobody here, and cannot be written.
 const WRITTEN: &[&str] = &["/etc", "/var"];
 
 /// A file directly below a folder that cannot be an overlay is copied up to this size.
@@ -117,14 +117,14 @@ impl Root {
         if self.mounts.iter().any(|mount| mount != path && mount.starts_with(path)) {
             return self.descend(path);
         }
-        match self.overlay(path, path) {
+        match self.overlay(path, path, is_one_of(path, WRITTEN)) {
             Ok(()) => Ok(()),
             Err(error) => self.bind(path, &error),
         }
     }
 
-    /// An overlay over `source` at the place of `path`.
-    fn overlay(&mut self, source: &Path, path: &Path) -> io::Result<()> {
+    /// An overlay over `source` at the place of `path`; in one that is `written`, also its folders can be.
+    fn overlay(&mut self, source: &Path, path: &Path, written: bool) -> io::Result<()> {
         self.count += 1;
         let folder = self.layers.join(self.count.to_string());
         let (upper, work) = (folder.join("upper"), folder.join("work"));
@@ -134,7 +134,7 @@ impl Root {
         fs::create_dir(&upper)?;
         // The owner may do everything below, and here that is the root of the cage.
         fs::set_permissions(&upper, Permissions::from_mode(mode | 0o700))?;
-        if is_one_of(path, WRITTEN) {
+        if written {
             for entry in
                 fs::read_dir(source)?.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
             {
@@ -178,11 +178,10 @@ impl Root {
         Ok(())
     }
 
-    /// Shows the case's own folder where it lies, wherever that is.
+    /// Shows the case's own folder where it lies, wherever that is, and has it written to, whosever it is.
     fn show(&mut self, folder: &Folder) -> io::Result<()> {
         let path = &*folder.path;
-        let hidden = EMPTY.iter().chain(OWN).any(|name| path.starts_with(name));
-        if path == Path::new("/") || (!hidden && folder.tree.is_none() && can_enter(&self.at(path))) {
+        if path == Path::new("/") {
             return Ok(());
         }
         self.make_way(path)?;
@@ -192,7 +191,7 @@ impl Root {
             fs::create_dir(&source)?;
             tree::attach(tree, &source)?;
         }
-        match self.overlay(&source, path) {
+        match self.overlay(&source, path, true) {
             Ok(()) => Ok(()),
             Err(error) => self.bind(&source, &error),
         }
