@@ -60,6 +60,15 @@ impl Namespace {
         Ok((own.st_dev, own.st_ino) == (other.st_dev, other.st_ino))
     }
 
+    /// Its number, as namespaces(7) shows it; another may have it when this one has ended.
+    ///
+    /// # Errors
+    ///
+    /// What fstat(2) says.
+    pub fn number(&self) -> io::Result<u64> {
+        Ok(fstat(&*self.own)?.st_ino)
+    }
+
     /// Runs `action` inside, and comes home.
     ///
     /// # Errors

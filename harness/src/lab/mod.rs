@@ -33,7 +33,7 @@ pub use read_back::{read_back, read_back_links};
 pub use rules::generation_of_rules;
 pub use sockets::{Listener, connected, connections, listeners};
 pub use state::{HopState, link_state, listed, lookup_route, main_routes, neighbours_of, next_hop_state, shared};
-pub use sysctl::{BASELINE, NEIGHBOUR_BASELINE};
+pub use sysctl::{BASELINE, NEIGHBOUR_BASELINE, settle, speak_ipv6};
 
 /// The nodes of a case as kernel objects.
 #[derive(Debug)]

@@ -114,7 +114,7 @@ pub const BASELINE: &[(&str, &str)] = &[
     ("ipv4/tcp_retries2", "3"),
     // Interfaces without an IPv6 address need none of IPv6's chatter; the others turn it on for themselves. What the
     // kernel does by itself there is off: nobody answers solicitations, and addresses are usable at once.
-    ("ipv6/conf/default/disable_ipv6", "1"),
+    (SPEAKS_NO_IPV6, "1"),
     ("ipv6/conf/default/accept_dad", "0"),
     ("ipv6/conf/default/dad_transmits", "0"),
     ("ipv6/conf/default/router_solicitations", "0"),
@@ -126,6 +126,9 @@ pub const BASELINE: &[(&str, &str)] = &[
     ("bridge/bridge-nf-call-ip6tables", "0"),
     ("bridge/bridge-nf-call-arptables", "0"),
 ];
+
+/// Whether new interfaces leave IPv6 out.
+const SPEAKS_NO_IPV6: &str = "ipv6/conf/default/disable_ipv6";
 
 /// What every interface has for its neighbours, by the names below `/proc/sys/net/ipv4/neigh`, for ARP and for IPv6: times
 /// in milliseconds. A new interface takes them over from the machine itself, in whichever namespace it is.
@@ -188,6 +191,19 @@ impl Difference {
     }
 }
 
+/// Gives the namespace the thread is in, which a program has just made, the settings of a node: all of [`BASELINE`] but
+/// that every interface speaks IPv6, as programs expect.
+///
+/// # Errors
+///
+/// What reading and writing `/proc/sys/net` says.
+pub fn settle() -> io::Result<()> {
+    let mut difference = Difference::read()?;
+    difference.0.retain(|(path, _)| *path != SPEAKS_NO_IPV6);
+    difference.0.push((SPEAKS_NO_IPV6, "0"));
+    difference.write()
+}
+
 /// What a setting is: these files are read in one piece, and there are a hundred of them.
 fn value(path: &Path) -> io::Result<Vec<u8>> {
     let mut value = vec![0; 256];
@@ -245,6 +261,22 @@ pub(super) fn turn_on(plan: &Node, node: &LabNode, paths: &[&str]) -> Result<(),
             Ok(())
         })
         .map_err(|error| LabError::io(format!("{}: cannot set the node's settings", plan.name), &error))
+}
+
+/// Has the interfaces that programs make in a node speak IPv6, as programs expect, unless the case says otherwise.
+///
+/// # Errors
+///
+/// What setns(2) and writing the setting say.
+pub fn speak_ipv6(plan: &Node, node: &LabNode) -> io::Result<()> {
+    let path = Path::new("net").join(SPEAKS_NO_IPV6);
+    if plan.sysctls.iter().any(|sysctl| Path::new(&sysctl.path) == path) {
+        return Ok(());
+    }
+    match node.namespace.within(|| fs::write(Path::new("/proc/sys").join(path), "0")) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 fn refused(sysctl: &crate::plan::Sysctl, error: &io::Error) -> LabError {

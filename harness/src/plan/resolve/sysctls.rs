@@ -39,7 +39,7 @@ fn resolve(
     forwarding: Option<Span>,
 ) -> Result<Option<Sysctl>, Option<Diagnostic>> {
     let Some(value) = value else { return Ok(None) };
-    let sysctl = setting(lab, node, key, value)?;
+    let sysctl = named(lab, node, key, value, false)?;
     if let Some(first) = lab.nodes[node].sysctls.iter().find(|other| other.path == sysctl.path) {
         return Err(Some(
             Diagnostic::error(key.span, "this setting stands twice")
@@ -60,12 +60,23 @@ fn resolve(
     Ok(Some(sysctl))
 }
 
-/// A setting of a node; the error is empty where nothing is to be concluded.
+/// A setting of a node as it is at a step; the error is empty where nothing is to be concluded.
 pub(super) fn setting(
     lab: &Lab,
     node: NodeId,
     key: &Spanned<String>,
     value: &Spanned<SysctlValue>,
+) -> Result<Sysctl, Option<Diagnostic>> {
+    named(lab, node, key, value, lab.nodes[node].open)
+}
+
+/// A setting; of an interface that nobody knows only where scripts make them.
+fn named(
+    lab: &Lab,
+    node: NodeId,
+    key: &Spanned<String>,
+    value: &Spanned<SysctlValue>,
+    open: bool,
 ) -> Result<Sysctl, Option<Diagnostic>> {
     let draft = &lab.nodes[node];
     let path = path(key)?;
@@ -74,7 +85,7 @@ pub(super) fn setting(
     let mut of_interface = false;
     if let Some((name, _)) = interface.filter(|(name, _)| !matches!(*name, "all" | "default")) {
         of_interface = true;
-        if draft.interface(name).is_none() {
+        if !open && draft.interface(name).is_none() {
             let known = draft.interface_names().chain(["all", "default"]);
             let unknown = Diagnostic::error(place(key, name), format!("`{}` has no interface `{name}`", *draft.name));
             return Err(draft.sound.then(|| unknown.label(suggest(name, known))));

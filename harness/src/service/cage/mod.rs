@@ -2,15 +2,17 @@
 //! reaches the machine outside, as root or not.
 //!
 //! The cage is a mount namespace with a [root file system](root) of its own, and a PID namespace whose first process
-//! only reaps. The worker itself stays outside: a program that kills every process it can see does not reach it. When
+//! reaps and [guards](guard). The worker itself stays outside: a program that kills every process it can see does not reach it. When
 //! the worker ends, the reaper is killed by the kernel (`PR_SET_PDEATHSIG`), and with a PID namespace's first process
 //! the kernel kills all others. In the cage each node that runs programs has a [room](room) of its own.
 
 mod device;
+mod guard;
 mod limits;
 mod placing;
 mod room;
 mod root;
+mod seccomp;
 pub mod tree;
 
 use std::fs::{self, File};
@@ -23,11 +25,13 @@ use nix::fcntl::{OFlag, openat};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::prctl;
-use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::{ForkResult, Pid, fork, pivot_root};
+use nix::unistd::{ForkResult, fork, pivot_root};
 
+use crate::namespace::Namespace;
+pub use guard::Settle;
+use guard::{Guard, Wire};
 pub use placing::{Part, Placing};
 pub use room::{Door, NOTER, Room, Tenant};
 use root::Root;
@@ -45,6 +49,8 @@ pub struct Cage {
     proc: OwnedFd,
     /// The folder that programs start in.
     pub folder: PathBuf,
+    /// The wire to its guard.
+    wire: Wire,
     /// What the machine refuses of the confinement, in words.
     pub lost: Vec<String>,
 }
@@ -58,6 +64,8 @@ pub struct Setting<'a> {
     pub folder: Option<&'a Folder>,
     /// Other files that programs find.
     pub files: &'a [Placed],
+    /// What is done in each network namespace that programs make, before anything runs in it.
+    pub settle: Settle,
 }
 
 /// A file that programs find at its place, wherever that is.
@@ -97,17 +105,18 @@ impl Cage {
         let (home, home_name) = (own_namespace(&proc, "mnt")?, own_namespace(&proc, "uts")?);
         let (mut hears, says) = io::pipe()?;
         let (waits, goes) = io::pipe()?;
+        let (wire, guard) = guard::pair(setting.settle)?;
         // SAFETY: the process has one thread, so no lock is held by another at the time of the fork.
         #[expect(unsafe_code, reason = "fork is the only way to a PID namespace's first process")]
         let forked = unsafe { fork() }?;
         let child = match forked {
             ForkResult::Child => {
-                drop((hears, goes));
-                live(setting, says, waits)
+                drop((hears, goes, wire));
+                live(setting, guard, says, waits)
             }
             ForkResult::Parent { child } => child,
         };
-        drop((says, waits));
+        drop((says, waits, guard));
         let mut said = String::new();
         hears.read_to_string(&mut said)?;
         let Some(lost) = said.strip_prefix(READY) else {
@@ -120,7 +129,17 @@ impl Cage {
         prctl::set_dumpable(false)?;
         let folder = setting.folder.map_or_else(|| PathBuf::from("/"), |folder| folder.path.clone());
         let lost = lost.lines().map(str::to_owned).collect();
-        Ok(Self { mounts, home, home_name, proc, folder, lost })
+        Ok(Self { mounts, home, home_name, proc, folder, wire, lost })
+    }
+
+    /// Says which network namespaces are the lab's own: there nothing is to be settled.
+    ///
+    /// # Errors
+    ///
+    /// What fstat(2) and sendmsg(2) say.
+    pub fn know<'a>(&self, own: impl Iterator<Item = &'a Namespace>) -> io::Result<()> {
+        let numbers = own.map(Namespace::number).collect::<io::Result<Vec<u64>>>()?;
+        self.wire.tell(&numbers)
     }
 
     /// Runs `action` in another mount namespace, with the worker's own `/proc` as the working directory.
@@ -155,13 +174,15 @@ fn failed(step: &'static str) -> impl Fn(Errno) -> io::Error {
 const READY: &str = "ready\n";
 
 /// The first process of the PID namespace.
-fn live(setting: &Setting<'_>, mut says: io::PipeWriter, mut waits: io::PipeReader) -> ! {
+fn live(setting: &Setting<'_>, guard: Guard, mut says: io::PipeWriter, mut waits: io::PipeReader) -> ! {
     let done = match furnish(setting) {
         Ok(lost) => {
             let said = says.write_all(format!("{READY}{}", lost.join("\n")).as_bytes());
             drop(says);
             // The worker takes hold of the namespaces; then nobody may look into this copy of it.
-            said.and_then(|()| waits.read(&mut [0])).and_then(|_| Ok(prctl::set_dumpable(false)?)).and_then(|()| reap())
+            said.and_then(|()| waits.read(&mut [0]))
+                .and_then(|_| Ok(prctl::set_dumpable(false)?))
+                .and_then(|()| guard.live())
         }
         Err(error) => {
             // The worker reads this; when it is gone, nobody needs it.
@@ -201,21 +222,12 @@ fn furnish(setting: &Setting<'_>) -> io::Result<Vec<String>> {
     umount2(".", MntFlags::MNT_DETACH).map_err(failed("leaving the old root"))?;
     std::env::set_current_dir("/")?;
     mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_SHARED, none).map_err(failed("shared mounts"))?;
-    Ok(root.lost)
-}
-
-/// Waits for children that were left to it. Only the worker's end, or the kernel, ends it.
-fn reap() -> io::Result<()> {
-    let mut children = SigSet::empty();
-    children.add(Signal::SIGCHLD);
-    children.thread_block()?;
-    loop {
-        match waitpid(Pid::from_raw(-1), Some(WaitPidFlag::WNOHANG)) {
-            Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD) => {
-                children.wait()?;
-            }
-            Ok(_) => {}
-            Err(error) => return Err(error.into()),
-        }
+    let mut lost = root.lost;
+    if let Err(error) = seccomp::possible() {
+        lost.push(format!(
+            "network namespaces that programs make have the machine's own settings: this machine lets nobody watch them \
+             ({error})"
+        ));
     }
+    Ok(lost)
 }

@@ -15,7 +15,7 @@ use nix::sys::prctl;
 use nix::sys::stat::Mode;
 
 use super::placing::{self, Placing};
-use super::{Cage, failed, limits, own_namespace};
+use super::{Cage, failed, guard, limits, own_namespace};
 use crate::namespace::Namespace;
 
 /// The namespaces of a node's programs, but for the network.
@@ -134,6 +134,7 @@ impl Cage {
             mounts: room.mounts.as_raw_fd(),
             name: room.name.as_raw_fd(),
             network: network.as_fd().as_raw_fd(),
+            wire: self.wire.number(),
             folder: folder.map_or_else(|| self.folder.clone(), |folder| self.folder.join(folder)),
         }
     }
@@ -205,6 +206,7 @@ pub(in crate::service) struct Entry {
     mounts: i32,
     name: i32,
     network: i32,
+    wire: i32,
     folder: PathBuf,
 }
 
@@ -222,6 +224,6 @@ impl Entry {
         std::env::set_current_dir(&self.folder)?;
         limits::set()?;
         prctl::set_no_new_privs()?;
-        Ok(())
+        guard::watch(self.wire)
     }
 }

@@ -133,6 +133,7 @@ async fn case(wire: Wire, order: Order, home: &Namespace, programs: Option<Progr
     let mut lab = lab::make(&plan, home).await.map_err(broken_lab)?;
     let clock = Clock::start();
     if let Some(programs) = &programs {
+        programs.know(&lab)?;
         let until = scripts::until(&plan, timeout_scale);
         scripts::set_up(wire, &plan, &lab, programs, until).await?;
         scripts::find(&plan, &mut lab, programs)?;

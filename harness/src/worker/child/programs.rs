@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::files::Files;
-use crate::lab::Lab;
+use crate::lab::{self, Lab};
 use crate::plan::{NodeId, Plan};
 use crate::service::cage::{Cage, Door, Folder, Room, Setting, Tenant};
 use crate::service::command::Place;
@@ -25,12 +25,18 @@ pub(super) struct Programs {
 impl Programs {
     /// Makes the cage, while the process has one thread.
     pub(super) fn prepare(plan: &Plan, folder: Option<Folder>, files: Files) -> Result<Self, Broken> {
-        let setting = Setting { hosts: &hosts(plan), folder: folder.as_ref(), files: &files.own };
+        let setting = Setting { hosts: &hosts(plan), folder: folder.as_ref(), files: &files.own, settle: lab::settle };
         let cage = Cage::make(&setting).map_err(|error| {
             Broken::new(format!("cannot make the place where programs run: {error}"))
                 .help("run `netcase doctor`: it says what is missing and how to get it")
         })?;
         Ok(Self { cage, rooms: RefCell::default(), files })
+    }
+
+    /// Says which network namespaces are the lab's own.
+    pub(super) fn know(&self, lab: &Lab) -> Result<(), Broken> {
+        let own = lab.nodes.iter().map(|node| &node.namespace);
+        self.cage.know(own).map_err(|error| Broken::new(format!("the guard of programs is gone: {error}")))
     }
 
     /// The room of a node, made for its first program.
@@ -49,6 +55,7 @@ impl Programs {
         let room = Rc::new(match made.created_by {
             Some(creator) => self.cage.room_within(&*self.room(plan, lab, creator)?, &tenant)?,
             None => {
+                lab::speak_ipv6(made, lab.node(node))?;
                 let nodes = plan.nodes.iter().zip(&lab.nodes).filter(|(node, _)| node.created_by.is_none());
                 let doors: Vec<Door<'_>> =
                     nodes.map(|(node, made)| Door { name: &node.name, namespace: &made.namespace }).collect();
