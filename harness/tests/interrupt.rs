@@ -28,11 +28,14 @@ fn runs(mark: &str) -> bool {
     lines.any(|line| line.split(|byte| *byte == 0).any(|word| word == mark.as_bytes()))
 }
 
+/// How often is looked whether a program runs: nobody tells of it.
+const INTERVAL: Duration = Duration::from_millis(5);
+
 /// Waits until the program of the case runs.
 fn wait_for(mark: &str, running: &mut Child) {
     while !runs(mark) {
         assert!(running.try_wait().expect("it can be waited for").is_none(), "netcase ended before its case ran");
-        thread::sleep(Duration::from_millis(5));
+        thread::sleep(INTERVAL);
     }
 }
 
@@ -58,7 +61,7 @@ fn an_interrupted_run_reports_every_case_and_leaves_nothing() {
         // The kernel ends the last process of a namespace a moment after the run.
         while runs(&mark) {
             assert!(begin.elapsed() < Duration::from_secs(20), "the program of the case outlived the run");
-            thread::sleep(Duration::from_millis(5));
+            thread::sleep(INTERVAL);
         }
         let stdout = String::from_utf8_lossy(&output.stdout);
         assert_eq!(output.status.code(), Some(3), "{stdout}{}", String::from_utf8_lossy(&output.stderr));

@@ -157,14 +157,22 @@ pub(crate) fn mismatch(value: &Value<'_>, expected: &str) -> Diagnostic {
 
 /// Declares a table of the format: its struct, its schema (from the doc comments), and how it is read.
 ///
-/// A field of type `Option<T>` may be absent, any other must be there. Keys are the field names in kebab case.
+/// A field of type `Option<T>` may be absent, any other must be there. Keys are the field names in kebab case. Of the
+/// fields behind `one of` one must be there; they are optional for whoever reads the table, and its user says what is
+/// wrong with none or several.
 macro_rules! record {
-    ($(#[$meta:meta])* $vis:vis struct $name:ident { $($(#[$field_meta:meta])* $field:ident ($key:literal): $ty:ty),* $(,)? }) => {
+    (
+        $(#[$meta:meta])* $vis:vis struct $name:ident {
+            $($(#[$field_meta:meta])* $field:ident ($key:literal): $ty:ty),* $(,)?
+        }
+        $(one of { $($(#[$choice_meta:meta])* $choice:ident ($choice_key:literal): $choice_ty:ty),* $(,)? })?
+    ) => {
         $(#[$meta])*
         #[derive(Clone, Debug, schemars::JsonSchema)]
         #[schemars(deny_unknown_fields)]
         $vis struct $name {
             $($(#[$field_meta])* #[schemars(rename = $key)] pub $field: $ty,)*
+            $($($(#[$choice_meta])* #[schemars(rename = $choice_key)] pub $choice: Option<$choice_ty>,)*)?
             /// Where the table stands.
             #[schemars(skip)]
             pub span: $crate::source::Span,
@@ -176,7 +184,20 @@ macro_rules! record {
 
         impl $name {
             /// Its keys.
-            pub(crate) const KEYS: &'static [&'static str] = &[$($key),*];
+            pub(crate) const KEYS: &'static [&'static str] = &[$($key,)* $($($choice_key),*)?];
+
+            $(
+                /// The keys of which one must be there.
+                pub(crate) const CHOICES: &'static [&'static str] = &[$($choice_key),*];
+
+                /// Which of them are, in the order of the file, and where.
+                pub(crate) fn given(&self) -> Vec<(&'static str, $crate::source::Span)> {
+                    let all = [$(($choice_key, self.$choice.as_ref().map(|it| it.span))),*];
+                    let mut given: Vec<_> = all.into_iter().filter_map(|(key, span)| Some((key, span?))).collect();
+                    given.sort_by_key(|(_, span)| *span);
+                    given
+                }
+            )?
         }
 
         impl $crate::case::decode::Decode for $name {
@@ -187,8 +208,16 @@ macro_rules! record {
                 let before = out.errors();
                 let mut fields = $crate::case::decode::Fields::new(value, Self::KEYS, out)?;
                 $(let $field = <$ty as $crate::case::decode::Field>::take(&mut fields, $key, out);)*
+                $($(
+                    let $choice = <Option<$choice_ty> as $crate::case::decode::Field>::take(&mut fields, $choice_key, out);
+                )*)?
                 fields.finish(out);
-                Some(Self { $($field: $field?,)* span: value.span().into(), sound: out.errors() == before })
+                Some(Self {
+                    $($field: $field?,)*
+                    $($($choice: $choice?,)*)?
+                    span: value.span().into(),
+                    sound: out.errors() == before,
+                })
             }
         }
     };

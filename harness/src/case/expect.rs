@@ -24,44 +24,46 @@ record! {
         within("within"): Option<Spanned<Time>>,
         /// How long it must stay true from the first match on.
         holds_for("holds-for"): Option<Spanned<Time>>,
+    }
+    one of {
         /// ICMP echo.
-        ping("ping"): Option<Ping>,
+        ping("ping"): Ping,
         /// A TCP connection.
-        tcp("tcp"): Option<Transfer>,
+        tcp("tcp"): Transfer,
         /// A UDP datagram, proved at the receiver.
-        udp("udp"): Option<Transfer>,
+        udp("udp"): Transfer,
         /// An HTTP request.
-        http("http"): Option<Http>,
+        http("http"): Http,
         /// A DNS query.
-        dns("dns"): Option<DnsQuery>,
+        dns("dns"): DnsQuery,
         /// The routers on the way to a target.
-        trace("trace"): Option<Trace>,
+        trace("trace"): Trace,
         /// An ARP request on the wire.
-        arp("arp"): Option<Solicit>,
+        arp("arp"): Solicit,
         /// An IPv6 neighbour solicitation on the wire.
-        ndp("ndp"): Option<Solicit>,
+        ndp("ndp"): Solicit,
         /// An entry of the neighbour table.
-        neigh("neigh"): Option<Neigh>,
+        neigh("neigh"): Neigh,
         /// A route in the table, or the route an address would take.
-        route("route"): Option<RouteCheck>,
+        route("route"): RouteCheck,
         /// An interface.
-        link("link"): Option<LinkCheck>,
+        link("link"): LinkCheck,
         /// A setting below `net.*`.
-        sysctl("sysctl"): Option<SysctlCheck>,
+        sysctl("sysctl"): SysctlCheck,
         /// Addresses of an interface.
-        addr("addr"): Option<AddrCheck>,
+        addr("addr"): AddrCheck,
         /// An entry of a bridge's forwarding table.
-        fdb("fdb"): Option<FdbCheck>,
+        fdb("fdb"): FdbCheck,
         /// All interfaces of a node.
-        links("links"): Option<LinksCheck>,
+        links("links"): LinksCheck,
         /// All routes of a node's main table.
-        routes("routes"): Option<RoutesCheck>,
+        routes("routes"): RoutesCheck,
         /// All neighbours that a node knows.
-        neighs("neighs"): Option<NeighsCheck>,
+        neighs("neighs"): NeighsCheck,
         /// Nodes of which none sees what another has.
-        isolated("isolated"): Option<IsolatedCheck>,
+        isolated("isolated"): IsolatedCheck,
         /// A program, and what its end must be.
-        run("run"): Option<Run>,
+        run("run"): Run,
     }
 }
 

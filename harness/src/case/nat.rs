@@ -10,12 +10,14 @@ use crate::words::{Cidr, Family, Port};
 record! {
     /// A translation of addresses; exactly one kind.
     pub struct Nat {
+    }
+    one of {
         /// What leaves gets the address of the interface that it leaves by.
-        masquerade("masquerade"): Option<Masquerade>,
+        masquerade("masquerade"): Masquerade,
         /// What leaves gets an address of your choice.
-        snat("snat"): Option<Snat>,
+        snat("snat"): Snat,
         /// What comes for this node goes to another one.
-        forward("forward"): Option<Forward>,
+        forward("forward"): Forward,
     }
 }
 

@@ -10,18 +10,20 @@ use crate::words::Port;
 record! {
     /// A service; exactly one kind.
     pub struct Service {
-        /// An HTTP server.
-        http("http"): Option<HttpService>,
-        /// A TCP server that sends back what it gets.
-        tcp("tcp"): Option<EchoService>,
-        /// A UDP server that sends back what it gets.
-        udp("udp"): Option<EchoService>,
-        /// A DNS server.
-        dns("dns"): Option<DnsService>,
-        /// A program.
-        command("command"): Option<CommandService>,
         /// `false`: it waits for a `service-start` (default: true).
         start("start"): Option<Spanned<bool>>,
+    }
+    one of {
+        /// An HTTP server.
+        http("http"): HttpService,
+        /// A TCP server that sends back what it gets.
+        tcp("tcp"): EchoService,
+        /// A UDP server that sends back what it gets.
+        udp("udp"): EchoService,
+        /// A DNS server.
+        dns("dns"): DnsService,
+        /// A program.
+        command("command"): CommandService,
     }
 }
 

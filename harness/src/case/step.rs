@@ -27,32 +27,34 @@ record! {
 record! {
     /// One action; exactly one kind.
     pub struct Action {
+    }
+    one of {
         /// Makes an interface, or a veth pair.
-        link_add("link-add"): Option<LinkAdd>,
+        link_add("link-add"): LinkAdd,
         /// Changes an interface.
-        link_set("link-set"): Option<LinkSet>,
+        link_set("link-set"): LinkSet,
         /// Deletes an interface; a veth goes with its other end.
-        link_del("link-del"): Option<LinkDel>,
+        link_del("link-del"): LinkDel,
         /// Gives an interface addresses.
-        addr_add("addr-add"): Option<AddrChange>,
+        addr_add("addr-add"): AddrChange,
         /// Takes addresses from an interface.
-        addr_del("addr-del"): Option<AddrChange>,
+        addr_del("addr-del"): AddrChange,
         /// Adds a route.
-        route_add("route-add"): Option<RouteChange>,
+        route_add("route-add"): RouteChange,
         /// Deletes a route.
-        route_del("route-del"): Option<RouteChange>,
+        route_del("route-del"): RouteChange,
         /// Deletes what a node has learned about its neighbours.
-        neigh_flush("neigh-flush"): Option<NeighFlush>,
+        neigh_flush("neigh-flush"): NeighFlush,
         /// Sets settings under `net.*`.
-        sysctl("sysctl"): Option<SysctlChange>,
+        sysctl("sysctl"): SysctlChange,
         /// Starts a service that the case declares.
-        service_start("service-start"): Option<ServiceChange>,
+        service_start("service-start"): ServiceChange,
         /// Stops a service.
-        service_stop("service-stop"): Option<ServiceChange>,
+        service_stop("service-stop"): ServiceChange,
         /// Loads rules by the programs they are written for.
-        rules("rules"): Option<RulesLoad>,
+        rules("rules"): RulesLoad,
         /// Runs a program to its end.
-        run("run"): Option<Run>,
+        run("run"): Run,
     }
 }
 

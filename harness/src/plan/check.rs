@@ -90,9 +90,7 @@ impl Check {
             _ => None,
         }
     }
-}
 
-impl Check {
     /// The addresses that the check is about.
     pub fn targets_mut(&mut self) -> Vec<&mut Target> {
         match self {

@@ -39,6 +39,32 @@ impl Checker<'_> {
         }
     }
 
+    /// Refuses conditions on an answer where the outcome is that there is none, and an answer of which nothing is said:
+    /// of that, `example` is what could be.
+    pub(super) fn check_answer(
+        &mut self,
+        conditions: &[(&str, Option<Span>)],
+        outcome: Option<Span>,
+        asked: Span,
+        example: &str,
+    ) {
+        let first = conditions.iter().find_map(|(key, span)| Some((key, (*span)?)));
+        match (outcome, first) {
+            (Some(outcome), Some((key, place))) => self.derive(
+                Diagnostic::error(place, format!("`{key}` and `outcome` in one check"))
+                    .label("this needs an answer")
+                    .related(outcome, "this expects that there is none"),
+            ),
+            (None, None) => self.derive(
+                Diagnostic::error(asked, "nothing is expected of the answer")
+                    .label("any answer at all would do")
+                    .help(format!("say what must come, such as {example}"))
+                    .help("or say why there is no answer: `outcome = \"refused\"`"),
+            ),
+            _ => {}
+        }
+    }
+
     /// The value, or a complaint.
     pub(super) fn ok<T>(&mut self, result: Result<T, Diagnostic>) -> Option<T> {
         match result {

@@ -108,7 +108,17 @@ fn addresses(lab: &Lab, word: &Spanned<String>) -> Result<Vec<IpAddr>, Option<Di
 
 /// Resolves `dns`.
 pub(super) fn query(checker: &mut Checker<'_>, written: DnsQuery) -> Vec<Check> {
-    check_meaning(checker, &written);
+    let conditions = [
+        ("answer", written.answer.as_ref().map(|answer| answer.span)),
+        ("rcode", written.rcode.as_ref().map(|rcode| rcode.span)),
+    ];
+    let outcome = written.outcome.as_ref().map(|outcome| outcome.span);
+    checker.check_answer(
+        &conditions,
+        outcome,
+        written.name.span,
+        "`answer = \"203.0.113.10\"`, or `rcode = \"nxdomain\"`",
+    );
     let DnsQuery {
         from,
         server,
@@ -268,27 +278,4 @@ fn known_families(checker: &Checker<'_>, from: Sender, name: &str) -> Vec<Family
     let both: Vec<Family> =
         all.into_iter().filter(|(family, known)| *known && speaks(family)).map(|(family, _)| family).collect();
     if both.is_empty() { all.map(|(family, _)| family).into_iter().filter(speaks).take(1).collect() } else { both }
-}
-
-/// A query looks at the answer, or at why there is none.
-fn check_meaning(checker: &mut Checker<'_>, written: &DnsQuery) {
-    let conditions = [
-        ("answer", written.answer.as_ref().map(|answer| answer.span)),
-        ("rcode", written.rcode.as_ref().map(|rcode| rcode.span)),
-    ];
-    let first = conditions.iter().find_map(|(key, span)| span.map(|span| (*key, span)));
-    match (&written.outcome, first) {
-        (Some(outcome), Some((key, place))) => checker.derive(
-            Diagnostic::error(place, format!("`{key}` and `outcome` in one check"))
-                .label("this needs an answer")
-                .related(outcome.span, "this expects that there is none"),
-        ),
-        (None, None) => checker.derive(
-            Diagnostic::error(written.name.span, "nothing is expected of the answer")
-                .label("any answer at all would do")
-                .help("say what must come: `answer = \"203.0.113.10\"`, or `rcode = \"nxdomain\"`")
-                .help("or say why there is no answer: `outcome = \"refused\"`"),
-        ),
-        _ => {}
-    }
 }

@@ -4,20 +4,15 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use super::checker::Checker;
+use super::choice::Choice;
 use super::lab::Lab;
 use super::{dns, listing, outcomes, program, route_check, solicit, state, traffic};
 use crate::case::CaseList;
 use crate::case::expect::Expect;
-use crate::diagnostic::{Diagnostic, Diagnostics, quoted};
+use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::plan::{Check, Expectation, Node, Service};
 use crate::source::{Span, Spanned};
 use crate::words::{Answer, Family, Transport};
-
-/// The words of all checks.
-const CHECKS: [&str; 19] = [
-    "ping", "tcp", "udp", "http", "dns", "trace", "arp", "ndp", "neigh", "route", "link", "sysctl", "addr", "fdb",
-    "links", "routes", "neighs", "isolated", "run",
-];
 
 /// The most expectations of a case, counted after lists are written out: all pairs of three hundred nodes.
 const MOST: usize = 100_000;
@@ -77,84 +72,20 @@ fn too_many(expect: &Expect, already: usize, out: &mut Diagnostics) -> bool {
     over
 }
 
-fn resolve_one(built: &Built<'_>, written: Expect, expectations: &mut Vec<Expectation>, out: &mut Diagnostics) {
-    let Expect {
-        name,
-        within,
-        holds_for,
-        ping,
-        tcp,
-        udp,
-        http,
-        dns,
-        trace,
-        arp,
-        ndp,
-        neigh,
-        route,
-        link,
-        sysctl,
-        addr,
-        fdb,
-        links,
-        routes,
-        neighs,
-        isolated,
-        run,
-        span,
-        sound,
-    } = written;
-    let places = [
-        ping.as_ref().map(|check| check.span),
-        tcp.as_ref().map(|check| check.span),
-        udp.as_ref().map(|check| check.span),
-        http.as_ref().map(|check| check.span),
-        dns.as_ref().map(|check| check.span),
-        trace.as_ref().map(|check| check.span),
-        arp.as_ref().map(|check| check.span),
-        ndp.as_ref().map(|check| check.span),
-        neigh.as_ref().map(|check| check.span),
-        route.as_ref().map(|check| check.span),
-        link.as_ref().map(|check| check.span),
-        sysctl.as_ref().map(|check| check.span),
-        addr.as_ref().map(|check| check.span),
-        fdb.as_ref().map(|check| check.span),
-        links.as_ref().map(|check| check.span),
-        routes.as_ref().map(|check| check.span),
-        neighs.as_ref().map(|check| check.span),
-        isolated.as_ref().map(|check| check.span),
-        run.as_ref().map(|check| check.span),
-    ];
-    let mut given: Vec<(&str, Span)> =
-        CHECKS.into_iter().zip(places).filter_map(|(word, place)| place.map(|place| (word, place))).collect();
-    given.sort_by_key(|(_, place)| *place);
-    if sound {
-        out.extend(not_one_check(&given, span));
+fn resolve_one(built: &Built<'_>, mut written: Expect, expectations: &mut Vec<Expectation>, out: &mut Diagnostics) {
+    let given = written.given();
+    if written.sound {
+        let choice = Choice {
+            none: Diagnostic::error(written.span, "this expectation has no check"),
+            two: "two checks in one expectation".to_owned(),
+            label: "the second check",
+            help: "write `[[expect]]` above the second",
+        };
+        out.extend(choice.refuse(Expect::CHOICES, &given));
     }
-    let mut checker = Checker { lab: built.lab, services: built.services, captured: built.captured, out, sound };
-    let mut checks = Vec::new();
-    checks.extend(ping.into_iter().flat_map(|written| traffic::ping(&mut checker, written)));
-    checks.extend(tcp.into_iter().flat_map(|written| traffic::transfer(&mut checker, Transport::Tcp, written)));
-    checks.extend(udp.into_iter().flat_map(|written| traffic::transfer(&mut checker, Transport::Udp, written)));
-    checks.extend(http.into_iter().flat_map(|written| traffic::http(&mut checker, written)));
-    checks.extend(dns.into_iter().flat_map(|written| dns::query(&mut checker, written)));
-    checks.extend(trace.into_iter().flat_map(|written| traffic::trace(&mut checker, written)));
-    checks.extend(arp.into_iter().flat_map(|written| solicit::resolve(&mut checker, Family::Ipv4, written)));
-    checks.extend(ndp.into_iter().flat_map(|written| solicit::resolve(&mut checker, Family::Ipv6, written)));
-    checks.extend(neigh.into_iter().flat_map(|written| state::neigh(&mut checker, written)));
-    checks.extend(route.into_iter().flat_map(|written| route_check::resolve(&mut checker, written)));
-    checks.extend(link.into_iter().flat_map(|written| state::link(&mut checker, written)));
-    checks.extend(sysctl.into_iter().flat_map(|written| listing::sysctl(&mut checker, written)));
-    checks.extend(addr.into_iter().flat_map(|written| listing::addr(&mut checker, written)));
-    checks.extend(fdb.into_iter().flat_map(|written| listing::fdb(&mut checker, written)));
-    checks.extend(links.into_iter().flat_map(|written| listing::links(&mut checker, written)));
-    checks.extend(routes.into_iter().flat_map(|written| listing::routes(&mut checker, written)));
-    checks.extend(neighs.into_iter().flat_map(|written| listing::neighs(&mut checker, written)));
-    checks.extend(isolated.into_iter().flat_map(|written| listing::isolated(&mut checker, written)));
-    checks.extend(
-        run.and_then(|written| program::run(&mut checker, built.timeout, written)).map(|run| Check::Run(Box::new(run))),
-    );
-    let place = given.first().map_or(span, |(_, place)| *place);
+    let place = given.first().map_or(written.span, |(_, place)| *place);
+    let (name, within, holds_for) = (written.name.take(), written.within, written.holds_for);
+    let checks = checks(built, written, out);
     check_name(name.as_ref(), out);
     check_time(
         built.timeout,
@@ -178,19 +109,32 @@ fn resolve_one(built: &Built<'_>, written: Expect, expectations: &mut Vec<Expect
     }
 }
 
-fn not_one_check(given: &[(&str, Span)], span: Span) -> Option<Diagnostic> {
-    match *given {
-        [] => {
-            Some(Diagnostic::error(span, "this expectation has no check").label(format!("one of {}", quoted(&CHECKS))))
-        }
-        [(first, place), (second, again), ..] => Some(
-            Diagnostic::error(again, format!("two checks in one expectation, `{first}` and `{second}`"))
-                .label("the second check")
-                .related(place, "the first")
-                .help("write `[[expect]]` above the second"),
-        ),
-        [_] => None,
-    }
+/// The checks that one stands for.
+fn checks(built: &Built<'_>, written: Expect, out: &mut Diagnostics) -> Vec<Check> {
+    let Built { lab, services, captured, timeout, .. } = *built;
+    let mut checker = Checker { lab, services, captured, out, sound: written.sound };
+    let mut checks = Vec::new();
+    checks.extend(written.ping.into_iter().flat_map(|it| traffic::ping(&mut checker, it)));
+    checks.extend(written.tcp.into_iter().flat_map(|it| traffic::transfer(&mut checker, Transport::Tcp, it)));
+    checks.extend(written.udp.into_iter().flat_map(|it| traffic::transfer(&mut checker, Transport::Udp, it)));
+    checks.extend(written.http.into_iter().flat_map(|it| traffic::http(&mut checker, it)));
+    checks.extend(written.dns.into_iter().flat_map(|it| dns::query(&mut checker, it)));
+    checks.extend(written.trace.into_iter().flat_map(|it| traffic::trace(&mut checker, it)));
+    checks.extend(written.arp.into_iter().flat_map(|it| solicit::resolve(&mut checker, Family::Ipv4, it)));
+    checks.extend(written.ndp.into_iter().flat_map(|it| solicit::resolve(&mut checker, Family::Ipv6, it)));
+    checks.extend(written.neigh.into_iter().flat_map(|it| state::neigh(&mut checker, it)));
+    checks.extend(written.route.into_iter().flat_map(|it| route_check::resolve(&mut checker, it)));
+    checks.extend(written.link.into_iter().flat_map(|it| state::link(&mut checker, it)));
+    checks.extend(written.sysctl.into_iter().flat_map(|it| listing::sysctl(&mut checker, it)));
+    checks.extend(written.addr.into_iter().flat_map(|it| listing::addr(&mut checker, it)));
+    checks.extend(written.fdb.into_iter().flat_map(|it| listing::fdb(&mut checker, it)));
+    checks.extend(written.links.into_iter().flat_map(|it| listing::links(&mut checker, it)));
+    checks.extend(written.routes.into_iter().flat_map(|it| listing::routes(&mut checker, it)));
+    checks.extend(written.neighs.into_iter().flat_map(|it| listing::neighs(&mut checker, it)));
+    checks.extend(written.isolated.into_iter().flat_map(|it| listing::isolated(&mut checker, it)));
+    let run = written.run.and_then(|it| program::run(&mut checker, timeout, it));
+    checks.extend(run.map(|run| Check::Run(Box::new(run))));
+    checks
 }
 
 fn check_name(name: Option<&Spanned<String>>, out: &mut Diagnostics) {

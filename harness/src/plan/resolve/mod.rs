@@ -7,6 +7,7 @@ mod actions;
 mod aims;
 mod change;
 mod checker;
+mod choice;
 mod dns;
 mod endpoint;
 mod expectations;

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use super::choice::Choice;
 use super::lab::{Draft, Lab, is_link_local};
 use super::subnet::host_bits;
 use crate::case::nat::{Forward as WrittenForward, Masquerade, Nat as Written, Snat};
@@ -10,9 +11,6 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::plan::{Forward, InterfaceId, Leaving, Nat, NatKind, NodeId};
 use crate::source::Spanned;
 use crate::words::{Cidr, Family, Port};
-
-/// The kinds of translation.
-const KINDS: &str = "`masquerade`, `snat`, `forward`";
 
 /// What is wrong, or nothing where it was said already.
 type Wrong = Option<Diagnostic>;
@@ -46,25 +44,21 @@ pub(super) fn add(lab: &mut Lab, node: NodeId, written: CaseList<Written>, out: 
 }
 
 fn resolve(lab: &Lab, node: NodeId, written: Written, warnings: &mut Vec<Diagnostic>) -> Result<Nat, Wrong> {
-    let Written { masquerade, snat, forward, span, sound: _ } = written;
+    let choice = Choice {
+        none: Diagnostic::error(written.span, "this translates nothing"),
+        two: "two translations in one entry".to_owned(),
+        label: "the second translation",
+        help: "each stands in braces of its own",
+    };
+    if let Some(wrong) = choice.refuse(Written::CHOICES, &written.given()) {
+        return Err(Some(wrong));
+    }
     let draft = &lab.nodes[node];
-    match (masquerade, snat, forward) {
-        (Some(masquerade), None, None) => masqueraded(draft, masquerade, warnings),
-        (None, Some(snat), None) => translated(draft, snat, warnings),
-        (None, None, Some(forward)) => forwarded(lab, draft, forward, warnings),
-        (None, None, None) => {
-            Err(Some(Diagnostic::error(span, "this translates nothing").label(format!("one of {KINDS}"))))
-        }
-        (masquerade, snat, forward) => {
-            let spans = [masquerade.map(|one| one.span), snat.map(|one| one.span), forward.map(|one| one.span)];
-            let mut spans = spans.into_iter().flatten();
-            let (first, second) = (spans.next().unwrap_or(span), spans.next().unwrap_or(span));
-            Err(Some(
-                Diagnostic::error(second, "two translations in one entry")
-                    .label(format!("an entry is one of {KINDS}"))
-                    .related(first, "the first"),
-            ))
-        }
+    match (written.masquerade, written.snat, written.forward) {
+        (Some(masquerade), ..) => masqueraded(draft, masquerade, warnings),
+        (_, Some(snat), _) => translated(draft, snat, warnings),
+        (.., Some(forward)) => forwarded(lab, draft, forward, warnings),
+        (None, None, None) => Err(None),
     }
 }
 

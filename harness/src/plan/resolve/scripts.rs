@@ -147,68 +147,42 @@ fn carriers(add: &LinkAdd) -> Vec<Spanned<String>> {
 
 /// The words that may name an interface.
 fn words(expect: &Expect) -> Vec<&Spanned<String>> {
-    let Expect {
-        name: _,
-        within: _,
-        holds_for: _,
-        ping,
-        tcp,
-        udp,
-        http,
-        dns,
-        trace,
-        arp,
-        ndp,
-        neigh,
-        route,
-        link,
-        run: _,
-        sysctl: _,
-        addr,
-        fdb,
-        links: _,
-        routes: _,
-        neighs,
-        isolated: _,
-        span: _,
-        sound: _,
-    } = expect;
     let mut words = Vec::new();
-    if let Some(ping) = ping {
+    if let Some(ping) = &expect.ping {
         words.extend(ping.from.items.iter().chain(&ping.to.items).chain(&ping.by));
     }
-    for transfer in [tcp, udp].into_iter().flatten() {
+    for transfer in [&expect.tcp, &expect.udp].into_iter().flatten() {
         words.extend(transfer.from.items.iter().chain(&transfer.to.items).chain(&transfer.by));
     }
-    if let Some(http) = http {
+    if let Some(http) = &expect.http {
         words.extend(http.from.items.iter().chain(&http.by));
     }
-    if let Some(dns) = dns {
+    if let Some(dns) = &expect.dns {
         words.extend(dns.from.items.iter());
     }
-    if let Some(trace) = trace {
+    if let Some(trace) = &expect.trace {
         words.extend(trace.from.items.iter().chain(&trace.to.items).chain(&trace.via.items));
     }
-    for solicit in [arp, ndp].into_iter().flatten() {
+    for solicit in [&expect.arp, &expect.ndp].into_iter().flatten() {
         let macs = solicit.mac.iter().flat_map(|mac| &mac.items);
         words.extend(solicit.from.items.iter().chain(&solicit.to.items).chain(macs));
     }
-    if let Some(neigh) = neigh {
+    if let Some(neigh) = &expect.neigh {
         words.extend(neigh.on.items.iter().chain(&neigh.to.items).chain(&neigh.mac));
     }
-    if let Some(route) = route {
+    if let Some(route) = &expect.route {
         words.extend(route.get.iter());
     }
-    if let Some(link) = link {
+    if let Some(link) = &expect.link {
         words.extend(link.on.items.iter().chain(&link.mac).chain(&link.peer).chain(&link.dev));
     }
-    if let Some(addr) = addr {
+    if let Some(addr) = &expect.addr {
         words.extend(&addr.on.items);
     }
-    if let Some(fdb) = fdb {
+    if let Some(fdb) = &expect.fdb {
         words.extend(fdb.on.items.iter().chain([&fdb.mac]));
     }
-    if let Some(neighs) = neighs {
+    if let Some(neighs) = &expect.neighs {
         words.extend(&neighs.on.items);
     }
     words

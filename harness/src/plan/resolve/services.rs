@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::choice::Choice;
 use super::lab::{Draft, Lab};
 use super::program;
 use super::routes::not_an_address_of;
@@ -12,11 +13,8 @@ use crate::case::service::{
 use crate::case::{CaseMap, Many};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::plan::{NodeId, Ready, Service, ServiceKind, covers};
-use crate::source::{Span, Spanned};
+use crate::source::Spanned;
 use crate::words::Transport;
-
-/// The kinds of service.
-const KINDS: &str = "`http`, `tcp`, `udp`, `dns`, `command`";
 
 /// Resolves the services of a node; gives also the place of each one's port for later messages.
 pub(super) fn resolve(lab: &Lab, node: NodeId, written: CaseMap<Written>, out: &mut Diagnostics) -> Vec<Service> {
@@ -56,30 +54,18 @@ fn taken_by_tunnel(lab: &Lab, service: &Service) -> Option<Diagnostic> {
 }
 
 fn kind(node: &Draft, name: &Spanned<String>, written: Written, out: &mut Diagnostics) -> Option<ServiceKind> {
-    // `start` was taken by the caller.
-    let Written { http, tcp, udp, dns, command, start: _, span: _, sound } = written;
-    let given: Vec<(&str, Span)> = [
-        ("http", http.as_ref().map(|http| http.span)),
-        ("tcp", tcp.as_ref().map(|tcp| tcp.span)),
-        ("udp", udp.as_ref().map(|udp| udp.span)),
-        ("dns", dns.as_ref().map(|dns| dns.span)),
-        ("command", command.as_ref().map(|command| command.span)),
-    ]
-    .into_iter()
-    .filter_map(|(word, span)| span.map(|span| (word, span)))
-    .collect();
-    match *given {
-        [] if sound => out.push(
-            Diagnostic::error(name.span, format!("service `{}` has no kind", **name)).label(format!("one of {KINDS}")),
-        ),
-        [(first, place), (second, again), ..] => out.push(
-            Diagnostic::error(again, format!("service `{}` has two kinds, `{first}` and `{second}`", **name))
-                .label("a service is one of them")
-                .related(place, "the first")
-                .help("give the second a name of its own"),
-        ),
-        _ => {}
+    let given = written.given();
+    if written.sound || given.len() > 1 {
+        let choice = Choice {
+            none: Diagnostic::error(name.span, format!("service `{}` has no kind", **name)),
+            two: format!("service `{}` has two kinds", **name),
+            label: "a service is one of them",
+            help: "give the second a name of its own",
+        };
+        out.extend(choice.refuse(Written::CHOICES, &given));
     }
+    // `start` was taken by the caller.
+    let Written { http, tcp, udp, dns, command, start: _, span: _, sound: _ } = written;
     if let Some(http) = http {
         return http_kind(node, http, out);
     }

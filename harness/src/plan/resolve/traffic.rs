@@ -12,7 +12,7 @@ use crate::case::Many;
 use crate::case::expect;
 use crate::diagnostic::Diagnostic;
 use crate::plan::{By, Check, Dns, Http, Ping, Target, Trace, Transfer};
-use crate::source::{Span, Spanned};
+use crate::source::Spanned;
 use crate::words::{Family, Outcome, Port, Transport};
 
 /// How to say from which interface, where somebody writes one after `from`.
@@ -204,7 +204,13 @@ fn make_seen(checker: &mut Checker<'_>, way: &Way, from: Sender, to: Target, por
 
 /// Resolves `http`.
 pub(super) fn http(checker: &mut Checker<'_>, mut written: expect::Http) -> Vec<Check> {
-    check_meaning(checker, &written);
+    let conditions = [
+        ("status", written.status.as_ref().map(|status| status.span)),
+        ("headers", written.headers.as_ref().map(|headers| headers.span)),
+        ("body", written.body.as_ref().map(|body| body.span)),
+    ];
+    let outcome = written.outcome.as_ref().map(|outcome| outcome.span);
+    checker.check_answer(&conditions, outcome, written.url.span, "`status = 200`, or `body = { contains = \"...\" }`");
     let answer = http::answer(&mut written, checker.out);
     let expect::Http {
         from,
@@ -262,28 +268,4 @@ fn places(checker: &mut Checker<'_>, way: &Way, url: &http::Url) -> Vec<(Sender,
     let Some(aim) = checker.aim(&url.host) else { return Vec::new() };
     let goal = Goal { words: url.authority.value.clone(), span: url.host.span, aim };
     pairs(checker, way, &[goal]).into_iter().map(|(from, _, to)| (from, to, None)).collect()
-}
-
-/// An HTTP check looks at the answer, or at why there is none.
-fn check_meaning(checker: &mut Checker<'_>, written: &expect::Http) {
-    let conditions: [(&str, Option<Span>); 3] = [
-        ("status", written.status.as_ref().map(|status| status.span)),
-        ("headers", written.headers.as_ref().map(|headers| headers.span)),
-        ("body", written.body.as_ref().map(|body| body.span)),
-    ];
-    let first = conditions.iter().find_map(|(key, span)| span.map(|span| (*key, span)));
-    match (&written.outcome, first) {
-        (Some(outcome), Some((key, place))) => checker.derive(
-            Diagnostic::error(place, format!("`{key}` and `outcome` in one check"))
-                .label("this needs an answer")
-                .related(outcome.span, "this expects that there is none"),
-        ),
-        (None, None) => checker.derive(
-            Diagnostic::error(written.url.span, "nothing is expected of the answer")
-                .label("any answer at all would do")
-                .help("say what must come, such as `status = 200`, or `body = { contains = \"...\" }`")
-                .help("or say why there is no answer: `outcome = \"refused\"`"),
-        ),
-        _ => {}
-    }
 }

@@ -51,82 +51,43 @@ pub fn judge(plan: &Plan, expectation: &Expectation, observation: &Observation) 
 
 /// The decision, or `None` when the observation answers another question.
 fn decide(plan: &Plan, check: &Check, observation: &Observation) -> Option<Judgement> {
-    match check {
-        Check::Ping(ping) => {
-            let Observation::Traffic(traffic) = observation else { return None };
-            Some(traffic::judge(plan, &Question::of_ping(ping), traffic))
-        }
-        Check::Tcp(transfer) => {
-            let Observation::Traffic(traffic) = observation else { return None };
-            Some(traffic::judge(plan, &Question::of_tcp(transfer), traffic))
-        }
-        Check::Udp(transfer) => {
-            let Observation::Traffic(traffic) = observation else { return None };
-            Some(traffic::judge(plan, &Question::of_udp(transfer), traffic))
-        }
-        Check::Http(http) => match observation {
-            Observation::Traffic(traffic) => Some(traffic::judge(plan, &Question::of_http(http), traffic)),
-            Observation::Http(answer) => Some(http::judge(plan, http, answer)),
-            Observation::NoName { why } => Some(Judgement::Mismatch(http::no_name(plan, http, why))),
-            Observation::NoAnswer { traffic, why } => {
-                let question = Question::of_http(http);
-                let judged = traffic::judge(plan, &question, traffic);
+    use Observation as Seen;
+    Some(match (check, observation) {
+        (Check::Ping(ping), Seen::Traffic(traffic)) => traffic::judge(plan, &Question::of_ping(ping), traffic),
+        (Check::Tcp(transfer), Seen::Traffic(traffic)) => traffic::judge(plan, &Question::of_tcp(transfer), traffic),
+        (Check::Udp(transfer), Seen::Traffic(traffic)) => traffic::judge(plan, &Question::of_udp(transfer), traffic),
+        (Check::Http(http), Seen::Traffic(traffic)) => traffic::judge(plan, &Question::of_http(http), traffic),
+        (Check::Http(http), Seen::Http(answer)) => http::judge(plan, http, answer),
+        (Check::Http(http), Seen::NoName { why }) => Judgement::Mismatch(http::no_name(plan, http, why)),
+        (Check::Http(http), Seen::NoAnswer { traffic, why }) => {
+            let question = Question::of_http(http);
+            match traffic::judge(plan, &question, traffic) {
                 // An open port answers what `outcome` asks; whatever came over it is no HTTP.
-                Some(match judged {
-                    Judgement::Match { .. } => judged,
-                    Judgement::Mismatch(_) => {
-                        Judgement::Mismatch(traffic::no_answer(plan, &question, traffic, why.as_deref()))
-                    }
-                })
+                judged @ Judgement::Match { .. } => judged,
+                Judgement::Mismatch(_) => {
+                    Judgement::Mismatch(traffic::no_answer(plan, &question, traffic, why.as_deref()))
+                }
             }
-            _ => None,
+        }
+        (Check::Dns(query), Seen::Traffic(traffic)) => traffic::judge(plan, &Question::of_dns(query), traffic),
+        (Check::Dns(query), Seen::Dns(answer)) => dns::judge(plan, query, answer),
+        (Check::Dns(query), Seen::NoAnswer { traffic, why }) => {
+            Judgement::Mismatch(traffic::no_answer(plan, &Question::of_dns(query), traffic, why.as_deref()))
+        }
+        (Check::Trace(trace), Seen::Trace(hops)) => trace::judge(plan, trace, hops),
+        (Check::Arp(solicit) | Check::Ndp(solicit), Seen::Answers(answers)) => solicit::judge(plan, solicit, answers),
+        (Check::Neigh(neigh), Seen::Neighbours(entries)) => state::neigh(plan, neigh, entries),
+        (Check::Route(route), seen) => match (&route.query, seen) {
+            (RouteQuery::Table(prefix), Seen::Routes(routes)) => state::route::table(plan, route, *prefix, routes),
+            (RouteQuery::Lookup(target), Seen::Lookup(found)) => state::route::lookup(plan, route, target, found),
+            _ => return None,
         },
-        Check::Dns(query) => match observation {
-            Observation::Traffic(traffic) => Some(traffic::judge(plan, &Question::of_dns(query), traffic)),
-            Observation::Dns(answer) => Some(dns::judge(plan, query, answer)),
-            Observation::NoAnswer { traffic, why } => {
-                Some(Judgement::Mismatch(traffic::no_answer(plan, &Question::of_dns(query), traffic, why.as_deref())))
-            }
-            _ => None,
-        },
-        Check::Trace(trace) => {
-            let Observation::Trace(hops) = observation else { return None };
-            Some(trace::judge(plan, trace, hops))
-        }
-        Check::Arp(solicit) | Check::Ndp(solicit) => {
-            let Observation::Answers(answers) = observation else { return None };
-            Some(solicit::judge(plan, solicit, answers))
-        }
-        Check::Neigh(neigh) => {
-            let Observation::Neighbours(entries) = observation else { return None };
-            Some(state::neigh(plan, neigh, entries))
-        }
-        Check::Route(route) => match (&route.query, observation) {
-            (RouteQuery::Table(prefix), Observation::Routes(routes)) => {
-                Some(state::route::table(plan, route, *prefix, routes))
-            }
-            (RouteQuery::Lookup(target), Observation::Lookup(found)) => {
-                Some(state::route::lookup(plan, route, target, found))
-            }
-            (RouteQuery::Table(_) | RouteQuery::Lookup(_), _) => None,
-        },
-        Check::Run(run) => {
-            let Observation::Ran(ran) = observation else { return None };
-            Some(run::judge(plan, run, ran))
-        }
-        Check::Link(link) => {
-            let Observation::Link(found) = observation else { return None };
-            Some(state::link::judge(plan, link, found.as_ref()))
-        }
-        Check::Isolated(one, other) => {
-            let Observation::Shared(shared) = observation else { return None };
-            Some(state::isolated::judge(plan, *one, *other, shared))
-        }
-        Check::Listing(listing) => {
-            let Observation::Listed(found) = observation else { return None };
-            Some(state::listing::judge(plan, listing, found))
-        }
-    }
+        (Check::Run(run), Seen::Ran(ran)) => run::judge(plan, run, ran),
+        (Check::Link(link), Seen::Link(found)) => state::link::judge(plan, link, found.as_ref()),
+        (Check::Isolated(one, other), Seen::Shared(shared)) => state::isolated::judge(plan, *one, *other, shared),
+        (Check::Listing(listing), Seen::Listed(found)) => state::listing::judge(plan, listing, found),
+        _ => return None,
+    })
 }
 
 fn wrong_shape(plan: &Plan, check: &Check, observation: &Observation) -> Finding {

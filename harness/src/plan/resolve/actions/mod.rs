@@ -12,29 +12,13 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::checker::Checker;
+use super::choice::Choice;
 use super::lab::Lab;
 use super::{program, rules, sysctls};
 use crate::case::step::{Action as Written, NeighFlush, RulesLoad, SysctlChange};
-use crate::diagnostic::{Diagnostic, Diagnostics, quoted};
+use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::plan::{Action, Operation, Service};
 use crate::source::{Span, Spanned};
-
-/// The words of all actions.
-const ACTIONS: [&str; 13] = [
-    "link-add",
-    "link-set",
-    "link-del",
-    "addr-add",
-    "addr-del",
-    "route-add",
-    "route-del",
-    "neigh-flush",
-    "sysctl",
-    "service-start",
-    "service-stop",
-    "rules",
-    "run",
-];
 
 /// The lab between two actions.
 pub(super) struct Stage<'a> {
@@ -89,81 +73,41 @@ fn gives(written: &Written) -> Vec<&Spanned<String>> {
 
 /// Where the action stands, and what it does.
 fn perform(stage: &mut Stage<'_>, written: Written) -> (Span, Vec<Action>) {
-    let Written {
-        link_add,
-        link_set,
-        link_del,
-        addr_add,
-        addr_del,
-        route_add,
-        route_del,
-        neigh_flush,
-        sysctl,
-        service_start,
-        service_stop,
-        rules,
-        run,
-        span,
-        sound,
-    } = written;
-    let places = [
-        link_add.as_ref().map(|action| action.span),
-        link_set.as_ref().map(|action| action.span),
-        link_del.as_ref().map(|action| action.span),
-        addr_add.as_ref().map(|action| action.span),
-        addr_del.as_ref().map(|action| action.span),
-        route_add.as_ref().map(|action| action.span),
-        route_del.as_ref().map(|action| action.span),
-        neigh_flush.as_ref().map(|action| action.span),
-        sysctl.as_ref().map(|action| action.span),
-        service_start.as_ref().map(|action| action.span),
-        service_stop.as_ref().map(|action| action.span),
-        rules.as_ref().map(|action| action.span),
-        run.as_ref().map(|action| action.span),
-    ];
-    let mut given: Vec<(&str, Span)> =
-        ACTIONS.into_iter().zip(places).filter_map(|(word, place)| Some((word, place?))).collect();
-    given.sort_by_key(|(_, place)| *place);
-    if sound {
-        stage.out.extend(not_one(&given, span));
+    let given = written.given();
+    if written.sound {
+        let choice = Choice {
+            none: Diagnostic::error(written.span, "this action does nothing"),
+            two: "two actions in one".to_owned(),
+            label: "the second action",
+            help: "each stands in braces of its own, in the order in which they are to happen",
+        };
+        stage.out.extend(choice.refuse(Written::CHOICES, &given));
     } else {
         stage.lab.unsettle();
     }
+    let place = given.first().map_or(written.span, |(_, place)| *place);
     let mut actions = Vec::new();
-    actions.extend(link_add.and_then(|action| link::add(stage, action)));
-    actions.extend(link_set.into_iter().flat_map(|action| link::set(stage, action)));
-    actions.extend(link_del.and_then(|action| link::del(stage, &action)));
-    actions.extend(addr_add.into_iter().flat_map(|action| address::add(stage, action)));
-    actions.extend(addr_del.into_iter().flat_map(|action| address::del(stage, action)));
-    actions.extend(route_add.and_then(|action| route::add(stage, action)));
-    actions.extend(route_del.and_then(|action| route::del(stage, action)));
-    actions.extend(neigh_flush.and_then(|action| flush(stage, &action)));
-    actions.extend(sysctl.into_iter().flat_map(|action| set(stage, action)));
-    actions.extend(service_start.and_then(|action| service::start(stage, &action)));
-    actions.extend(service_stop.and_then(|action| service::stop(stage, &action)));
-    actions.extend(rules.into_iter().flat_map(|action| load(stage, action)));
+    actions.extend(written.link_add.and_then(|action| link::add(stage, action)));
+    actions.extend(written.link_set.into_iter().flat_map(|action| link::set(stage, action)));
+    actions.extend(written.link_del.and_then(|action| link::del(stage, &action)));
+    actions.extend(written.addr_add.into_iter().flat_map(|action| address::add(stage, action)));
+    actions.extend(written.addr_del.into_iter().flat_map(|action| address::del(stage, action)));
+    actions.extend(written.route_add.and_then(|action| route::add(stage, action)));
+    actions.extend(written.route_del.and_then(|action| route::del(stage, action)));
+    actions.extend(written.neigh_flush.and_then(|action| flush(stage, &action)));
+    actions.extend(written.sysctl.into_iter().flat_map(|action| set(stage, action)));
+    actions.extend(written.service_start.and_then(|action| service::start(stage, &action)));
+    actions.extend(written.service_stop.and_then(|action| service::stop(stage, &action)));
+    actions.extend(written.rules.into_iter().flat_map(|action| load(stage, action)));
     let limit = stage.timeout;
-    let run = run.and_then(|action| program::run(&mut stage.checker(), limit, action));
+    let run = written.run.and_then(|action| program::run(&mut stage.checker(), limit, action));
     if let Some(run) = run {
         // What a program does to its node is known only when it has done it.
         stage.lab.nodes[run.on].open = true;
         stage.captured.extend(run.captures.iter().map(|capture| capture.name.clone()));
         actions.push(Action::Run(Box::new(run)));
     }
-    (given.first().map_or(span, |(_, place)| *place), actions)
-}
-
-fn not_one(given: &[(&str, Span)], span: Span) -> Option<Diagnostic> {
-    match *given {
-        [] => Some(Diagnostic::error(span, "this action does nothing").label(format!("one of {}", quoted(&ACTIONS)))),
-        [(first, place), (second, again), ..] => Some(
-            Diagnostic::error(again, format!("two actions in one, `{first}` and `{second}`"))
-                .label("the second action")
-                .related(place, "the first")
-                .help("each stands in braces of its own, in the order in which they are to happen"),
-        ),
-        [_] => None,
-    }
+    (place, actions)
 }
 
 fn load(stage: &mut Stage<'_>, written: RulesLoad) -> Vec<Action> {
