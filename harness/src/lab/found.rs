@@ -1,10 +1,13 @@
 //! What scripts have made: namespaces that are found, interfaces and addresses that are read.
 
 use std::io;
+use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 
+use rtnetlink::packet_route::address::{AddressHeaderFlags, AddressMessage};
 use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
 
+use super::ipv6;
 use super::state::{cidr_of, mac_of, name_of, settled_link};
 use super::{KernelError, Lab, LabNode, Netlink};
 use crate::namespace::Namespace;
@@ -63,8 +66,11 @@ impl Lab {
         for link in links.iter().chain(&links) {
             settled_link(made, link.header.index).await?;
         }
+        let mut settled = Vec::with_capacity(links.len());
         for link in &links {
-            let Some(link) = &settled_link(made, link.header.index).await? else { continue };
+            settled.extend(settled_link(made, link.header.index).await?);
+        }
+        for link in &settled {
             let (name, index) = (name_of(link), link.header.index);
             let named = |fits: &dyn Fn(u32) -> bool| {
                 node.interfaces.iter().position(|known| known.name == name && fits(known.index))
@@ -87,8 +93,18 @@ impl Lab {
                 }
             }
         }
-        Ok(())
+        // One that another has as well, or that a script will not have used, never is: that is the script's affair.
+        let refused: Vec<IpAddr> =
+            addresses.iter().filter(|it| is_refused(it)).filter_map(cidr_of).map(|it| it.address).collect();
+        let mut given = ipv6::assigned(node, &settled);
+        given.retain(|it| !refused.contains(&it.address.into()));
+        ipv6::in_use(made, &given).await.map(drop)
     }
+}
+
+/// Whether duplicate address detection has found another that has this address (RFC 4862, section 5.4).
+fn is_refused(message: &AddressMessage) -> bool {
+    message.header.flags.contains(AddressHeaderFlags::Dadfailed)
 }
 
 fn unknown(name: &str) -> Interface {

@@ -74,14 +74,9 @@ async fn compare_node(
 ) -> Result<(), KernelError> {
     let (node, made) = (&plan.nodes[id], lab.node(id));
     let links = settled_links(plan, lab, id).await?;
-    let connected: Vec<u32> = links
-        .iter()
-        .filter(|link| link.header.flags.contains(LinkFlags::Up | LinkFlags::LowerUp))
-        // Nobody is asked for neighbours where there are none: a dummy joins no group.
-        .filter(|link| !link.header.flags.contains(LinkFlags::Noarp))
-        .map(|link| link.header.index)
-        .collect();
-    ipv6::in_use(node, made, &connected).await?;
+    if !ipv6::in_use(made, &ipv6::assigned(node, &links)).await? {
+        return Err(KernelError::broken("ip -6 addr show", "the kernel did not begin to use an IPv6 address"));
+    }
     compare_links(plan, node, &links, out);
     compare_remotes(node, made, out).await?;
     if node.interfaces.iter().any(|interface| !interface.addresses.is_empty()) {
