@@ -112,7 +112,7 @@ echo > /dev/tcp/192.0.2.1/80
 echo > /dev/tty
 "#;
     run("told", &case(script, "never"), |output, told| {
-        assert_eq!(output.status.code(), Some(3), "{told}");
+        assert_eq!(output.status.code(), Some(1), "{told}");
         assert!(!told.contains("it can"), "{told}");
         for line in [
             "outside: /home: FOLDER: case",

@@ -228,7 +228,7 @@ impl Standing {
             match serde_json::from_str(&line.expect("it can be read")).expect("a worker speaks in messages") {
                 Message::Done => return standing,
                 Message::Broken(broken) => panic!("the lab cannot be built: {broken:?}"),
-                Message::Doing { .. } | Message::Verdict { .. } => {}
+                Message::Doing { .. } | Message::Verdict { .. } | Message::Printed(_) => {}
             }
         }
         panic!("the worker ended");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{End, InterfaceId, Listing, NodeId, Run};
+use super::{End, InterfaceId, List, Listing, NodeId, Run};
 use crate::case::Template;
 use crate::source::Span;
 use crate::words::{
@@ -115,6 +115,10 @@ impl Check {
             Self::Arp(solicit) | Self::Ndp(solicit) => solicit.macs.iter_mut().collect(),
             Self::Neigh(neigh) => neigh.mac.iter_mut().collect(),
             Self::Link(link) => link.mac.iter_mut().collect(),
+            Self::Listing(listing) => match &mut listing.list {
+                List::Ports { mac, .. } => vec![mac],
+                _ => Vec::new(),
+            },
             Self::Ping(_)
             | Self::Tcp(_)
             | Self::Udp(_)
@@ -122,7 +126,6 @@ impl Check {
             | Self::Dns(_)
             | Self::Trace(_)
             | Self::Route(_)
-            | Self::Listing(_)
             | Self::Isolated(..)
             | Self::Run(_) => Vec::new(),
         }

@@ -46,10 +46,8 @@ pub enum List {
     Ports {
         /// The bridge.
         bridge: String,
-        /// The address.
-        mac: Mac,
-        /// As the user wrote it.
-        words: String,
+        /// The address, and how the user wrote it.
+        mac: (Mac, String),
     },
     /// The names of the interfaces.
     Links,

@@ -57,7 +57,7 @@ fn listed(on: &str, Listing { list, must, entries, on: _ }: &Listing) -> String 
         List::Setting { key, .. } => format!("sysctl {on} {key}: {words}"),
         List::Addresses { dev } if *must == Must::BeExactly => format!("addr {on}.{dev}"),
         List::Addresses { dev } => format!("addr {on}.{dev} {words}{absent}"),
-        List::Ports { bridge, words: mac, .. } => {
+        List::Ports { bridge, mac: (_, mac) } => {
             let port = if words.is_empty() { words } else { format!(" on {words}") };
             format!("fdb {on}.{bridge} {mac}{port}{absent}")
         }

@@ -119,6 +119,10 @@ fn suite(report: &CaseReport) -> TestSuite {
         let name = unique(one_line(&test.name), &mut names);
         suite.add_test_case(test_case(report, test, &name));
     }
+    if !report.printed.is_empty() {
+        let parts = report.printed.iter().map(|(who, text)| format!("{who} printed:\n{text}"));
+        suite.set_system_out(parts.collect::<Vec<_>>().join("\n").replace(is_no_xml, ""));
+    }
     suite
 }
 

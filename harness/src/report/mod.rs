@@ -62,8 +62,11 @@ pub struct CaseReport {
     pub source: Option<Source>,
     /// What was doubtful or wrong in the file.
     pub diagnostics: Vec<Diagnostic>,
-    /// One for each expectation, in the order of the file; one for the case itself when it could not be built.
+    /// One for each expectation, in the order of the file, and before them one for a script, rules or a program of the
+    /// case that failed; one for the case itself when it could not be built.
     pub tests: Vec<TestReport>,
+    /// Each of its scripts that has printed something, and what.
+    pub printed: Vec<(String, String)>,
     /// From start to end.
     pub elapsed: Duration,
 }

@@ -42,6 +42,7 @@ fn case(name: &str, milliseconds: u64, tests: Vec<TestReport>) -> CaseReport {
         source: Some(Source::new(format!("{name}.toml"), NAT)),
         diagnostics: Vec::new(),
         tests,
+        printed: Vec::new(),
         elapsed: Duration::from_millis(milliseconds),
     }
 }

@@ -154,6 +154,10 @@ fn case_lines(report: &CaseReport, look: Look) -> String {
     }
     if look.verbose && report.worst() != Worst::BadInput {
         report.tests.iter().for_each(|test| text.push_str(&test_line(test, look.style)));
+        for (who, printed) in &report.printed {
+            text.push_str(&format!("     {who} printed:\n"));
+            printed.lines().for_each(|line| text.push_str(&format!("       {}\n", visible(line))));
+        }
         return text;
     }
     let mut reasons: Vec<&str> = Vec::new();
@@ -251,6 +255,11 @@ fn painted(word: &str, color: AnsiColor, style: Style) -> String {
             format!("{paint}{word}{paint:#}")
         }
     }
+}
+
+/// A line of somebody else's, that does nothing to the terminal.
+fn visible(line: &str) -> String {
+    line.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
 }
 
 fn plural(count: usize, noun: &str) -> String {

@@ -11,7 +11,7 @@ use crate::plan::{Expectation, Need, Plan};
 use crate::preflight;
 use crate::report::{CaseReport, Status, TestReport};
 use crate::verdict::{Finding, Outcome, Verdict};
-use crate::worker::message::Broken;
+use crate::worker::message::{Broken, Printed};
 use crate::worker::supervise::{self, Ending};
 
 /// How cases are run and judged.
@@ -131,28 +131,39 @@ impl Crew {
             }
         };
         self.budget.hold(worker, permits);
+        let printed = ending.printed.iter().map(|Printed { who, text }| (who.clone(), text.clone())).collect();
         let mut tests = self.conclude(plan, ending);
         point_at_keys(loaded, &mut tests);
         let mut report = loaded.report(tests);
+        report.printed = printed;
         report.elapsed = begin.elapsed();
         report
     }
 
-    /// A test for each expectation: its verdict, or why there is none.
+    /// A test for each expectation: its verdict, or why there is none; and before them one for what of the case's own
+    /// has failed.
     fn conclude(&self, plan: &Plan, ending: Ending) -> Vec<TestReport> {
-        let Ending { verdicts, broken, elapsed: _ } = ending;
+        let Ending { verdicts, broken, printed: _, elapsed: _ } = ending;
+        let own = broken.iter().filter_map(|broken| {
+            let Broken { message, notes, helps, span, subject, lacking: _ } = broken;
+            let finding = Finding { notes: notes.clone(), helps: helps.clone(), ..Finding::new(message) };
+            Some(TestReport::unprobed(subject.as_ref()?, *span, Status::Fail(finding)))
+        });
         let mut verdicts = verdicts.into_iter();
         let tests = plan.expectations.iter().map(|expectation| match verdicts.next().flatten() {
             Some(verdict) => self.decided(expectation, verdict),
             None => self.undecided(expectation, broken.as_ref()),
         });
-        tests.collect()
+        own.chain(tests).collect()
     }
 
     fn undecided(&self, expectation: &Expectation, broken: Option<&Broken>) -> TestReport {
         let (status, blame) = match broken {
             Some(Broken { message, lacking: true, .. }) => (self.skipped(message.clone(), false), None),
-            Some(Broken { message, notes, helps, span, lacking: false }) => {
+            Some(Broken { subject: Some(subject), span, .. }) => {
+                (Status::Fail(Finding::new(format!("not reached: {subject} failed"))), *span)
+            }
+            Some(Broken { message, notes, helps, span, subject: None, lacking: false }) => {
                 let finding = Finding { notes: notes.clone(), helps: helps.clone(), ..Finding::new(message) };
                 (Status::Error(finding), *span)
             }

@@ -108,6 +108,7 @@ impl Loaded {
             source: Some(self.source.clone()),
             diagnostics: self.diagnostics.clone(),
             tests,
+            printed: Vec::new(),
             elapsed: std::time::Duration::ZERO,
         }
     }
@@ -136,6 +137,7 @@ pub(super) fn problem_report(problem: &Problem) -> CaseReport {
         source: None,
         diagnostics: Vec::new(),
         tests: vec![TestReport::unprobed(CASE_TEST, None, Status::BadInput(finding))],
+        printed: Vec::new(),
         elapsed: std::time::Duration::ZERO,
     }
 }

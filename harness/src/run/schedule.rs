@@ -231,6 +231,7 @@ fn unread(file: &CaseFile, status: &Status) -> CaseReport {
         source: None,
         diagnostics: Vec::new(),
         tests: vec![TestReport::unprobed(CASE_TEST, None, status.clone())],
+        printed: Vec::new(),
         elapsed: Duration::ZERO,
     }
 }

@@ -77,6 +77,8 @@ pub struct Ended {
     pub stderr: Vec<u8>,
     /// The last lines of both.
     pub last_lines: Vec<String>,
+    /// The end of both, at most 64 KiB.
+    pub printed: String,
 }
 
 /// Runs a program to its end, or kills it at a deadline, with all that it has started and that did not leave it.
@@ -97,7 +99,7 @@ pub async fn run(place: Place<'_>, invocation: &Invocation, deadline: Instant) -
     let streams = program.output.streams.borrow();
     let [stdout, stderr] = [0, 1].map(|stream| streams.start[stream].clone());
     drop(streams);
-    Ok(Ended { status, stdout, stderr, last_lines: program.last_lines() })
+    Ok(Ended { status, stdout, stderr, last_lines: program.last_lines(), printed: program.printed() })
 }
 
 impl Ended {
@@ -212,11 +214,15 @@ impl Program {
         self.output.changed.notified().await;
     }
 
+    /// The end of what it has printed.
+    fn printed(&self) -> String {
+        let printed: Vec<u8> = self.output.streams.borrow().end.iter().copied().collect();
+        String::from_utf8_lossy(&printed).into_owned()
+    }
+
     /// The last lines that it has printed.
     pub fn last_lines(&self) -> Vec<String> {
-        let streams = self.output.streams.borrow();
-        let printed: Vec<u8> = streams.end.iter().copied().collect();
-        let text = String::from_utf8_lossy(&printed);
+        let text = self.printed();
         let lines: Vec<&str> = text.lines().collect();
         lines.iter().skip(lines.len().saturating_sub(10)).map(|line| (*line).to_owned()).collect()
     }

@@ -39,10 +39,21 @@ pub enum Message {
         /// How.
         verdict: Box<Verdict>,
     },
+    /// What a script of the case has printed.
+    Printed(Printed),
     /// The case cannot go on.
     Broken(Broken),
     /// Every expectation is decided.
     Done,
+}
+
+/// What a program of the case has printed, kept as evidence.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Printed {
+    /// Which one.
+    pub who: String,
+    /// The end of it, at most 64 KiB.
+    pub text: String,
 }
 
 /// Why a case could not go on.
@@ -56,6 +67,8 @@ pub struct Broken {
     pub helps: Vec<String>,
     /// The place of the case that asked for what went wrong.
     pub span: Option<Span>,
+    /// What the case itself brings that has failed, by the name of a test of its own: a script, rules, a program.
+    pub subject: Option<String>,
     /// Whether it is this machine that lacks what the case needs, known before anything was built: no fault of
     /// anybody's.
     pub lacking: bool,
@@ -64,12 +77,20 @@ pub struct Broken {
 impl Broken {
     /// A reason of one line.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), notes: Vec::new(), helps: Vec::new(), span: None, lacking: false }
+        let message = message.into();
+        Self { message, notes: Vec::new(), helps: Vec::new(), span: None, subject: None, lacking: false }
     }
 
     /// What this machine lacks, in words that read behind "skipped:".
     pub fn lacking(reason: impl Into<String>) -> Self {
         Self { lacking: true, ..Self::new(reason) }
+    }
+
+    /// Says that it is something of the case's own that has failed: no fault of netcase or the machine.
+    #[must_use]
+    pub fn of(mut self, subject: impl Into<String>) -> Self {
+        self.subject = Some(subject.into());
+        self
     }
 
     /// Adds a way out.

@@ -8,7 +8,7 @@ use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::message::Broken;
+use super::message::{Broken, Printed};
 use crate::plan::Plan;
 use crate::verdict::Verdict;
 use conversation::Conversation;
@@ -32,6 +32,8 @@ pub struct Ending {
     pub verdicts: Vec<Option<Verdict>>,
     /// Why the rest was not.
     pub broken: Option<Broken>,
+    /// What its scripts have printed.
+    pub printed: Vec<Printed>,
     /// From start to end.
     pub elapsed: Duration,
 }
@@ -91,8 +93,8 @@ pub fn supervise_with(mut command: Command, plan: &Plan, options: Options) -> (E
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     // Ctrl-C on a terminal goes to a whole process group: it is the runner's to answer.
     command.process_group(0);
-    let mut ending =
-        Ending { verdicts: plan.expectations.iter().map(|_| None).collect(), broken: None, elapsed: Duration::ZERO };
+    let verdicts = plan.expectations.iter().map(|_| None).collect();
+    let mut ending = Ending { verdicts, broken: None, printed: Vec::new(), elapsed: Duration::ZERO };
     let mut finished = Finished { child: None };
     match command.spawn() {
         Ok(mut child) => {
@@ -102,7 +104,7 @@ pub fn supervise_with(mut command: Command, plan: &Plan, options: Options) -> (E
                 let scale = options.timeout_scale.max(1.0);
                 let deadline = started + plan.timeout.mul_f64(scale);
                 let conversation = Conversation::new(stdin, stdout, stderr, deadline);
-                ending.broken = conversation.hold(plan, options, &mut ending.verdicts, &mut finished);
+                conversation.hold(plan, options, &mut ending, &mut finished);
             }
         }
         Err(error) => ending.broken = Some(not_started(&error)),

@@ -63,7 +63,7 @@ fn hear(reader: &mut impl BufRead, number: usize) -> Result<Message, String> {
         match serde_json::from_str(&line).map_err(|error| format!("{line:?} is no message: {error}"))? {
             Message::Broken(broken) => return Err(format!("the worker cannot go on: {broken:?}")),
             message if heard == number || matches!(message, Message::Done) => return Ok(message),
-            Message::Doing { .. } | Message::Verdict { .. } | Message::Done => {}
+            Message::Doing { .. } | Message::Verdict { .. } | Message::Printed(_) | Message::Done => {}
         }
     }
     Err("it never ended".to_owned())

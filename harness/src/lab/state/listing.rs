@@ -29,7 +29,7 @@ pub async fn listed(node: &LabNode, list: &List) -> Result<Listed, KernelError> 
     match list {
         List::Setting { path, .. } => setting(node, path),
         List::Addresses { dev } => addresses(node, dev).await,
-        List::Ports { bridge, mac, .. } => ports(node, bridge, *mac).await,
+        List::Ports { bridge, mac: (mac, _) } => ports(node, bridge, *mac).await,
         List::Links => {
             let links = node.netlink.links().await?;
             let names = links.iter().map(|link| name_of(link).to_owned());

@@ -101,7 +101,7 @@ pub(super) fn fdb(checker: &mut Checker<'_>, written: written::FdbCheck) -> Vec<
         let Some(bridge) = checker.end(word) else { continue };
         let draft = checker.lab.at(bridge);
         let name = draft.name.value.clone();
-        if draft.kind.as_ref().is_some_and(|kind| *kind != InterfaceKind::Bridge) {
+        if draft.kind.as_ref().is_some_and(|kind| !matches!(kind, InterfaceKind::Bridge | InterfaceKind::Found)) {
             let wrong = Diagnostic::error(word.span, format!("`{}` is not a bridge", **word));
             checker.derive(wrong.label("only a bridge has a forwarding table"));
             continue;
@@ -110,14 +110,15 @@ pub(super) fn fdb(checker: &mut Checker<'_>, written: written::FdbCheck) -> Vec<
         if let Some(port) = &port {
             let Some(end) = checker.interface(bridge.node, port, port.span) else { continue };
             let master = checker.lab.at(end).master;
-            if end != bridge && master != Some(bridge.interface) && must == Must::Have {
+            let known = !checker.lab.nodes[bridge.node].open;
+            if known && end != bridge && master != Some(bridge.interface) && must == Must::Have {
                 let wrong = Diagnostic::error(port.span, format!("`{}` is not a port of `{name}`", **port));
                 checker.derive(wrong.label("the bridge learns nothing there"));
             }
             entries.push(entry(&port.value, &port.value));
         }
-        if let Some((mac, words)) = &mac {
-            let list = List::Ports { bridge: name, mac: *mac, words: words.clone() };
+        if let Some(mac) = &mac {
+            let list = List::Ports { bridge: name, mac: mac.clone() };
             checks.push(check(bridge.node, list, must, entries));
         }
     }

@@ -99,7 +99,14 @@ fn creator(lab: &Lab, node: NodeId, word: &Spanned<String>, scripts: &[Script]) 
 
 /// Notes the interfaces of such nodes that expectations name: they are looked for when the scripts have run.
 pub(super) fn mention<'a>(lab: &mut Lab, expectations: impl Iterator<Item = &'a Expect>) {
-    expectations.flat_map(words).for_each(|word| mention_one(lab, word));
+    for expect in expectations {
+        for word in words(expect) {
+            mention_one(lab, word);
+        }
+        for word in &ports(expect) {
+            mention_one(lab, word);
+        }
+    }
 }
 
 fn mention_one(lab: &mut Lab, word: &Spanned<String>) {
@@ -143,6 +150,15 @@ fn carriers(add: &LinkAdd) -> Vec<Spanned<String>> {
         if dev.contains('.') { dev.clone() } else { Spanned::new(format!("{node}.{}", **dev), dev.span) }
     });
     own.chain(macvlan).collect()
+}
+
+/// The bridge ports that an expectation names, as `NODE.INTERFACE`.
+fn ports(expect: &Expect) -> Vec<Spanned<String>> {
+    let Some((fdb, port)) = expect.fdb.as_ref().and_then(|fdb| Some((fdb, fdb.port.as_ref()?))) else {
+        return Vec::new();
+    };
+    let nodes = fdb.on.items.iter().filter_map(|bridge| bridge.split_once('.'));
+    nodes.map(|(node, _)| Spanned::new(format!("{node}.{}", **port), port.span)).collect()
 }
 
 /// The words that may name an interface.

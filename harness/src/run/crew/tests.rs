@@ -40,7 +40,7 @@ fn verdict(outcome: Outcome) -> Option<Verdict> {
 }
 
 fn concluded(conduct: Conduct, verdicts: Vec<Option<Verdict>>, broken: Option<Broken>) -> Vec<TestReport> {
-    Crew::new(conduct).conclude(&plan(), Ending { verdicts, broken, elapsed: Duration::ZERO })
+    Crew::new(conduct).conclude(&plan(), Ending { verdicts, broken, printed: Vec::new(), elapsed: Duration::ZERO })
 }
 
 #[test]
@@ -58,6 +58,7 @@ fn verdicts_that_were_sent_stand_and_the_rest_says_why() {
         notes: vec!["last: a ping".into()],
         helps: vec!["give it more memory".into()],
         span: Some(Span::new(1, 6)),
+        subject: None,
         lacking: false,
     };
     let fail = Finding::new("not reachable");

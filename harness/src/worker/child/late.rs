@@ -5,9 +5,9 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::attempt::Bench;
 use super::runs::Captured;
-use crate::plan::{By, End, NodeId, ReadFrom, Step, Target, Template};
+use crate::plan::{By, Check, End, List, Listing, NodeId, ReadFrom, Step, Target, Template};
 use crate::verdict::Finding;
-use crate::words::Family;
+use crate::words::{Family, Mac};
 use crate::worker::message::Broken;
 
 /// Reads the nodes that scripts change, and the addresses that a step's expectations take from them.
@@ -29,10 +29,17 @@ pub(super) async fn read(bench: &mut Bench, step: &Step) -> Result<(), Broken> {
             }
         }
         for (mac, words) in check.macs_mut() {
-            *mac = known.interface(words).and_then(|end| known.at(end).mac).unwrap_or(*mac);
+            if let Err(finding) = known.fill_mac(mac, words) {
+                unread.insert(index, finding);
+            }
         }
         for by in check.bys_mut() {
             known.fill_by(by);
+        }
+        if let Check::Listing(listing) = check
+            && let Err(finding) = known.has(listing)
+        {
+            unread.insert(index, finding);
         }
     }
     Ok(())
@@ -127,6 +134,38 @@ impl Known<'_> {
             [] => format!("{} has no address at all", self.nodes[node].name),
             there => format!("{} has {}", self.nodes[node].name, there.join(", ")),
         }))
+    }
+
+    /// The MAC address of an interface that is named.
+    fn fill_mac(&self, mac: &mut Mac, words: &str) -> Result<(), Finding> {
+        let Some((node, _)) = words.split_once('.') else { return Ok(()) };
+        let found = self.interface(words).map(|end| self.at(end));
+        if let Some(known) = found.filter(|interface| interface.present).and_then(|interface| interface.mac) {
+            *mac = known;
+            return Ok(());
+        }
+        if !self.nodes.iter().any(|made| made.open && made.name == node) {
+            return Ok(());
+        }
+        let finding = Finding::new(match found.filter(|interface| interface.present) {
+            Some(_) => format!("{words} has no MAC address when the step begins"),
+            None => format!("there is no interface {words} when the step begins"),
+        });
+        Err(finding.about(&["mac", "to"]))
+    }
+
+    /// Whether the interface that a list is of is there, where scripts make it.
+    fn has(&self, listing: &Listing) -> Result<(), Finding> {
+        let node = &self.nodes[listing.on];
+        let (List::Addresses { dev } | List::Ports { bridge: dev, .. } | List::Neighbours { dev: Some(dev), .. }) =
+            &listing.list
+        else {
+            return Ok(());
+        };
+        if !node.open || node.interfaces.iter().any(|interface| interface.present && interface.name == *dev) {
+            return Ok(());
+        }
+        Err(Finding::new(format!("there is no interface {}.{dev} when the step begins", node.name)).about(&["on"]))
     }
 
     fn fill_by(&self, by: &mut By) {

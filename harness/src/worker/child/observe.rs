@@ -94,19 +94,20 @@ fn rests_on_neighbours(observation: &Observation) -> bool {
         | Observation::NoName { .. }
         | Observation::Trace(_)
         | Observation::Answers(_)
-        | Observation::Neighbours(_) => true,
+        | Observation::Neighbours(_)
+        // What a list lacks may be a neighbour, and what a program did may rest on one.
+        | Observation::Listed(_)
+        | Observation::Ran(_) => true,
         Observation::Http(_)
         | Observation::Dns(_)
         | Observation::Routes(_)
         | Observation::Lookup(_)
         | Observation::Link(_)
-        | Observation::Listed(_)
-        | Observation::Shared(_)
-        | Observation::Ran(_) => false,
+        | Observation::Shared(_) => false,
     }
 }
 
-/// Says so when the machine's neighbour table has overflowed since the first probe.
+/// Says so when the machine's neighbour table has overflowed since the lab was built.
 async fn overflow(bench: &Bench) -> Result<Option<String>, ProbeError> {
     let Some(node) = bench.lab.nodes.first() else { return Ok(None) };
     let table = NeighbourTable::read(node).await.map_err(unreadable)?;

@@ -21,7 +21,7 @@ pub(super) async fn load_all(
     programs: &Programs,
     until: Instant,
 ) -> Result<(), Broken> {
-    for rules in &plan.rules {
+    for rules in plan.rules.iter().filter(|rules| !lab.node(rules.node).absent) {
         let what = format!("loading {} in {}", shown(rules), plan.nodes[rules.node].name);
         wire.say(&Message::Doing { what, span: Some(rules.span) });
         load(plan, lab, programs, rules, until).await?;
@@ -53,12 +53,13 @@ pub(super) async fn load(
     let room = programs.room(plan, lab, rules.node).map_err(failed)?;
     let ended = command::run(programs.place(lab, rules.node, &room), &invocation, until).await.map_err(failed)?;
     if !ended.status.is_some_and(|status| status.success()) {
-        return Err(refused(plan, programs, rules, &ended));
+        return Err(refused(plan, programs, rules, &ended).of(format!("rules in {node}")));
     }
     if rules.loader == Loader::Nft && lab::generation_of_rules(network).map_err(failed)? == before {
         return Err(Broken::new(format!("{program} has loaded nothing of {} in {node}", shown(rules)))
             .at(rules.span)
-            .note("the kernel's rules are the same as before"));
+            .note("the kernel's rules are the same as before")
+            .of(format!("rules in {node}")));
     }
     Ok(())
 }

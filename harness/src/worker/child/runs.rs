@@ -62,7 +62,8 @@ fn read(bench: &Bench, path: &str) -> Result<Vec<u8>, Broken> {
 pub(super) async fn act(bench: &mut Bench, wanted: &Run) -> Result<(), Broken> {
     let ran = run(bench, wanted).await?;
     if let Judgement::Mismatch(finding) = judge_run(&bench.plan, wanted, &ran) {
-        let mut broken = Broken::new(finding.message);
+        let on = &bench.plan.nodes[wanted.on].name;
+        let mut broken = Broken::new(finding.message).of(format!("run {} in {on}", wanted.words()));
         broken.notes = finding.notes;
         broken.helps = finding.helps;
         return Err(broken);

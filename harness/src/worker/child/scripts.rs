@@ -12,8 +12,8 @@ use crate::plan::{NodeId, Operation, Plan, Script};
 use crate::probe::ping::Pingers;
 use crate::probe::solicit::Wires;
 use crate::service::cage::NOTER;
-use crate::service::command::{self, Invocation};
-use crate::worker::message::{Broken, Message};
+use crate::service::command::{self, Ended, Invocation};
+use crate::worker::message::{Broken, Message, Printed};
 
 /// How long before the end of the case a script is ended, so that there is time to say what it printed.
 const LAST_WORDS: Duration = Duration::from_millis(300);
@@ -23,23 +23,35 @@ pub(super) fn until(plan: &Plan, scale: f64) -> Instant {
     Instant::now() + stretch(plan.timeout, scale.max(1.0)).saturating_sub(LAST_WORDS)
 }
 
-/// Runs the scripts that build the lab, in order.
+/// Runs the scripts that build the lab, in order, up to the first that fails: gives how, while there is still time to
+/// look at what stands.
+///
+/// # Errors
+///
+/// That one could not be run, or took all the time there was.
 pub(super) async fn set_up(
     wire: Wire,
     plan: &Plan,
     lab: &Lab,
     programs: &Programs,
     until: Instant,
-) -> Result<(), Broken> {
+) -> Result<Option<Broken>, Broken> {
     for script in &plan.setup {
-        let name = format!("{} in {}", script.path, plan.nodes[script.node].name);
-        wire.say(&Message::Doing { what: format!("running {name}"), span: Some(script.span) });
-        run(plan, lab, programs, script, until).await.map_err(|broken| broken.at(script.span))?;
+        let who = format!("{} in {}", script.path, plan.nodes[script.node].name);
+        wire.say(&Message::Doing { what: format!("running {who}"), span: Some(script.span) });
+        let ended = start(plan, lab, programs, script, until).await.map_err(|broken| broken.at(script.span))?;
+        if !ended.printed.is_empty() {
+            wire.say(&Message::Printed(Printed { who: who.clone(), text: ended.printed.clone() }));
+        }
+        if !ended.status.is_some_and(|status| status.success()) {
+            let broken = failed(plan, lab, programs, script, &ended).at(script.span).of(format!("setup {who}"));
+            return if ended.status.is_some() { Ok(Some(broken)) } else { Err(broken) };
+        }
     }
-    Ok(())
+    Ok(None)
 }
 
-async fn run(plan: &Plan, lab: &Lab, programs: &Programs, script: &Script, until: Instant) -> Result<(), Broken> {
+async fn start(plan: &Plan, lab: &Lab, programs: &Programs, script: &Script, until: Instant) -> Result<Ended, Broken> {
     let node = &plan.nodes[script.node].name;
     // A path with a slash is not looked for on the search path.
     let path = programs.path(&script.path);
@@ -51,19 +63,26 @@ async fn run(plan: &Plan, lab: &Lab, programs: &Programs, script: &Script, until
         programs.explain(&run, &error, Broken::new(format!("cannot run {} in {node}: {words}", script.path)))
     };
     let room = programs.room(plan, lab, script.node).map_err(failed)?;
-    let ended = command::run(programs.place(lab, script.node, &room), &invocation, until).await.map_err(failed)?;
-    if ended.status.is_some_and(|status| status.success()) {
-        return Ok(());
-    }
-    let mut broken = Broken::new(format!("{} in {node} {}", script.path, ended.how()));
-    let line = complained_line(script, &ended.last_lines).or_else(|| programs.failed_line(&room, &run[0]));
+    command::run(programs.place(lab, script.node, &room), &invocation, until)
+        .await
+        .map_err(|error| failed(error).of(format!("setup {} in {node}", script.path)))
+}
+
+/// How a script failed, and where, as far as is known.
+fn failed(plan: &Plan, lab: &Lab, programs: &Programs, script: &Script, ended: &Ended) -> Broken {
+    let mut broken = Broken::new(format!("{} in {} {}", script.path, plan.nodes[script.node].name, ended.how()));
+    let noted = || {
+        let room = programs.room(plan, lab, script.node).ok()?;
+        programs.failed_line(&room, &programs.path(&script.path).display().to_string())
+    };
+    let line = complained_line(script, &ended.last_lines).or_else(noted);
     broken.notes.extend(line.and_then(|number| shown(programs, script, number)));
     broken.notes.push(match &*ended.last_lines {
         [] => "it printed nothing".to_owned(),
         lines => format!("it printed:\n{}", lines.join("\n")),
     });
     broken.notes.extend(programs.lost().iter().cloned());
-    Err(broken)
+    broken
 }
 
 /// The line of a script that its shell complains about, as `NAME: line 3: ...` (bash) or `NAME: 3: ...` (dash).
@@ -81,18 +100,19 @@ fn shown(programs: &Programs, script: &Script, number: usize) -> Option<String> 
     Some(format!("it failed at line {number} of {}:\n{line}", script.path))
 }
 
-/// Takes hold of the nodes that scripts have made; each must be there.
-pub(super) fn find(plan: &Plan, lab: &mut Lab, programs: &Programs) -> Result<(), Broken> {
+/// Takes hold of the nodes that scripts have made; gives the first that is missing.
+pub(super) fn find(plan: &Plan, lab: &mut Lab, programs: &Programs) -> Option<Broken> {
+    let mut missing = None;
     for (node, creator) in created(plan).filter(|(node, _)| plan.nodes[*node].process.is_none()) {
         if let Err(error) = find_one(plan, lab, programs, node, creator) {
             let (name, by) = (&plan.nodes[node].name, &plan.nodes[creator].name);
             let mut broken = Broken::new(format!("{by} has not made the node {name}: /run/netns/{name}: {error}"));
             broken.span = plan.setup.iter().rev().find(|script| script.node == creator).map(|script| script.span);
             let there = programs.names(plan, lab, creator);
-            return Err(broken.note(format!("in {by} there are: {there}")));
+            missing = missing.or(Some(broken.note(format!("in {by} there are: {there}")).of(format!("setup of {by}"))));
         }
     }
-    Ok(())
+    missing
 }
 
 /// Takes hold of them again after a step; one that was deleted is not there any more.
@@ -112,11 +132,15 @@ pub(super) fn find_again(bench: &mut Bench) {
 pub(super) fn find_processes(plan: &Plan, lab: &mut Lab, services: &Services) -> Result<(), Broken> {
     for (node, creator) in created(plan) {
         let Some(at) = plan.nodes[node].process.filter(|at| plan.services[*at].initial) else { continue };
+        if lab.node(creator).absent {
+            continue;
+        }
         let service = &plan.services[at];
         let failed = |why: String| {
             let (name, by) = (&plan.nodes[node].name, &plan.nodes[creator].name);
             Broken::new(format!("the service {} in {by} has not made the node {name}: {why}", service.name))
                 .at(service.span)
+                .of(format!("service {} in {by}", service.name))
         };
         match find_process(plan, lab, services, node, at) {
             Ok(true) => {}

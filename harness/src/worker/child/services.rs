@@ -46,7 +46,9 @@ impl Services {
     pub(super) async fn start(plan: &Plan, lab: &Lab, programs: Option<Programs>, scale: f64) -> Result<Self, Broken> {
         let running = plan.services.iter().map(|_| None).collect();
         let mut services = Self { arrivals: Arrivals::default(), running, programs, scale };
-        let initial = |(at, service): (usize, &Service)| service.initial.then_some(at);
+        // A script that failed may have made less nodes than it was to make.
+        let initial =
+            |(at, service): (usize, &Service)| (service.initial && !lab.node(service.node).absent).then_some(at);
         let initial: Vec<usize> = plan.services.iter().enumerate().filter_map(initial).collect();
         for at in &initial {
             services.launch(plan, lab, *at)?;
@@ -147,6 +149,8 @@ async fn wait_until_ready(
     until: Instant,
 ) -> Result<(), Broken> {
     let failed = |error: &io::Error| not_started(plan, service, error);
+    let failed_itself =
+        |message: String| Broken::new(message).at(service.span).of(format!("service {}", name(plan, service)));
     loop {
         let is_ready = match condition {
             Ready::Port(port) => listens_anywhere(lab, service, program, *port).map_err(|error| failed(&error))?,
@@ -161,11 +165,11 @@ async fn wait_until_ready(
         };
         if let Some(status) = program.ended().map_err(|error| failed(&error))? {
             let message = format!("the service {} ended ({status}) before it was seen {wanted}", name(plan, service));
-            return Err(with_output(Broken::new(message).at(service.span), program));
+            return Err(with_output(failed_itself(message), program));
         }
         if Instant::now() >= until {
             let message = format!("the service {} was not seen {wanted} within {PATIENCE:?}", name(plan, service));
-            return Err(with_output(Broken::new(message).at(service.span), program));
+            return Err(with_output(failed_itself(message), program));
         }
         // A text wakes us when it is printed; a port has to be looked for.
         let _ = tokio::time::timeout(LOOK_AGAIN, program.prints()).await;

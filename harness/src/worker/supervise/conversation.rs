@@ -9,9 +9,8 @@ use std::time::{Duration, Instant};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::{Finished, Options};
+use super::{Ending, Finished, Options};
 use crate::plan::Plan;
-use crate::verdict::Verdict;
 use crate::worker::message::{Broken, Message, Order, VERSION};
 
 /// The longest message, and the most output altogether, that a worker may send: a case of 10,000 expectations stays a
@@ -72,13 +71,7 @@ impl Conversation {
 
     /// Gives the order and listens until the worker is done, broken, dead or late. The worker keeps its standard input,
     /// and with it its lab, until it is let go.
-    pub(super) fn hold(
-        mut self,
-        plan: &Plan,
-        options: Options,
-        verdicts: &mut [Option<Verdict>],
-        finished: &mut Finished,
-    ) -> Option<Broken> {
+    pub(super) fn hold(mut self, plan: &Plan, options: Options, ending: &mut Ending, finished: &mut Finished) {
         let order = Order {
             version: VERSION,
             plan: plan.clone(),
@@ -88,10 +81,10 @@ impl Conversation {
         let outcome = serde_json::to_vec(&order).map_err(io::Error::from).and_then(|mut line| {
             line.push(b'\n');
             self.order = line;
-            self.listen(verdicts)
+            self.listen(ending)
         });
-        let broken = match outcome {
-            Ok(Next::Done) if verdicts.iter().all(Option::is_some) => None,
+        ending.broken = match outcome {
+            Ok(Next::Done) if ending.verdicts.iter().all(Option::is_some) => None,
             Ok(Next::Done) => Some(self.while_doing("the worker was done without a verdict for every expectation")),
             Ok(Next::Broken(broken)) => Some(broken),
             Ok(Next::End | Next::More) => Some(self.epitaph(finished)),
@@ -100,10 +93,9 @@ impl Conversation {
         if let Some(child) = &mut finished.child {
             child.stdin = Some(self.stdin);
         }
-        broken
     }
 
-    fn listen(&mut self, verdicts: &mut [Option<Verdict>]) -> io::Result<Next> {
+    fn listen(&mut self, ending: &mut Ending) -> io::Result<Next> {
         for pipe in [self.stdin.as_fd(), self.stdout.as_fd(), self.stderr.as_fd()] {
             set_nonblocking(pipe)?;
         }
@@ -128,7 +120,7 @@ impl Conversation {
             drop(watched);
             self.give_order()?;
             stderr_open = stderr_open && self.hear_complaints()?;
-            match self.hear(verdicts)? {
+            match self.hear(ending)? {
                 Next::More => {}
                 other => {
                     self.hear_complaints()?;
@@ -153,7 +145,7 @@ impl Conversation {
     }
 
     /// Takes in what the worker has said; at most one buffer, so that a flood cannot keep the deadline away.
-    fn hear(&mut self, verdicts: &mut [Option<Verdict>]) -> io::Result<Next> {
+    fn hear(&mut self, ending: &mut Ending) -> io::Result<Next> {
         let mut buffer = vec![0; 64 * 1024];
         let length = match self.stdout.read(&mut buffer) {
             Ok(0) => return Ok(Next::End),
@@ -169,7 +161,7 @@ impl Conversation {
             }
             if part.ends_with(b"\n") {
                 let line = std::mem::take(&mut self.line);
-                match self.understand(&line, verdicts) {
+                match self.understand(&line, ending) {
                     Next::More => {}
                     other => return Ok(other),
                 }
@@ -178,13 +170,13 @@ impl Conversation {
         Ok(Next::More)
     }
 
-    fn understand(&mut self, line: &[u8], verdicts: &mut [Option<Verdict>]) -> Next {
+    fn understand(&mut self, line: &[u8], ending: &mut Ending) -> Next {
         match serde_json::from_slice(line) {
             Ok(Message::Doing { what, span }) => {
                 (self.doing, self.place) = (what, span);
                 Next::More
             }
-            Ok(Message::Verdict { expectation, verdict }) => match verdicts.get_mut(expectation) {
+            Ok(Message::Verdict { expectation, verdict }) => match ending.verdicts.get_mut(expectation) {
                 Some(place) if place.is_none() => {
                     *place = Some(*verdict);
                     Next::More
@@ -192,6 +184,10 @@ impl Conversation {
                 Some(_) => Next::Broken(self.while_doing("the worker judged an expectation twice")),
                 None => Next::Broken(self.while_doing("the worker judged an expectation that it was not asked for")),
             },
+            Ok(Message::Printed(printed)) => {
+                ending.printed.push(printed);
+                Next::More
+            }
             Ok(Message::Broken(broken)) => Next::Broken(broken),
             Ok(Message::Done) => Next::Done,
             Err(_) => {

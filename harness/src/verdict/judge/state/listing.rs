@@ -55,7 +55,7 @@ fn subject(plan: &Plan, check: &Listing) -> (String, &'static [&'static str]) {
     match &check.list {
         List::Setting { key, .. } => (format!("{key} of {on}"), &["value"]),
         List::Addresses { dev } => (format!("addresses of {on}.{dev}"), &["address", "exactly"]),
-        List::Ports { bridge, mac, words } => {
+        List::Ports { bridge, mac: (mac, words) } => {
             let mac = if *words == mac.to_string() { words.clone() } else { format!("{words} ({mac})") };
             (format!("ports of {on}.{bridge} for {mac}"), &["port", "mac"])
         }
