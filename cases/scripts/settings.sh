@@ -13,3 +13,13 @@ ip link set v-host up
 ip addr add fd00::1/64 dev v-host
 ip -n red link set v-red up
 ip -n red addr add fd00::2/64 dev v-red
+
+# Who makes a namespace may set it at once, before anybody else comes to it.
+touch /run/netns/green
+python3 -c '
+import ctypes
+libc = ctypes.CDLL(None, use_errno=True)
+assert libc.unshare(0x40000000) == 0
+open("/proc/sys/net/ipv4/ip_forward", "w").write("1")
+assert libc.mount(b"/proc/self/ns/net", b"/run/netns/green", b"none", 4096, None) == 0
+'

@@ -200,7 +200,10 @@ impl Difference {
 pub fn settle() -> io::Result<()> {
     let mut difference = Difference::read()?;
     difference.0.retain(|(path, _)| *path != SPEAKS_NO_IPV6);
-    difference.0.push((SPEAKS_NO_IPV6, "0"));
+    // A kernel may have been told to leave IPv6 out altogether.
+    if Path::new("/proc/sys/net").join(SPEAKS_NO_IPV6).exists() {
+        difference.0.push((SPEAKS_NO_IPV6, "0"));
+    }
     difference.write()
 }
 

@@ -1,5 +1,6 @@
 //! What must hold, with everything looked up.
 
+use std::iter;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -151,8 +152,9 @@ impl Check {
     }
 
     /// The nodes that it probes from or looks at.
-    pub fn place(&self) -> NodeId {
-        match self {
+    pub fn nodes(&self) -> impl Iterator<Item = NodeId> + use<> {
+        let other = if let Self::Isolated(_, other) = self { Some(*other) } else { None };
+        let first = match self {
             Self::Ping(ping) => ping.from,
             Self::Tcp(transfer) | Self::Udp(transfer) => transfer.from,
             Self::Http(http) => http.connection.from,
@@ -165,7 +167,8 @@ impl Check {
             Self::Listing(listing) => listing.on,
             Self::Isolated(node, _) => *node,
             Self::Run(run) => run.on,
-        }
+        };
+        iter::once(first).chain(other)
     }
 }
 

@@ -2,14 +2,15 @@
 //!
 //! A new namespace takes settings over from the machine itself, in whichever namespace it is made, so a router that a
 //! script makes and forgets to have forward would forward on a machine with a container engine. The kernel tells the
-//! [`Guard`] of each program that is executed and of each mount (`seccomp_unotify(2)`), and waits: `ip netns add` mounts
-//! what it has made, and `unshare --net` executes a program in it. Whoever asks from a namespace that nobody has seen yet
-//! has it settled first, and then goes on.
+//! [`Guard`] of each call by which a program could change such a setting, or show the namespace to others
+//! (`seccomp_unotify(2)`), and waits: `ip netns add` mounts what it has made, `unshare --net` executes a program in it.
+//! Whoever asks from a namespace that nobody has seen yet has it settled first, and then goes on. One in which nothing
+//! of the kind ever happens is settled when the worker finds it.
 
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, IoSlice, IoSliceMut};
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt;
 
 use nix::cmsg_space;
@@ -19,7 +20,8 @@ use nix::sched::{CloneFlags, setns};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::socket::{
-    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recvmsg, sendmsg, socketpair,
+    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recv, recvmsg, sendmsg,
+    socketpair,
 };
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
@@ -31,6 +33,10 @@ pub type Settle = fn() -> io::Result<()>;
 
 /// How many numbers one message tells.
 const AT_ONCE: usize = 512;
+
+/// What a message of one byte brings: who hears of a program that was started, or a namespace that was found.
+const STARTED: u8 = b'!';
+const FOUND: u8 = b'?';
 
 /// The worker's end.
 #[derive(Debug)]
@@ -66,6 +72,20 @@ impl Wire {
         Ok(())
     }
 
+    /// Has a namespace settled that the worker has found, if nobody has seen it yet.
+    pub(super) fn settle(&self, namespace: BorrowedFd<'_>) -> io::Result<()> {
+        let descriptors = [namespace.as_raw_fd()];
+        let rights = [ControlMessage::ScmRights(&descriptors)];
+        sendmsg::<()>(self.0.as_raw_fd(), &[IoSlice::new(&[FOUND])], &rights, MsgFlags::empty(), None)?;
+        let mut answer = [0; size_of::<i32>()];
+        let length = recv(self.0.as_raw_fd(), &mut answer, MsgFlags::empty())?;
+        match i32::from_ne_bytes(answer) {
+            _ if length < answer.len() => Err(io::ErrorKind::UnexpectedEof.into()),
+            0 => Ok(()),
+            errno => Err(io::Error::from_raw_os_error(errno)),
+        }
+    }
+
     /// The number of its descriptor, for [`watch`].
     pub(super) fn number(&self) -> RawFd {
         self.0.as_raw_fd()
@@ -79,7 +99,7 @@ pub(super) fn watch(wire: RawFd) -> io::Result<()> {
     let Ok(listener) = seccomp::listen() else { return Ok(()) };
     let descriptors = [listener.as_raw_fd()];
     let rights = [ControlMessage::ScmRights(&descriptors)];
-    sendmsg::<()>(wire, &[IoSlice::new(b"!")], &rights, MsgFlags::empty(), None)?;
+    sendmsg::<()>(wire, &[IoSlice::new(&[STARTED])], &rights, MsgFlags::empty(), None)?;
     Ok(())
 }
 
@@ -99,13 +119,13 @@ impl Guard {
             let [_, wire, listeners @ ..] = &*self.wait(&children)? else { continue };
             while matches!(children.read_signal(), Ok(Some(_))) {}
             for (index, seen) in listeners.iter().enumerate().rev() {
-                if seen.contains(PollFlags::POLLIN) {
-                    self.answer(index, &home)?;
-                } else if !seen.is_empty() {
+                let goes_on =
+                    if seen.contains(PollFlags::POLLIN) { self.answer(index, &home) } else { seen.is_empty() };
+                if !goes_on {
                     self.listeners.swap_remove(index);
                 }
             }
-            if !wire.is_empty() && !self.hear()? {
+            if !wire.is_empty() && !self.hear(&home)? {
                 return Ok(());
             }
         }
@@ -123,58 +143,78 @@ impl Guard {
     }
 
     /// Takes one message of the worker or of one of its programs; none when the worker is gone.
-    fn hear(&mut self) -> io::Result<bool> {
+    fn hear(&mut self, home: &File) -> io::Result<bool> {
         let mut bytes = [0; AT_ONCE * size_of::<u64>()];
         let mut space = cmsg_space!(RawFd);
         let mut slices = [IoSliceMut::new(&mut bytes)];
         let flags = MsgFlags::MSG_CMSG_CLOEXEC;
         let message = recvmsg::<()>(self.wire.as_raw_fd(), &mut slices, Some(&mut space), flags)?;
+        let mut brought = Vec::new();
         for control in message.cmsgs()? {
             if let ControlMessageOwned::ScmRights(descriptors) = control {
                 // SAFETY: the kernel has just made them for this process, and nobody else knows them.
                 #[expect(unsafe_code, reason = "nix gives numbers")]
-                self.listeners.extend(descriptors.into_iter().map(|it| unsafe { OwnedFd::from_raw_fd(it) }));
+                brought.extend(descriptors.into_iter().map(|it| unsafe { OwnedFd::from_raw_fd(it) }));
             }
         }
         let length = message.bytes;
-        let (numbers, _) = bytes[..length].as_chunks();
-        self.own.extend(numbers.iter().map(|number| u64::from_ne_bytes(*number)));
+        match (&bytes[..length], brought.pop()) {
+            ([STARTED], Some(listener)) => self.listeners.push(listener),
+            ([FOUND], found) => {
+                let settled = found.map_or(Err(Errno::EMFILE.into()), |it| self.look(&File::from(it), home));
+                let answer = number_of(&settled).to_ne_bytes();
+                sendmsg::<()>(self.wire.as_raw_fd(), &[IoSlice::new(&answer)], &[], MsgFlags::empty(), None)?;
+            }
+            (numbers, _) => {
+                let (numbers, _) = numbers.as_chunks();
+                self.own.extend(numbers.iter().map(|number| u64::from_ne_bytes(*number)));
+            }
+        }
         Ok(length > 0)
     }
 
-    /// Answers one process, which waits.
-    fn answer(&mut self, index: usize, home: &File) -> io::Result<()> {
-        let Some(asked) = seccomp::receive(self.listeners[index].as_fd())? else { return Ok(()) };
-        let error = match self.look(asked.pid, home) {
-            Ok(()) => 0,
-            Err(error) => error.raw_os_error().unwrap_or(libc::EIO),
+    /// Answers one process, which waits; gives whether there may be more to answer.
+    fn answer(&mut self, index: usize, home: &File) -> bool {
+        let listener = self.listeners[index].as_fd();
+        let asked = match seccomp::receive(listener) {
+            Ok(Some(asked)) => asked,
+            Ok(None) => return true,
+            Err(_) => return false,
         };
-        seccomp::send(self.listeners[index].as_fd(), asked.id, error)
-    }
-
-    /// Settles the namespace that a process is in, if nobody has seen it yet.
-    fn look(&mut self, process: u32, home: &File) -> io::Result<()> {
-        let namespace = match File::open(format!("/proc/{process}/ns/net")) {
+        let settled = match File::open(format!("/proc/{}/ns/net", asked.pid)) {
+            Ok(namespace) => self.look(&namespace, home),
             Err(error) => match error.raw_os_error() {
                 // It has ended; or it is a copy of the worker, which nobody may look into, on its way to being the
                 // program, in a namespace that it was given.
-                Some(libc::ENOENT | libc::ESRCH | libc::EACCES) => return Ok(()),
-                _ => return Err(error),
+                Some(libc::ENOENT | libc::ESRCH | libc::EACCES) => Ok(()),
+                _ => Err(error),
             },
-            Ok(opened) => opened,
         };
+        seccomp::send(self.listeners[index].as_fd(), asked.id, number_of(&settled)).is_ok()
+    }
+
+    /// Settles a namespace, if nobody has seen it yet.
+    fn look(&mut self, namespace: &File, home: &File) -> io::Result<()> {
         let number = namespace.metadata()?.ino();
         if self.own.contains(&number) {
             return Ok(());
         }
-        setns(&namespace, CloneFlags::CLONE_NEWNET)?;
+        setns(namespace, CloneFlags::CLONE_NEWNET)?;
         let result = cookie(number).and_then(|cookie| {
-            let new = self.settled.insert(cookie);
-            if new { (self.settle)() } else { Ok(()) }
+            if !self.settled.contains(&cookie) {
+                (self.settle)()?;
+                self.settled.insert(cookie);
+            }
+            Ok(())
         });
         setns(home, CloneFlags::CLONE_NEWNET)?;
         result
     }
+}
+
+/// The number that says how something ended, as errno(3) has it.
+fn number_of(result: &io::Result<()>) -> i32 {
+    result.as_ref().map_or_else(|error| error.raw_os_error().unwrap_or(libc::EIO), |()| 0)
 }
 
 /// What tells the network namespace that the thread is in from every other, also from one that has ended: numbers of

@@ -17,7 +17,7 @@ pub mod tree;
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 
 use nix::errno::Errno;
@@ -140,6 +140,15 @@ impl Cage {
     pub fn know<'a>(&self, own: impl Iterator<Item = &'a Namespace>) -> io::Result<()> {
         let numbers = own.map(Namespace::number).collect::<io::Result<Vec<u64>>>()?;
         self.wire.tell(&numbers)
+    }
+
+    /// Settles a network namespace that programs have made, if they did nothing yet that had it settled.
+    ///
+    /// # Errors
+    ///
+    /// What setns(2) and writing the settings say.
+    pub fn settle(&self, namespace: BorrowedFd<'_>) -> io::Result<()> {
+        self.wire.settle(namespace)
     }
 
     /// Runs `action` in another mount namespace, with the worker's own `/proc` as the working directory.

@@ -71,10 +71,8 @@ impl Bench {
 
     /// Whether an expectation's nodes are there, and the addresses that it takes from them.
     pub(super) fn is_there(&self, index: usize) -> bool {
-        let check = &self.plan.expectations[index].check;
-        let other = if let Check::Isolated(_, other) = check { Some(*other) } else { None };
-        let nodes = [Some(check.place()), other];
-        nodes.into_iter().flatten().all(|node| !self.node(node).absent) && !self.unread.contains_key(&index)
+        let mut nodes = self.plan.expectations[index].check.nodes();
+        nodes.all(|node| !self.node(node).absent) && !self.unread.contains_key(&index)
     }
 
     /// By how much waits are stretched for a slow machine.

@@ -72,10 +72,9 @@ pub(super) async fn decide(bench: &Bench, index: usize) -> Verdict {
 
 /// What an expectation comes to whose node is gone, or whose target's address could not be read.
 fn unread(bench: &Bench, index: usize) -> Option<Outcome> {
-    let place = bench.plan.expectations[index].check.place();
-    if bench.node(place).absent {
-        let name = &bench.plan.nodes[place].name;
-        return Some(Outcome::Error(Finding::new(format!("there is no node {name} now: no script has left it there"))));
+    if let Some(gone) = bench.plan.expectations[index].check.nodes().find(|node| bench.node(*node).absent) {
+        let name = &bench.plan.nodes[gone].name;
+        return Some(Outcome::Fail(Finding::new(format!("there is no node {name} now: no script has left it there"))));
     }
     bench.unread.get(&index).cloned().map(Outcome::Fail)
 }

@@ -142,11 +142,17 @@ async fn case(wire: Wire, order: Order, home: &Namespace, programs: Option<Progr
         let until = scripts::until(&plan, timeout_scale);
         half_built = scripts::set_up(wire, &plan, &lab, programs, until).await?;
         half_built = half_built.or(scripts::find(&plan, &mut lab, programs));
-        rules::load_all(wire, &plan, &lab, programs, until).await?;
+        rules::load_all(wire, &plan, &lab, programs, false, until).await?;
     }
     wire.doing("starting the services");
-    let services = Services::start(&plan, &lab, programs, timeout_scale).await?;
+    let mut services = Services::new(&plan, programs, timeout_scale);
+    services.start_in(&plan, &lab, |_| true).await?;
+    // Those in the network namespaces of processes come when these processes run.
     scripts::find_processes(&plan, &mut lab, &services)?;
+    if let Some(programs) = services.programs() {
+        rules::load_all(wire, &plan, &lab, programs, true, scripts::until(&plan, timeout_scale)).await?;
+    }
+    services.start_in(&plan, &lab, |_| true).await?;
     wire.doing("probing");
     let mut bench = Bench::new(plan, lab, services, table, clock, timeout_scale);
     for (number, step) in steps.iter().enumerate() {

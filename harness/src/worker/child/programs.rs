@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -39,8 +39,21 @@ impl Programs {
         self.cage.know(own).map_err(|error| Broken::new(format!("the guard of programs is gone: {error}")))
     }
 
+    /// Has a network namespace that was found settled as the nodes are.
+    pub(super) fn settle(&self, namespace: OwnedFd) -> io::Result<OwnedFd> {
+        self.cage.settle(namespace.as_fd())?;
+        Ok(namespace)
+    }
+
     /// The room of a node, made for its first program.
+    ///
+    /// # Errors
+    ///
+    /// That the node is not there, and what making the room says.
     pub(super) fn room(&self, plan: &Plan, lab: &Lab, node: NodeId) -> io::Result<Rc<Room>> {
+        if lab.node(node).absent {
+            return Err(io::Error::other(format!("there is no node {} now", plan.nodes[node].name)));
+        }
         if let Some(room) = self.rooms.borrow().get(&node) {
             return Ok(Rc::clone(room));
         }
@@ -88,7 +101,7 @@ impl Programs {
 
     /// The network namespace that stands below `/run/netns` of a node.
     pub(super) fn namespace(&self, plan: &Plan, lab: &Lab, node: NodeId, name: &str) -> io::Result<OwnedFd> {
-        self.cage.open_namespace(&*self.room(plan, lab, node)?, name)
+        self.settle(self.cage.open_namespace(&*self.room(plan, lab, node)?, name)?)
     }
 
     /// The files that the case brings.

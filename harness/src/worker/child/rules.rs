@@ -8,20 +8,23 @@ use super::programs::Programs;
 use super::{Wire, scripts};
 use crate::diagnostic::{Diagnostic, Style};
 use crate::lab::{self, KernelError, Lab};
-use crate::plan::{Loader, Plan, Rules, RulesText};
+use crate::plan::{Loader, NodeId, Plan, Rules, RulesText};
 use crate::service::command::{self, Ended, Invocation};
 use crate::source::{Source, Span};
 use crate::worker::message::{Broken, Message};
 
-/// Loads the rules of all nodes, in the order of the case.
+/// Loads the rules of the nodes that are there, in the order of the case: of those that are network namespaces of
+/// processes, or of the others.
 pub(super) async fn load_all(
     wire: Wire,
     plan: &Plan,
     lab: &Lab,
     programs: &Programs,
+    of_processes: bool,
     until: Instant,
 ) -> Result<(), Broken> {
-    for rules in plan.rules.iter().filter(|rules| !lab.node(rules.node).absent) {
+    let meant = |node: NodeId| plan.nodes[node].process.is_some() == of_processes && !lab.node(node).absent;
+    for rules in plan.rules.iter().filter(|rules| meant(rules.node)) {
         let what = format!("loading {} in {}", shown(rules), plan.nodes[rules.node].name);
         wire.say(&Message::Doing { what, span: Some(rules.span) });
         load(plan, lab, programs, rules, until).await?;

@@ -1,5 +1,6 @@
 //! The scripts of a case, and the nodes that they make and change.
 
+use std::io;
 use std::time::{Duration, Instant};
 
 use super::attempt::Bench;
@@ -58,7 +59,7 @@ async fn start(plan: &Plan, lab: &Lab, programs: &Programs, script: &Script, unt
     let run = vec![path.display().to_string()];
     let env = vec![("BASH_ENV".to_owned(), NOTER.to_owned())];
     let invocation = Invocation { run: run.clone(), env, ..Invocation::default() };
-    let failed = |error: std::io::Error| {
+    let failed = |error: io::Error| {
         let words = KernelError::words(&error);
         programs.explain(&run, &error, Broken::new(format!("cannot run {} in {node}: {words}", script.path)))
     };
@@ -117,15 +118,22 @@ pub(super) fn find(plan: &Plan, lab: &mut Lab, programs: &Programs) -> Option<Br
 
 /// Takes hold of them again after a step; one that was deleted is not there any more.
 pub(super) fn find_again(bench: &mut Bench) {
+    for node in 0..bench.plan.nodes.len() {
+        find_one_again(bench, node);
+    }
+}
+
+/// Takes hold of one of them again, while the others can be deleted.
+pub(super) fn find_one_again(bench: &mut Bench, node: NodeId) {
+    let Some(creator) = bench.plan.nodes[node].created_by else { return };
+    find_one_again(bench, creator);
     let Bench { plan, lab, services, .. } = bench;
     let Some(programs) = services.programs() else { return };
-    for (node, creator) in created(plan) {
-        // What is not there is said where it is missed.
-        let _ = match plan.nodes[node].process {
-            Some(service) => find_process(plan, lab, services, node, service).map(drop),
-            None => find_one(plan, lab, programs, node, creator),
-        };
-    }
+    // What is not there is said where it is missed.
+    let _ = match plan.nodes[node].process {
+        Some(service) => find_process(plan, lab, services, node, service).map(drop),
+        None => find_one(plan, lab, programs, node, creator),
+    };
 }
 
 /// Takes hold of the nodes that are the network namespaces of processes; each of those that run must have one.
@@ -154,14 +162,9 @@ pub(super) fn find_processes(plan: &Plan, lab: &mut Lab, services: &Services) ->
     Ok(())
 }
 
-fn find_process(
-    plan: &Plan,
-    lab: &mut Lab,
-    services: &Services,
-    node: NodeId,
-    service: usize,
-) -> std::io::Result<bool> {
+fn find_process(plan: &Plan, lab: &mut Lab, services: &Services, node: NodeId, service: usize) -> io::Result<bool> {
     let Some(namespace) = services.own_network(plan, lab, service)? else { return Ok(false) };
+    let namespace = services.programs().map_or(Err(io::ErrorKind::NotFound.into()), |it| it.settle(namespace))?;
     lab.find(node, namespace).map(|()| true)
 }
 
@@ -190,7 +193,7 @@ fn created(plan: &Plan) -> impl Iterator<Item = (NodeId, NodeId)> {
     plan.nodes.iter().enumerate().filter_map(|(node, made)| Some((node, made.created_by?)))
 }
 
-fn find_one(plan: &Plan, lab: &mut Lab, programs: &Programs, node: NodeId, creator: NodeId) -> std::io::Result<()> {
+fn find_one(plan: &Plan, lab: &mut Lab, programs: &Programs, node: NodeId, creator: NodeId) -> io::Result<()> {
     let namespace = programs.namespace(plan, lab, creator, &plan.nodes[node].name)?;
     lab.find(node, namespace)
 }

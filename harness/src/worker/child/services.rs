@@ -42,21 +42,32 @@ enum Running {
 }
 
 impl Services {
-    /// Starts the services that run from the beginning; the programs side by side.
-    pub(super) async fn start(plan: &Plan, lab: &Lab, programs: Option<Programs>, scale: f64) -> Result<Self, Broken> {
+    /// No service runs yet.
+    pub(super) fn new(plan: &Plan, programs: Option<Programs>, scale: f64) -> Self {
         let running = plan.services.iter().map(|_| None).collect();
-        let mut services = Self { arrivals: Arrivals::default(), running, programs, scale };
-        // A script that failed may have made less nodes than it was to make.
-        let initial =
-            |(at, service): (usize, &Service)| (service.initial && !lab.node(service.node).absent).then_some(at);
-        let initial: Vec<usize> = plan.services.iter().enumerate().filter_map(initial).collect();
+        Self { arrivals: Arrivals::default(), running, programs, scale }
+    }
+
+    /// Starts the services that run from the beginning, and do not yet, in those of the nodes that are there; the
+    /// programs side by side.
+    pub(super) async fn start_in(
+        &mut self,
+        plan: &Plan,
+        lab: &Lab,
+        nodes: impl Fn(NodeId) -> bool,
+    ) -> Result<(), Broken> {
+        let waits = |(at, service): (usize, &Service)| {
+            let there = nodes(service.node) && !lab.node(service.node).absent;
+            (service.initial && there && self.running[at].is_none()).then_some(at)
+        };
+        let initial: Vec<usize> = plan.services.iter().enumerate().filter_map(waits).collect();
         for at in &initial {
-            services.launch(plan, lab, *at)?;
+            self.launch(plan, lab, *at)?;
         }
         for at in &initial {
-            services.wait(plan, lab, *at).await?;
+            self.wait(plan, lab, *at).await?;
         }
-        Ok(services)
+        Ok(())
     }
 
     /// Where programs run, in a case that has any.
@@ -76,6 +87,11 @@ impl Services {
     pub(super) async fn start_one(&mut self, plan: &Plan, lab: &Lab, at: usize) -> Result<(), Broken> {
         self.launch(plan, lab, at)?;
         self.wait(plan, lab, at).await
+    }
+
+    /// Whether a service runs, as far as the case has started and stopped it.
+    pub(super) fn runs(&self, at: usize) -> bool {
+        self.running[at].is_some()
     }
 
     /// Stops one service; when this returns, its port is free.
@@ -110,7 +126,12 @@ impl Services {
                 Running::Program(program)
             }
             (kind, _) => {
-                let namespace = &lab.node(service.node).namespace;
+                let node = lab.node(service.node);
+                if node.absent {
+                    let gone = format!("there is no node {} now", plan.nodes[service.node].name);
+                    return Err(failed(io::Error::other(gone)));
+                }
+                let namespace = &node.namespace;
                 Running::Own(service::start(namespace, kind, &self.arrivals).map_err(failed)?)
             }
         };

@@ -4,7 +4,7 @@ use super::attempt::Bench;
 use super::{Wire, broken_lab, rules, runs, scripts};
 use crate::lab;
 use crate::namespace::Namespace;
-use crate::plan::{Action, Operation, Step};
+use crate::plan::{Action, Operation, Plan, Step};
 use crate::worker::message::{Broken, Message};
 
 /// Performs the actions of a step in order, and waits until the lab has settled.
@@ -38,19 +38,31 @@ pub(super) async fn perform(
 async fn act(bench: &mut Bench, home: &Namespace, operation: &Operation) -> Result<(), Broken> {
     match &operation.action {
         Action::LoadRules(rules) => {
-            scripts::find_again(bench);
+            scripts::find_one_again(bench, rules.node);
             let loaded = rules::load_later(bench, rules).await;
             scripts::let_go(bench, home).await?;
             loaded
         }
         Action::Run(run) => {
-            scripts::find_again(bench);
+            scripts::find_one_again(bench, run.on);
             let ran = runs::act(bench, run).await;
             scripts::let_go(bench, home).await?;
             ran
         }
-        Action::StartService(service) => bench.services.start_one(&bench.plan, &bench.lab, *service).await,
-        Action::StopService(service) => bench.services.stop(&bench.plan, *service).await,
+        Action::StartService(service) => {
+            let started = start(bench, *service).await;
+            scripts::let_go(bench, home).await?;
+            started
+        }
+        Action::StopService(service) => {
+            // What runs in the network namespace of a process goes with that.
+            for inner in services_of_process(&bench.plan, *service) {
+                if bench.services.runs(inner) {
+                    bench.services.stop(&bench.plan, inner).await?;
+                }
+            }
+            bench.services.stop(&bench.plan, *service).await
+        }
         _ => {
             scripts::find_again(bench);
             let operation = scripts::place(bench, operation).await?;
@@ -58,4 +70,25 @@ async fn act(bench: &mut Bench, home: &Namespace, operation: &Operation) -> Resu
             scripts::let_go(bench, home).await
         }
     }
+}
+
+/// Starts a service, and what its process's own node has of the case.
+async fn start(bench: &mut Bench, service: usize) -> Result<(), Broken> {
+    scripts::find_one_again(bench, bench.plan.services[service].node);
+    bench.services.start_one(&bench.plan, &bench.lab, service).await?;
+    let nodes = 0..bench.plan.nodes.len();
+    for node in nodes.filter(|node| bench.plan.nodes[*node].process == Some(service)).collect::<Vec<_>>() {
+        scripts::find_one_again(bench, node);
+        for rules in bench.plan.rules.iter().filter(|rules| rules.node == node) {
+            rules::load_later(bench, rules).await?;
+        }
+        bench.services.start_in(&bench.plan, &bench.lab, |it| it == node).await?;
+    }
+    Ok(())
+}
+
+/// The services in the nodes that are the network namespace of a service's process.
+fn services_of_process(plan: &Plan, service: usize) -> Vec<usize> {
+    let inside = |at: &usize| plan.nodes[plan.services[*at].node].process == Some(service);
+    (0..plan.services.len()).filter(inside).collect()
 }
