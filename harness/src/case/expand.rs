@@ -8,8 +8,9 @@ use super::template::{Kind, Token, is_name, is_template, tokens};
 use crate::diagnostic::{Diagnostic, Diagnostics, suggest};
 use crate::source::{Piece, Source, Span};
 
-/// The keys of an expectation under which names of captured values may stand.
-const OPEN: &[&str] = &["to"];
+/// The keys of an expectation, and those of `run`, under which names of captured values may stand.
+const OPEN: &[&str] = &["to", "url"];
+const OPEN_IN_RUN: &[&str] = &["command", "env", "stdin"];
 
 /// One file on its way from what is written to what is meant.
 pub(super) struct Expander<'a> {
@@ -30,6 +31,8 @@ pub(super) struct Expander<'a> {
 struct Way {
     step: bool,
     expectation: bool,
+    run: bool,
+    env: bool,
     open: bool,
 }
 
@@ -37,7 +40,9 @@ impl Way {
     fn below(self, key: &str) -> Self {
         let step = self.step || key == "steps";
         let expectation = self.expectation || step && key == "expect";
-        Self { step, expectation, open: expectation && OPEN.contains(&key) }
+        let (run, env) = (step && key == "run", self.run && key == "env");
+        let open = expectation && OPEN.contains(&key) || self.run && OPEN_IN_RUN.contains(&key) || self.env;
+        Self { step, expectation, run, env, open }
     }
 }
 
@@ -154,8 +159,9 @@ impl Expander<'_> {
         let wrong = match meaning {
             // The reason was told where the parameter is declared.
             Meaning::Broken | Meaning::Value(..) => return,
-            Meaning::Captured => Diagnostic::error(place, format!("`{name}` is known only while the case runs"))
-                .label("a captured value may stand under `to` of a step's expectation"),
+            Meaning::Captured => Diagnostic::error(place, format!("`{name}` is known only while the case runs")).label(
+                "it may stand in `to` and `url` of a step's expectation, and in `command`, `env` and `stdin` of `run`",
+            ),
             Meaning::Unknown if name.is_empty() => Diagnostic::error(place, "`${}` names nothing")
                 .label("the name of a parameter stands between the braces"),
             Meaning::Unknown if !is_name(name) => {

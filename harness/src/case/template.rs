@@ -1,5 +1,6 @@
 //! Texts with `${name}` in them, and how they are taken apart.
 
+use std::fmt;
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
@@ -8,8 +9,8 @@ use crate::source::Spanned;
 
 /// A text in which values are missing that the case captures while it runs. The parameters in it are replaced.
 ///
-/// Such a text stands only where a value may come late: under `to` of a step's expectation. Everywhere else the name of
-/// a captured value was refused when the file was read.
+/// Such a text stands only where a value may come late: in `to` and `url` of a step's expectation, and in what a program
+/// is given. Everywhere else the name of a captured value was refused when the file was read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Template {
     parts: Vec<Part>,
@@ -30,7 +31,14 @@ impl Template {
             Kind::Escape => Part::Text("${".to_owned()),
             Kind::Plain | Kind::Unclosed => Part::Text(text[token.range].to_owned()),
         };
-        text.span.is_open().then(|| Self { parts: tokens(text).into_iter().map(part).collect() })
+        // A part of a text may be complete where the whole is not.
+        let waits = text.span.is_open() && is_template(text);
+        waits.then(|| Self { parts: tokens(text).into_iter().map(part).collect() })
+    }
+
+    /// Any text, with or without values that are missing in it.
+    pub fn text(text: &Spanned<String>) -> Self {
+        Self::of(text).unwrap_or_else(|| Self::from(text.value.clone()))
     }
 
     /// The names of the values that are missing.
@@ -48,6 +56,22 @@ impl Template {
             Part::Captured(name) => value(name),
         });
         parts.collect()
+    }
+}
+
+impl From<String> for Template {
+    fn from(text: String) -> Self {
+        Self { parts: vec![Part::Text(text)] }
+    }
+}
+
+/// As it was written, for messages.
+impl fmt::Display for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.parts.iter().try_for_each(|part| match part {
+            Part::Text(text) => f.write_str(text),
+            Part::Captured(name) => write!(f, "${{{name}}}"),
+        })
     }
 }
 
@@ -131,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_captured_value_is_awaited_in_a_target_and_refused_elsewhere() {
+    fn a_captured_value_is_awaited_in_a_target_and_refused_in_a_name() {
         let (said, template) = step("${dot}${ip}$${ip}", "n");
         assert_eq!(said, [""; 0]);
         let template = template.expect("a value is missing");

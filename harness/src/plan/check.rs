@@ -132,6 +132,14 @@ impl Check {
         }
     }
 
+    /// The request whose URL is not complete.
+    pub fn open_url(&mut self) -> Option<&mut Http> {
+        match self {
+            Self::Http(http) if http.open.is_some() => Some(http),
+            _ => None,
+        }
+    }
+
     /// Who must have sent a refusal.
     pub fn bys_mut(&mut self) -> Vec<&mut By> {
         match self {
@@ -264,6 +272,8 @@ pub struct Http {
     pub connection: Transfer,
     /// How the name becomes an address, where it is not a node's: the address of the connection is not known then.
     pub lookup: Option<Dns>,
+    /// The whole of it where values are missing in it that programs say, and of it host and path.
+    pub open: Option<[Template; 3]>,
     /// As the user wrote it.
     pub url: String,
     /// The `Host` field.

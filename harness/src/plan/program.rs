@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{NodeId, Text};
+use super::{NodeId, Template, Text};
 use crate::words::Stream;
 
 /// A program, and what its end must be.
@@ -13,9 +13,9 @@ pub struct Run {
     /// The node.
     pub on: NodeId,
     /// Program and arguments; never empty.
-    pub command: Vec<String>,
+    pub command: Vec<Template>,
     /// Environment beside the fixed one.
-    pub env: Vec<(String, String)>,
+    pub env: Vec<(String, Template)>,
     /// What it finds on its standard input.
     pub stdin: Input,
     /// The folder it starts in, from the case's.
@@ -36,7 +36,7 @@ pub struct Run {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Input {
     /// This text.
-    Text(String),
+    Text(Template),
     /// What a file has, from the case's folder.
     File(String),
 }
@@ -73,9 +73,9 @@ pub enum CaptureBy {
 impl Run {
     /// Program and arguments as one would type them, cut where they are long.
     pub fn words(&self) -> String {
-        let quoted = self.command.iter().map(|word| {
-            let plain = !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || "-_./:=,@%+".contains(c));
-            if plain { word.clone() } else { format!("'{}'", word.replace('\n', " ")) }
+        let quoted = self.command.iter().map(ToString::to_string).map(|word| {
+            let plain = !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || "-_./:=,@%+${}".contains(c));
+            if plain { word } else { format!("'{}'", word.replace('\n', " ")) }
         });
         let line = quoted.collect::<Vec<_>>().join(" ");
         match line.char_indices().nth(LONGEST) {

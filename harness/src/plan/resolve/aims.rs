@@ -24,7 +24,7 @@ impl Checker<'_> {
     /// What a word names: an address, a node or `NODE.INTERFACE`.
     pub(super) fn aim(&mut self, word: &Spanned<String>) -> Option<Aim> {
         if let Some(template) = Template::of(word) {
-            return self.is_captured(&template, word.span).then_some(Aim::Captured);
+            return self.is_captured(&template, word).then_some(Aim::Captured);
         }
         if let Ok(address) = word.parse::<IpAddr>() {
             return self.check_address(address, word.span).then_some(Aim::Address(address));
@@ -56,11 +56,17 @@ impl Checker<'_> {
         self.ok(node).map(Aim::Node)
     }
 
-    /// Whether all values of a text are captured before it is used.
-    fn is_captured(&mut self, template: &Template, span: Span) -> bool {
+    /// Whether all values of a text, if any are missing in it, are captured before it is used.
+    pub(super) fn knows(&mut self, text: &Spanned<String>) -> bool {
+        Template::of(text).is_none_or(|template| self.is_captured(&template, text))
+    }
+
+    fn is_captured(&mut self, template: &Template, text: &Spanned<String>) -> bool {
         let missing = template.names().find(|name| !self.captured.contains(*name));
         if let Some(name) = missing {
-            let wrong = Diagnostic::error(span, format!("`{name}` is not captured yet at this step"));
+            let written = format!("${{{name}}}");
+            let place = text.find(&written).map_or(text.span, |at| text.part(at..at + written.len()));
+            let wrong = Diagnostic::error(place, format!("`{name}` is not captured yet at this step"));
             self.say(wrong.label("a later step captures it"));
         }
         missing.is_none()

@@ -15,7 +15,7 @@ use crate::case::service::DnsRecords;
 use crate::case::{CaseMap, Many};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::dns::{self, Record};
-use crate::plan::{Check, Dns, NodeId, ServiceKind, Target, Transfer};
+use crate::plan::{Check, Dns, NodeId, ServiceKind, Target, Template, Transfer};
 use crate::source::Spanned;
 use crate::words::{Family, Port, RecordType, Transport};
 
@@ -216,7 +216,7 @@ fn expected(checker: &mut Checker<'_>, kind: RecordType, written: &[Spanned<Stri
 /// Whether a host is neither an address nor a node's, and the senders have somebody to ask about it.
 pub(super) fn is_foreign(checker: &Checker<'_>, way: &Way, host: &Spanned<String>) -> bool {
     let first = host.split('.').next().unwrap_or_default();
-    let own = host.parse::<IpAddr>().is_ok() || checker.lab.find(first).is_some();
+    let own = host.parse::<IpAddr>().is_ok() || Template::of(host).is_some() || checker.lab.find(first).is_some();
     !own && way.from.iter().any(|from| !checker.lab.nodes[from.node].resolver.is_empty())
 }
 

@@ -43,7 +43,11 @@ pub(super) fn resolve(
         }
     }
     for run in runs(&told.steps, &told.expectations) {
-        run.command.first().into_iter().for_each(|program| add(Need::Program(program.clone())));
+        run.command
+            .first()
+            .and_then(|program| program.fill(|_| None))
+            .into_iter()
+            .for_each(|it| add(Need::Program(it)));
     }
     if lab.ends().any(|end| end.interface > 0 && lab.at(end).ipv6()) {
         add(Need::Ipv6);

@@ -9,7 +9,7 @@ use crate::case::program::{
 };
 use crate::case::{CaseList, CaseMap};
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::plan::{Capture, CaptureBy, Input, Printed, Run};
+use crate::plan::{Capture, CaptureBy, Input, Printed, Run, Template};
 use crate::source::Spanned;
 use crate::words::Stream;
 
@@ -25,6 +25,10 @@ pub(super) fn run(checker: &mut Checker<'_>, limit: Duration, written: Written) 
     if command.is_empty() {
         return None;
     }
+    let given = command.iter().chain(env.iter().map(|(_, value)| value));
+    if given.filter(|text| !checker.knows(text)).count() > 0 {
+        return None;
+    }
     let late = timeout.as_ref().filter(|timeout| timeout.0 >= limit);
     if let Some(late) = late {
         checker.say(
@@ -35,16 +39,20 @@ pub(super) fn run(checker: &mut Checker<'_>, limit: Duration, written: Written) 
     for printed in [&stdout, &stderr].into_iter().flatten() {
         printed.json.iter().for_each(|(pointer, _)| check_pointer(pointer, checker.out));
     }
+    let stdin = match stdin {
+        None => Input::Text(Template::from(String::new())),
+        Some(Spanned { value: WrittenInput::Text(text), span }) => {
+            let text = Spanned::new(text, span);
+            checker.knows(&text).then(|| Input::Text(Template::text(&text)))?
+        }
+        Some(Spanned { value: WrittenInput::File(path), .. }) => Input::File(path.value),
+    };
     let captures = captures(capture.unwrap_or_default(), checker.out);
     let run = Run {
         on: node.first()?.node,
-        command,
-        env,
-        stdin: match stdin.map(|stdin| stdin.value) {
-            None => Input::Text(String::new()),
-            Some(WrittenInput::Text(text)) => Input::Text(text),
-            Some(WrittenInput::File(path)) => Input::File(path.value),
-        },
+        command: command.iter().map(Template::text).collect(),
+        env: env.into_iter().map(|(name, value)| (name, Template::text(&value))).collect(),
+        stdin,
         cwd: cwd.map(|cwd| cwd.value),
         timeout: timeout.map_or(TIMEOUT.min(limit), |timeout| timeout.0),
         exit: exit.map_or_else(
@@ -59,13 +67,16 @@ pub(super) fn run(checker: &mut Checker<'_>, limit: Duration, written: Written) 
     sound.then_some(run)
 }
 
+/// A program and its arguments.
+type Words = Vec<Spanned<String>>;
+
 /// A program with its arguments and environment, as the kernel takes them.
 pub(super) fn command(
     key: &str,
     run: CaseList<Spanned<String>>,
     env: Option<CaseMap<Spanned<String>>>,
     out: &mut Diagnostics,
-) -> (Vec<String>, Vec<(String, String)>) {
+) -> (Words, Vec<(String, Spanned<String>)>) {
     if run.written == 0 || run.items.first().is_some_and(|program| program.is_empty()) {
         out.push(
             Diagnostic::error(run.items.first().map_or(run.span, |program| program.span), "no program to run")
@@ -89,10 +100,7 @@ pub(super) fn command(
             );
         }
     }
-    (
-        run.items.into_iter().map(|word| word.value).collect(),
-        env.into_iter().map(|(name, value)| (name.value, value.value)).collect(),
-    )
+    (run.items, env.into_iter().map(|(name, value)| (name.value, value)).collect())
 }
 
 fn printed(written: Spanned<WrittenPrinted>) -> Printed {

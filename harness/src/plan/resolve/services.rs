@@ -132,6 +132,8 @@ fn command_kind(written: CommandService, out: &mut Diagnostics) -> Option<Servic
     let CommandService { run, env, ready, span: _, sound } = written;
     let (run, env) = program::command("run", run, env, out);
     let ready = readiness(ready, out)?;
+    let run = run.into_iter().map(|word| word.value).collect();
+    let env = env.into_iter().map(|(name, value)| (name, value.value)).collect();
     sound.then_some(ServiceKind::Command { run, env, ready })
 }
 

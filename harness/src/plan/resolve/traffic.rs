@@ -11,7 +11,7 @@ use super::{dns, endpoint, http, ports};
 use crate::case::Many;
 use crate::case::expect;
 use crate::diagnostic::Diagnostic;
-use crate::plan::{By, Check, Dns, Http, Ping, Target, Trace, Transfer};
+use crate::plan::{By, Check, Dns, Http, Ping, Target, Template, Trace, Transfer};
 use crate::source::Spanned;
 use crate::words::{Family, Outcome, Port, Transport};
 
@@ -233,6 +233,12 @@ pub(super) fn http(checker: &mut Checker<'_>, mut written: expect::Http) -> Vec<
     let (method, headers, body) = http::request(method, request, checker);
     let parsed = http::parse_url(&url);
     let Some(parsed) = checker.ok(parsed) else { return Vec::new() };
+    let whole = Template::of(&url);
+    let part = |text: &str| Template::text(&Spanned::new(text.to_owned(), url.span));
+    let open = whole.map(|whole| [whole, part(&parsed.authority), part(&parsed.path)]);
+    if !checker.knows(&url) {
+        return Vec::new();
+    }
     let mut checks = Vec::new();
     for (from, to, lookup) in places(checker, &way, &parsed) {
         let port = Port { number: parsed.port, transport: Transport::Tcp };
@@ -241,6 +247,7 @@ pub(super) fn http(checker: &mut Checker<'_>, mut written: expect::Http) -> Vec<
         checks.push(Check::Http(Box::new(Http {
             connection,
             lookup,
+            open: open.clone(),
             url: url.value.clone(),
             host: parsed.authority.value.clone(),
             path: parsed.path.clone(),

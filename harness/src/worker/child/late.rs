@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::attempt::Bench;
 use super::runs::Captured;
-use crate::plan::{By, Check, End, List, Listing, NodeId, ReadFrom, Step, Target, Template};
+use crate::plan::{By, Check, End, Http, List, Listing, NodeId, ReadFrom, Step, Target, Template};
 use crate::verdict::Finding;
 use crate::words::{Family, Mac};
 use crate::worker::message::Broken;
@@ -27,6 +27,11 @@ pub(super) async fn read(bench: &mut Bench, step: &Step) -> Result<(), Broken> {
             if let Err(finding) = known.fill(target) {
                 unread.insert(index, finding);
             }
+        }
+        if let Some(http) = check.open_url()
+            && let Err(finding) = known.fill_url(http)
+        {
+            unread.insert(index, finding);
         }
         for (mac, words) in check.macs_mut() {
             if let Err(finding) = known.fill_mac(mac, words) {
@@ -134,6 +139,17 @@ impl Known<'_> {
             [] => format!("{} has no address at all", self.nodes[node].name),
             there => format!("{} has {}", self.nodes[node].name, there.join(", ")),
         }))
+    }
+
+    /// The URL of a request.
+    fn fill_url(&self, http: &mut Http) -> Result<(), Finding> {
+        let Some([url, host, path]) = &http.open else { return Ok(()) };
+        let fill = |text: &Template| {
+            text.fill(|name| self.captured.get(name).map(String::as_str))
+                .ok_or_else(|| Finding::new(format!("{text} was not captured")).about(&["url"]))
+        };
+        (http.url, http.host, http.path) = (fill(url)?, fill(host)?, fill(path)?);
+        Ok(())
     }
 
     /// The MAC address of an interface that is named.

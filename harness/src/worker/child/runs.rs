@@ -8,7 +8,7 @@ use super::attempt::Bench;
 use super::stretch;
 use crate::lab::KernelError;
 use crate::observation::Ran;
-use crate::plan::{Input, Run};
+use crate::plan::{Input, Run, Template};
 use crate::service::command::{self, Invocation};
 use crate::verdict::{Judgement, captured, judge_run};
 use crate::worker::message::Broken;
@@ -26,16 +26,20 @@ pub(super) async fn run(bench: &Bench, run: &Run) -> Result<Ran, Broken> {
     let Some(programs) = bench.services.programs() else {
         return Err(Broken::new("there is no place where programs run"));
     };
+    let command = run.command.iter().map(|word| filled(bench, word)).collect::<Result<Vec<_>, Broken>>()?;
     let failed = |error: io::Error| {
         let words = KernelError::words(&error);
-        programs.explain(&run.command, &error, Broken::new(format!("cannot run `{}` in {node}: {words}", run.words())))
+        programs.explain(&command, &error, Broken::new(format!("cannot run `{}` in {node}: {words}", run.words())))
     };
     let stdin = match &run.stdin {
-        Input::Text(text) => text.clone().into_bytes(),
+        Input::Text(text) => filled(bench, text)?.into_bytes(),
         Input::File(path) => read(bench, path)?,
     };
-    let invocation =
-        Invocation { run: run.command.clone(), env: run.env.clone(), stdin, folder: run.cwd.as_ref().map(Into::into) };
+    let mut env = Vec::with_capacity(run.env.len());
+    for (name, value) in &run.env {
+        env.push((name.clone(), filled(bench, value)?));
+    }
+    let invocation = Invocation { run: command.clone(), env, stdin, folder: run.cwd.as_ref().map(Into::into) };
     let room = programs.room(&bench.plan, &bench.lab, run.on).map_err(failed)?;
     let until = Instant::now() + stretch(run.timeout, bench.scale());
     let place = programs.place(&bench.lab, run.on, &room);
@@ -47,6 +51,18 @@ pub(super) async fn run(bench: &Bench, run: &Run) -> Result<Ran, Broken> {
         stdout: text(&ended.stdout),
         stderr: text(&ended.stderr),
     })
+}
+
+/// A text with the values that programs have said.
+fn filled(bench: &Bench, text: &Template) -> Result<String, Broken> {
+    let captured = bench.captured.borrow();
+    text.fill(|name| captured.get(name).map(String::as_str)).ok_or_else(|| not_captured(text))
+}
+
+/// What is said of a text whose values were not found.
+pub(super) fn not_captured(text: &Template) -> Broken {
+    let names = text.names().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    Broken::new(format!("{names} was not captured"))
 }
 
 fn read(bench: &Bench, path: &str) -> Result<Vec<u8>, Broken> {
