@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use netcase::worker::message::Broken;
 use netcase::worker::supervise::{Finished, Options, supervise_with};
+use nix::mount::{MsFlags, mount};
 use nix::sys::resource::{Resource, setrlimit};
 
 use cases::plan;
@@ -142,6 +143,25 @@ fn too_few_network_namespaces_are_told() {
         assert_error(&[], &["cannot make a network namespace", "raise `sysctl user.max_net_namespaces`"]);
         can_make(2, Duration::from_secs(10)).expect("nothing of the failed run is left");
     }
+}
+
+/// A container that masks parts of `/proc` lets nobody mount it anew: the kernel would show what is masked.
+#[test]
+fn where_proc_is_masked_cases_with_programs_are_skipped() {
+    if !is_inside() {
+        return run_inside("where_proc_is_masked_cases_with_programs_are_skipped", User::Root, &[]);
+    }
+    mount(Some("tmpfs"), "/proc/tty", Some("tmpfs"), MsFlags::empty(), None::<&str>).expect("a part can be masked");
+    let folder = Folder::new("masked");
+    cases::write(&folder, "two-nodes", CASE);
+    cases::write(&folder, "program", &format!("{CASE}[[expect]]\nrun = {{ on = \"a\", command = [\"true\"] }}\n"));
+    let run = |arguments: &[&str]| folder.run(arguments).output().expect("netcase can be started");
+    let skipped = run(&["program.toml"]);
+    assert_eq!(skipped.status.code(), Some(4), "{}", told(&skipped));
+    let reason = "this machine allows no place for the programs of a case: mounting /proc: Operation not permitted";
+    assert!(told(&skipped).contains(reason), "{}", told(&skipped));
+    assert_eq!(run(&["--strict", "program.toml"]).status.code(), Some(3));
+    assert_eq!(run(&["two-nodes.toml"]).status.code(), Some(0));
 }
 
 #[test]

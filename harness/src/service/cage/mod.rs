@@ -96,7 +96,8 @@ impl Cage {
     ///
     /// # Errors
     ///
-    /// What fork(2), unshare(2) and mount(2) say, with the step that failed.
+    /// What fork(2), unshare(2) and mount(2) say, with the step that failed; `PermissionDenied` where this machine allows
+    /// no such place.
     pub fn make(setting: &Setting<'_>) -> io::Result<Self> {
         // When memory runs out, the kernel is to take a case and nothing else. Where that cannot be said, it chooses.
         let _ = fs::write("/proc/self/oom_score_adj", "500");
@@ -120,7 +121,11 @@ impl Cage {
         let mut said = String::new();
         hears.read_to_string(&mut said)?;
         let Some(lost) = said.strip_prefix(READY) else {
-            return Err(io::Error::other(if said.is_empty() { "it died".to_owned() } else { said }));
+            return Err(match said.strip_prefix(REFUSED) {
+                Some(refusal) => io::Error::new(io::ErrorKind::PermissionDenied, refusal.to_owned()),
+                None if said.is_empty() => io::Error::other("it died"),
+                None => io::Error::other(said),
+            });
         };
         let mounts = File::open(format!("/proc/{child}/ns/mnt"))?.into();
         drop(goes);
@@ -182,6 +187,9 @@ fn failed(step: &'static str) -> impl Fn(Errno) -> io::Error {
 /// What the reaper says when the mounts are made; what was refused follows, a line each.
 const READY: &str = "ready\n";
 
+/// What stands before the reason where this machine does not allow what a cage needs.
+const REFUSED: &str = "refused\n";
+
 /// The first process of the PID namespace.
 fn live(setting: &Setting<'_>, guard: Guard, mut says: io::PipeWriter, mut waits: io::PipeReader) -> ! {
     let done = match furnish(setting) {
@@ -195,7 +203,8 @@ fn live(setting: &Setting<'_>, guard: Guard, mut says: io::PipeWriter, mut waits
         }
         Err(error) => {
             // The worker reads this; when it is gone, nobody needs it.
-            let _ = says.write_all(error.to_string().as_bytes());
+            let word = if error.kind() == io::ErrorKind::PermissionDenied { REFUSED } else { "" };
+            let _ = says.write_all(format!("{word}{error}").as_bytes());
             Err(error)
         }
     };
@@ -223,7 +232,8 @@ fn furnish(setting: &Setting<'_>) -> io::Result<Vec<String>> {
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
     mount(Some("sysfs"), &place.join("sys"), Some("sysfs"), flags, none).map_err(failed("mounting /sys"))?;
     mount(Some("proc"), &place.join("proc"), Some("proc"), flags, none).map_err(|errno| {
-        io::Error::other(format!("mounting /proc: {} (a container that masks parts of /proc forbids it)", errno.desc()))
+        let why = format!("mounting /proc: {} (a container that masks parts of /proc forbids it)", errno.desc());
+        io::Error::new(io::Error::from(errno).kind(), why)
     })?;
     std::env::set_current_dir(place)?;
     // The old root comes to lie upon the new one, and goes with everything below it: pivot_root(2), "Notes".

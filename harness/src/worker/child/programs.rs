@@ -27,6 +27,9 @@ impl Programs {
     pub(super) fn prepare(plan: &Plan, folder: Option<Folder>, files: Files) -> Result<Self, Broken> {
         let setting = Setting { hosts: &hosts(plan), folder: folder.as_ref(), files: &files.own, settle: lab::settle };
         let cage = Cage::make(&setting).map_err(|error| {
+            if error.kind() == io::ErrorKind::PermissionDenied {
+                return Broken::lacking(format!("this machine allows no place for the programs of a case: {error}"));
+            }
             Broken::new(format!("cannot make the place where programs run: {error}"))
                 .help("run `netcase doctor`: it says what is missing and how to get it")
         })?;
