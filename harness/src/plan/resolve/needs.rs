@@ -27,12 +27,15 @@ pub(super) fn resolve(
             Err(wrong) => out.push(wrong),
         }
     }
-    for service in services {
-        if let ServiceKind::Command { run, .. } = &service.kind {
-            // A path from the case's folder may be a program that a script makes first.
-            if let Some(program) = run.first().filter(|program| program.starts_with('/') || !program.contains('/')) {
-                add(Need::Program(program.clone()));
-            }
+    let services = services.iter().filter_map(|service| match &service.kind {
+        ServiceKind::Command { run, .. } => Some(run),
+        _ => None,
+    });
+    let runs = runs(&told.steps, &told.expectations).map(|run| &run.command);
+    for program in services.chain(runs).filter_map(|command| command.first()) {
+        // A path from the case's folder may be a program that a script makes first.
+        if program.starts_with('/') || !program.contains('/') {
+            add(Need::Program(program.clone()));
         }
     }
     let interfaces = lab.nodes.iter().flat_map(|node| &node.interfaces);
@@ -41,9 +44,6 @@ pub(super) fn resolve(
         if kind.is_optional() {
             add(Need::Link(kind.word().to_owned()));
         }
-    }
-    for run in runs(&told.steps, &told.expectations) {
-        run.command.first().into_iter().for_each(|program| add(Need::Program(program.clone())));
     }
     if lab.ends().any(|end| end.interface > 0 && lab.at(end).ipv6()) {
         add(Need::Ipv6);
