@@ -84,6 +84,13 @@ const TRIALS: &[Trial] = &[
         unsaid: &["at line"],
     },
     Trial {
+        name: "a bash script that traps its own failures",
+        script: "#!/bin/bash\ntrap 'exit 9' ERR\nmay_fail() { false; true; }\nmay_fail\n",
+        case: SETUP,
+        said: &["1 passed, 0 failed, 0 errors"],
+        unsaid: &[],
+    },
+    Trial {
         name: "a complaint that a script lives with",
         script: "#!/bin/sh\nno-such-program\nip link set nosuch up\nexit 4\n",
         case: SETUP,
