@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::dns::Reply;
-use crate::words::{Cidr, LinkState, Mac, NeighState, RouteKind, RouteProto, RouteScope};
+use crate::words::{Cidr, LinkState, Mac, NeighState, RouteKind, RouteProto, RouteScope, Stream};
 
 /// What one probe saw.
 #[derive(Clone, Debug, PartialEq)]
@@ -202,6 +202,8 @@ pub struct Ran {
     pub stdout: String,
     /// The start of its standard error.
     pub stderr: String,
+    /// Of which of the two there was more than is kept.
+    pub cut: Vec<Stream>,
 }
 
 /// A DNS answer.

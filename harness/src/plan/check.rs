@@ -159,6 +159,25 @@ impl Check {
         }
     }
 
+    /// Whom a server must see.
+    pub fn seen_from_mut(&mut self) -> Option<&mut By> {
+        match self {
+            Self::Tcp(transfer) | Self::Udp(transfer) => transfer.seen_from.as_mut(),
+            Self::Http(http) => http.connection.seen_from.as_mut(),
+            Self::Ping(_)
+            | Self::Dns(_)
+            | Self::Trace(_)
+            | Self::Arp(_)
+            | Self::Ndp(_)
+            | Self::Neigh(_)
+            | Self::Route(_)
+            | Self::Link(_)
+            | Self::Listing(_)
+            | Self::Isolated(..)
+            | Self::Run(_) => None,
+        }
+    }
+
     /// The nodes that it probes from or looks at.
     pub fn nodes(&self) -> impl Iterator<Item = NodeId> + use<> {
         let other = if let Self::Isolated(_, other) = self { Some(*other) } else { None };
@@ -214,10 +233,13 @@ pub enum ReadFrom {
     },
 }
 
+/// What stands between the words of [`By`].
+pub const OR: &str = " or ";
+
 /// Somebody who is known by address: who must have sent a refusal, or whom a server must see.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct By {
-    /// As the user wrote it.
+    /// As the user wrote it, several with [`OR`] between them.
     pub words: String,
     /// Any of these addresses.
     pub addresses: Vec<IpAddr>,

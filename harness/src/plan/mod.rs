@@ -23,8 +23,8 @@ use crate::words::{Cidr, Mac, Port, RouteType, Transport};
 pub use crate::case::Template;
 pub use action::{Action, Change, Made, Place};
 pub use check::{
-    By, Check, Dns, Expectation, Http, HttpExpected, LinkCheck, Master, Neigh, Ping, ReadFrom, RouteCheck, RouteQuery,
-    Solicit, Target, Text, Trace, Transfer,
+    By, Check, Dns, Expectation, Http, HttpExpected, LinkCheck, Master, Neigh, OR, Ping, ReadFrom, RouteCheck,
+    RouteQuery, Solicit, Target, Text, Trace, Transfer,
 };
 pub use link::{InterfaceKind, Vxlan};
 pub use listing::{Entry, List, Listing, Must};

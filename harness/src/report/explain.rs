@@ -32,8 +32,16 @@ fn drawn(report: &CaseReport, wanted: impl Fn(Severity) -> bool, style: Style) -
     wanted.map(|diagnostic| diagnostic.render(source, style)).collect()
 }
 
+/// What somebody else has said, so that it does nothing to a terminal.
+pub fn visible(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && !matches!(c, '\n' | '\t') { '\u{fffd}' } else { c }).collect()
+}
+
 fn draw(report: &CaseReport, test: &TestReport, finding: &Finding, style: Style) -> String {
+    // Programs of the case may have said some of it.
+    let all = |texts: &[String]| texts.iter().map(|text| visible(text)).collect::<Vec<_>>();
     let Finding { message, label, notes, helps, about: _ } = finding;
+    let (message, label, notes, helps) = (&visible(message), &visible(label), &all(notes), &all(helps));
     match (&report.source, test.blame.or(test.span)) {
         (Some(source), Some(span)) => {
             let mut diagnostic = Diagnostic::error(span, message).label(label);

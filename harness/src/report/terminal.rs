@@ -8,7 +8,7 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style as Paint};
 
 use crate::diagnostic::Style;
-use crate::report::explain::{explain, warnings};
+use crate::report::explain::{explain, visible, warnings};
 use crate::report::{CaseReport, Event, Listener, Status, Summary, TestReport, Worst};
 
 /// How the display looks.
@@ -255,11 +255,6 @@ fn painted(word: &str, color: AnsiColor, style: Style) -> String {
             format!("{paint}{word}{paint:#}")
         }
     }
-}
-
-/// A line of somebody else's, that does nothing to the terminal.
-fn visible(line: &str) -> String {
-    line.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
 }
 
 fn plural(count: usize, noun: &str) -> String {

@@ -1,6 +1,7 @@
 //! The files that a case brings: whether they are there, and what is in them.
 
 use std::fs;
+use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -48,7 +49,19 @@ fn check_script(path: &Spanned<String>, folder: &Path) -> Option<Diagnostic> {
     if wrong.is_some() {
         return wrong;
     }
-    let mode = folder.join(&**path).metadata().ok()?.permissions().mode();
+    let place = folder.join(&**path);
+    let mut start = Vec::new();
+    // One that cannot be read is missed where it is used.
+    let _ = fs::File::open(&place).and_then(|file| file.take(256).read_to_end(&mut start));
+    let start = String::from_utf8_lossy(&start);
+    if let Some(line) = start.split_once('\n').and_then(|(line, _)| line.strip_suffix('\r')) {
+        return Some(
+            Diagnostic::error(path.span, format!("the script `{}` has the line ends of Windows", **path))
+                .label(format!("its first line is `{line}` with a carriage return behind it"))
+                .help(format!("`sed -i 's/\\r$//' {}`", **path)),
+        );
+    }
+    let mode = place.metadata().ok()?.permissions().mode();
     (mode & 0o111 == 0).then(|| {
         Diagnostic::error(path.span, format!("the script `{}` is not executable", **path))
             .label(format!("its mode is {:o}", mode & 0o7777))

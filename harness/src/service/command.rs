@@ -19,7 +19,9 @@ use tokio::process::{Child, Command};
 use tokio::sync::Notify;
 
 use super::cage::{Cage, Room};
+use super::missing;
 use crate::namespace::Namespace;
+use crate::words::Stream;
 
 /// Where programs are looked for, whatever the environment says: the same on every machine.
 pub const SEARCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -75,6 +77,8 @@ pub struct Ended {
     pub stdout: Vec<u8>,
     /// The start of its standard error, at most 1 MiB.
     pub stderr: Vec<u8>,
+    /// Of which of the two there was more.
+    pub cut: Vec<Stream>,
     /// The last lines of both.
     pub last_lines: Vec<String>,
     /// The end of both, at most 64 KiB.
@@ -97,9 +101,11 @@ pub async fn run(place: Place<'_>, invocation: &Invocation, deadline: Instant) -
     };
     program.output.drain();
     let streams = program.output.streams.borrow();
-    let [stdout, stderr] = [0, 1].map(|stream| streams.start[stream].clone());
+    let [stdout, stderr] = streams.start.clone();
+    let cut = [Stream::Stdout, Stream::Stderr].into_iter().zip(streams.cut).filter_map(|(it, cut)| cut.then_some(it));
+    let cut = cut.collect();
     drop(streams);
-    Ok(Ended { status, stdout, stderr, last_lines: program.last_lines(), printed: program.printed() })
+    Ok(Ended { status, stdout, stderr, cut, last_lines: program.last_lines(), printed: program.printed() })
 }
 
 impl Ended {
@@ -138,7 +144,7 @@ impl Program {
         unsafe {
             command.pre_exec(move || entry.step_in());
         }
-        let mut child = command.spawn()?;
+        let mut child = command.spawn().map_err(|error| missing::explained(place, invocation, error))?;
         let output = Rc::new(Output::default());
         for (stream, pipe) in [
             child.stdout.take().map(tokio::process::ChildStdout::into_owned_fd),
@@ -157,18 +163,19 @@ impl Program {
         Ok(Self { child, output })
     }
 
-    /// The network namespace that it, or a process below it, has instead of the given one; none while it has none.
+    /// The network namespace that it, or a process below it, has instead of those given; none while it has none.
     ///
     /// # Errors
     ///
     /// That a namespace cannot be looked at.
-    pub fn own_network(&self, instead_of: &Namespace) -> io::Result<Option<OwnedFd>> {
+    pub fn own_network(&self, instead_of: &[&Namespace]) -> io::Result<Option<OwnedFd>> {
         let mut processes: Vec<u32> = self.child.id().into_iter().collect();
         while let Some(process) = processes.pop() {
             // A process may end while it is looked at.
             let Ok(namespace) = File::open(format!("/proc/{process}/ns/net")) else { continue };
             let namespace = OwnedFd::from(namespace);
-            if !instead_of.is_same(&namespace)? {
+            let known = instead_of.iter().map(|known| known.is_same(&namespace)).collect::<io::Result<Vec<bool>>>()?;
+            if !known.contains(&true) {
                 return Ok(Some(namespace));
             }
             let children = fs::read_to_string(format!("/proc/{process}/task/{process}/children")).unwrap_or_default();
@@ -239,6 +246,7 @@ struct Output {
 #[derive(Debug, Default)]
 struct Streams {
     start: [Vec<u8>; 2],
+    cut: [bool; 2],
     end: VecDeque<u8>,
 }
 
@@ -265,6 +273,7 @@ impl Output {
         let mut streams = self.streams.borrow_mut();
         let room = CAPTURED.saturating_sub(streams.start[stream].len());
         streams.start[stream].extend_from_slice(&buffer[..length.min(room)]);
+        streams.cut[stream] |= length > room;
         streams.end.extend(&buffer[length.saturating_sub(KEPT)..length]);
         let surplus = streams.end.len().saturating_sub(KEPT);
         streams.end.drain(..surplus);

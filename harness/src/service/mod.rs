@@ -5,6 +5,7 @@ pub mod command;
 mod dns;
 mod echo;
 mod http;
+mod missing;
 
 use std::cell::RefCell;
 use std::collections::HashMap;

@@ -27,13 +27,14 @@ pub(super) fn resolve(
             Err(wrong) => out.push(wrong),
         }
     }
-    for service in services {
-        if let ServiceKind::Command { run, .. } = &service.kind {
-            // A path from the case's folder may be a program that a script makes first.
-            if let Some(program) = run.first().filter(|program| program.starts_with('/') || !program.contains('/')) {
-                add(Need::Program(program.clone()));
-            }
-        }
+    let services = services.iter().filter_map(|service| match &service.kind {
+        ServiceKind::Command { run, .. } => run.first().cloned(),
+        _ => None,
+    });
+    let runs = runs(&told.steps, &told.expectations).filter_map(|run| run.command.first()?.fill(|_| None));
+    // A path from the case's folder may be a program that a script makes first.
+    for program in services.chain(runs).filter(|it| it.starts_with('/') || !it.contains('/')) {
+        add(Need::Program(program));
     }
     let interfaces = lab.nodes.iter().flat_map(|node| &node.interfaces);
     for kind in interfaces.filter_map(|interface| interface.kind.as_ref()) {
@@ -41,13 +42,6 @@ pub(super) fn resolve(
         if kind.is_optional() {
             add(Need::Link(kind.word().to_owned()));
         }
-    }
-    for run in runs(&told.steps, &told.expectations) {
-        run.command
-            .first()
-            .and_then(|program| program.fill(|_| None))
-            .into_iter()
-            .for_each(|it| add(Need::Program(it)));
     }
     if lab.ends().any(|end| end.interface > 0 && lab.at(end).ipv6()) {
         add(Need::Ipv6);

@@ -19,7 +19,7 @@ pub(super) fn add_listed(lab: &mut Lab, node: NodeId, written: CaseList<topology
         if !route.sound {
             continue;
         }
-        match resolve(&lab.nodes[node], route) {
+        match resolve(&lab.nodes[node], route, false) {
             Ok(route) => lab.nodes[node].routes.push(route),
             Err(wrong) => {
                 if lab.nodes[node].sound {
@@ -82,8 +82,8 @@ pub(super) fn default_of(family: Family) -> Cidr {
     Cidr { address, length: 0 }
 }
 
-/// A route to be added.
-pub(super) fn resolve(node: &Draft, written: topology::Route) -> Result<Route, Diagnostic> {
+/// A route to be added; once scripts have `run`, a node that they change has addresses that are not known yet.
+pub(super) fn resolve(node: &Draft, written: topology::Route, run: bool) -> Result<Route, Diagnostic> {
     let (to, src) = (written.to.span, written.src);
     let (via, onlink) = (written.via, written.onlink.filter(|onlink| onlink.value));
     let dev = written.dev.as_ref().map(|dev| dev.span);
@@ -94,10 +94,11 @@ pub(super) fn resolve(node: &Draft, written: topology::Route) -> Result<Route, D
     if let (Some(at), Some(place)) = (route.dev, dev) {
         need_up(node, at, place)?;
     }
-    if let Some(via) = via {
+    let scripted = run && node.open;
+    if let Some(via) = via.filter(|_| !scripted) {
         check_gateway(node, via, route.dev, route.onlink)?;
     }
-    if let Some(src) = src.filter(|src| !node.owns(src.value)) {
+    if let Some(src) = src.filter(|src| !scripted && !node.owns(src.value)) {
         return Err(not_an_address_of(node, src, "`src` is an address of the node itself"));
     }
     refuse_twice(node, &route)?;

@@ -57,6 +57,9 @@ fn resolve_one(node: NodeId, written: Written, out: &mut Diagnostics) -> Option<
 /// Places that are not for a case to fill.
 const TAKEN: [&str; 4] = ["/proc", "/sys", "/dev", "/run/netns"];
 
+/// Folders without which hardly a program runs.
+const WHOLE: [&str; 8] = ["/bin", "/etc", "/lib", "/lib64", "/run", "/sbin", "/usr", "/var"];
+
 /// The files that a node's programs find at other places.
 pub(super) fn files(node: NodeId, written: Option<CaseMap<Spanned<String>>>, out: &mut Diagnostics) -> Vec<Placing> {
     let mut placings = Vec::new();
@@ -69,6 +72,8 @@ pub(super) fn files(node: NodeId, written: Option<CaseMap<Spanned<String>>>, out
             out.push(wrong("a path without `.`, `..` and empty parts is expected"));
         } else if TAKEN.iter().any(|taken| std::path::Path::new(&**at).starts_with(taken)) {
             out.push(wrong("the kernel's own files are there"));
+        } else if WHOLE.contains(&at.as_str()) {
+            out.push(wrong("it would hide all that the machine has there").help("name what is to stand below it"));
         } else if let Some(source) = source {
             if source.trim().is_empty() {
                 out.push(Diagnostic::error(source.span, "this path is empty").label("a file or a folder"));

@@ -169,9 +169,11 @@ fn words(expect: &Expect) -> Vec<&Spanned<String>> {
     }
     for transfer in [&expect.tcp, &expect.udp].into_iter().flatten() {
         words.extend(transfer.from.items.iter().chain(&transfer.to.items).chain(&transfer.by));
+        words.extend(transfer.seen_from.iter().flat_map(|seen| &seen.items));
     }
     if let Some(http) = &expect.http {
         words.extend(http.from.items.iter().chain(&http.by));
+        words.extend(http.seen_from.iter().flat_map(|seen| &seen.items));
     }
     if let Some(dns) = &expect.dns {
         words.extend(dns.from.items.iter());

@@ -8,7 +8,7 @@ use super::lab::is_link_local;
 use super::outcomes::Wanted;
 use crate::case::Many;
 use crate::diagnostic::Diagnostic;
-use crate::plan::By;
+use crate::plan::{By, End, OR};
 use crate::source::{Span, Spanned};
 use crate::words::Family;
 
@@ -17,6 +17,8 @@ use crate::words::Family;
 pub(super) struct SeenFrom {
     words: Vec<String>,
     addresses: Vec<IpAddr>,
+    /// Whether scripts may give addresses that are known only when a step begins.
+    open: bool,
     span: Span,
 }
 
@@ -33,15 +35,20 @@ impl SeenFrom {
             });
             return None;
         }
-        let (mut words, mut addresses) = (Vec::new(), Vec::new());
+        let (mut words, mut addresses, mut open) = (Vec::new(), Vec::new(), false);
         for word in written.items {
-            let found: Vec<IpAddr> = match checker.aim(&word)? {
+            let aim = checker.aim(&word)?;
+            let scripted = match aim {
+                Aim::Captured | Aim::Address(_) => false,
+                Aim::Node(node) | Aim::Interface(End { node, .. }) => checker.lab.nodes[node].open,
+            };
+            let found: Vec<IpAddr> = match aim {
                 Aim::Captured => return None,
                 Aim::Address(address) => vec![address],
                 Aim::Node(node) => checker.lab.nodes[node].addresses().map(|(_, cidr)| cidr.address).collect(),
                 Aim::Interface(end) => checker.lab.at(end).addresses.iter().map(|cidr| cidr.address).collect(),
             };
-            if found.is_empty() {
+            if found.is_empty() && !scripted {
                 checker.derive(
                     Diagnostic::error(word.span, format!("`{}` has no address", *word))
                         .label("nothing can be seen to come from it"),
@@ -49,13 +56,17 @@ impl SeenFrom {
                 return None;
             }
             addresses.extend(found);
+            open |= scripted;
             words.push(word.value);
         }
-        Some(Self { words, addresses, span })
+        Some(Self { words, addresses, open, span })
     }
 
     /// The only family that it leaves, if it does.
     pub(super) fn only_family(&self) -> Option<Spanned<Family>> {
+        if self.open {
+            return None;
+        }
         let family = Family::of(*self.addresses.iter().find(|address| !is_link_local(**address))?);
         let mut others = self.addresses.iter().filter(|address| !is_link_local(**address));
         others.all(|address| Family::of(*address) == family).then(|| Spanned::new(family, self.span))
@@ -65,7 +76,7 @@ impl SeenFrom {
     pub(super) fn in_family(&self, checker: &mut Checker<'_>, family: Family) -> Option<By> {
         let addresses: Vec<IpAddr> =
             self.addresses.iter().copied().filter(|address| Family::of(*address) == family).collect();
-        if addresses.is_empty() {
+        if addresses.is_empty() && !self.open {
             checker.derive(
                 Diagnostic::error(self.span, format!("`seen-from` has no {} address", family.name()))
                     .label("this check is of that family")
@@ -73,6 +84,6 @@ impl SeenFrom {
             );
             return None;
         }
-        Some(By { words: self.words.join(" or "), addresses })
+        Some(By { words: self.words.join(OR), addresses })
     }
 }

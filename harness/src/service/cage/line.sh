@@ -1,4 +1,3 @@
-# Notes the last command of a bash script that failed, for the message about the script.
+# Notes at which command a bash script with `set -e` ends, for the message about the script.
 unset BASH_ENV
-set -o errtrace
-trap 'printf "%s %s\n" "$LINENO" "${BASH_SOURCE[0]}" > /run/netcase/line' ERR
+trap 'case $- in *e*) printf "%s %s %s\n" "$LINENO" "$?" "${BASH_SOURCE[0]}" > /run/netcase/line ;; esac' ERR

@@ -9,6 +9,7 @@
 mod device;
 mod guard;
 mod limits;
+mod look;
 mod placing;
 mod room;
 mod root;

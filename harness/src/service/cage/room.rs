@@ -4,7 +4,7 @@
 //! program, and is seen by no other node.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use nix::fcntl::OFlag;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::prctl;
-use nix::sys::stat::Mode;
+use nix::sys::stat::{Mode, SFlag, fstat};
 
 use super::placing::{self, Placing};
 use super::{Cage, failed, guard, limits, own_namespace};
@@ -21,7 +21,7 @@ use crate::namespace::Namespace;
 /// The namespaces of a node's programs, but for the network.
 #[derive(Debug)]
 pub struct Room {
-    mounts: OwnedFd,
+    pub(super) mounts: OwnedFd,
     name: OwnedFd,
 }
 
@@ -57,14 +57,14 @@ impl Cage {
         self.build(&self.mounts, tenant, || furnish(doors))
     }
 
-    /// Makes the room of a node that programs of another room have made: it sees what they see, but for `/sys` and the
-    /// host name, as `ip netns exec` has it.
+    /// Makes the room of a node that programs of another room have made: it sees what they see, but for `/sys`, the host
+    /// name and what stands below `/etc/netns/NAME`, as `ip netns exec` has it.
     ///
     /// # Errors
     ///
     /// As [`Cage::room`].
     pub fn room_within(&self, outer: &Room, tenant: &Tenant<'_>) -> io::Result<Room> {
-        self.build(&outer.mounts, tenant, || Ok(()))
+        self.build(&outer.mounts, tenant, || lay_over(tenant.name))
     }
 
     fn build(
@@ -86,48 +86,6 @@ impl Cage {
         made
     }
 
-    /// The network namespace of a name below `/run/netns`, as a room has it.
-    ///
-    /// # Errors
-    ///
-    /// What open(2) says; and that something of the name is no network namespace.
-    pub fn open_namespace(&self, room: &Room, name: &str) -> io::Result<OwnedFd> {
-        // A program might have put a pipe there that never opens, or a link to somewhere else.
-        let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let path = Path::new(NAMESPACES).join(name);
-        let opened = self.visit(&room.mounts, || Ok(nix::fcntl::open(&path, flags, Mode::empty())?))?;
-        let kind = nix::sys::statfs::fstatfs(&opened)?.filesystem_type();
-        if kind != nix::sys::statfs::NSFS_MAGIC {
-            return Err(io::Error::other("it is no network namespace"));
-        }
-        Ok(opened)
-    }
-
-    /// The last command that failed in a bash script that was run with [`NOTER`] as its `BASH_ENV`: its line, and the
-    /// file that it stands in.
-    pub fn failed_line(&self, room: &Room) -> Option<(usize, String)> {
-        let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let opened = self.visit(&room.mounts, || Ok(nix::fcntl::open(LINE, flags, Mode::empty())?)).ok()?;
-        let mut text = String::new();
-        File::from(opened).take(4096).read_to_string(&mut text).ok()?;
-        let (line, file) = text.trim_end().split_once(' ')?;
-        Some((line.parse().ok()?, file.to_owned()))
-    }
-
-    /// What stands below `/run/netns`, as a room has it.
-    ///
-    /// # Errors
-    ///
-    /// What readdir(3) says.
-    pub fn namespaces(&self, room: &Room) -> io::Result<Vec<String>> {
-        let mut names: Vec<String> = self.visit(&room.mounts, || {
-            let entries = fs::read_dir(NAMESPACES)?;
-            Ok(entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect())
-        })?;
-        names.sort();
-        Ok(names)
-    }
-
     /// What a new process does before it becomes a program of a room.
     pub(in crate::service) fn entry(&self, room: &Room, network: &Namespace, folder: Option<&Path>) -> Entry {
         Entry {
@@ -135,7 +93,7 @@ impl Cage {
             name: room.name.as_raw_fd(),
             network: network.as_fd().as_raw_fd(),
             wire: self.wire.number(),
-            folder: folder.map_or_else(|| self.folder.clone(), |folder| self.folder.join(folder)),
+            folder: self.start(folder),
         }
     }
 }
@@ -145,10 +103,10 @@ const OWN: &str = "/run/netcase";
 
 /// What bash reads first in a script whose failing line is to be known, and where it notes that.
 pub const NOTER: &str = "/run/netcase/line.sh";
-const LINE: &str = "/run/netcase/line";
+pub(super) const LINE: &str = "/run/netcase/line";
 
 /// Where named network namespaces stand (ip-netns(8)).
-const NAMESPACES: &str = "/run/netns";
+pub(super) const NAMESPACES: &str = "/run/netns";
 
 /// Mounts of the namespace that this one is a copy of come in, and go with those, and none goes out; programs find them
 /// shared, as systemd leaves them.
@@ -197,6 +155,31 @@ fn furnish(doors: &[Door<'_>]) -> io::Result<()> {
         let descriptor = format!("self/fd/{}", door.namespace.as_fd().as_raw_fd());
         mount(Some(descriptor.as_str()), &place, none, MsFlags::MS_BIND, none)
             .map_err(failed("mounting /run/netns"))?;
+    }
+    Ok(())
+}
+
+/// Lays what a script has put below `/etc/netns/NAME` over what stands in `/etc` (ip-netns(8)).
+fn lay_over(name: &str) -> io::Result<()> {
+    let none: Option<&str> = None;
+    // Most nodes have none.
+    let entries = fs::read_dir(Path::new("/etc/netns").join(name)).into_iter().flatten();
+    for entry in entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file() || kind.is_dir())) {
+        // What is looked at is what is bound, whatever programs put there now.
+        let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let opened = nix::fcntl::open(&entry.path(), flags, Mode::empty())?;
+        if matches!(SFlag::from_bits_truncate(fstat(&opened)?.st_mode) & SFlag::S_IFMT, SFlag::S_IFREG | SFlag::S_IFDIR)
+        {
+            let descriptor = format!("thread-self/fd/{}", opened.as_raw_fd());
+            // ip-netns(8) goes on, too, where nothing of that name stands in `/etc`.
+            let _ = mount(
+                Some(descriptor.as_str()),
+                &Path::new("/etc").join(entry.file_name()),
+                none,
+                MsFlags::MS_BIND,
+                none,
+            );
+        }
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use std::fs::{self, Permissions};
 use std::io;
 use std::os::unix::ffi::OsStringExt;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Component, Path, PathBuf};
 
 use nix::mount::{MsFlags, mount};
@@ -29,9 +29,20 @@ const EMPTY: &[&str] = &["/home", "/root", "/tmp"];
 /// Folders that are the cage's own.
 const OWN: &[&str] = &["/dev", "/proc", "/run", "/sys"];
 
-/// Folders in which programs expect to write a level deeper than in others, as in the case's own. What lies there
-/// belongs to the machine's own root, who is nobody here, and cannot be written.
-const WRITTEN: &[&str] = &["/etc", "/var"];
+/// Folders in which new files can stand however deep, and such in which they can a level deeper than in others, as in
+/// the case's own. What lies there belongs to the machine's own root, who is nobody here, and cannot be written.
+const WRITTEN: &[&str] = &["/etc", "/usr/local"];
+const WRITTEN_ONCE: &[&str] = &["/usr", "/var"];
+
+/// How many folders are made for that below one.
+const FOLDERS: usize = 500;
+
+/// Files, and folders of files, that are the cage's own from the beginning, so that lines can be added to them.
+const COPIED: &[&str] = &["/etc/iproute2", "/etc/sysctl.conf", "/etc/nftables.conf", "/etc/dnsmasq.conf"];
+
+/// How many files of a folder are copied, each up to this size.
+const COPIES: usize = 32;
+const SMALL: u64 = 16 * 1024;
 
 /// A file directly below a folder that cannot be an overlay is copied up to this size.
 const LARGEST_COPY: u64 = 1024 * 1024;
@@ -117,14 +128,14 @@ impl Root {
         if self.mounts.iter().any(|mount| mount != path && mount.starts_with(path)) {
             return self.descend(path);
         }
-        match self.overlay(path, path, is_one_of(path, WRITTEN)) {
+        match self.overlay(path, path, levels(path)) {
             Ok(()) => Ok(()),
             Err(error) => self.bind(path, &error),
         }
     }
 
-    /// An overlay over `source` at the place of `path`; in one that is `written`, also its folders can be.
-    fn overlay(&mut self, source: &Path, path: &Path, written: bool) -> io::Result<()> {
+    /// An overlay over `source` at the place of `path`, in which so many levels of folders below can be written to.
+    fn overlay(&mut self, source: &Path, path: &Path, levels: usize) -> io::Result<()> {
         self.count += 1;
         let folder = self.layers.join(self.count.to_string());
         let (upper, work) = (folder.join("upper"), folder.join("work"));
@@ -134,14 +145,10 @@ impl Root {
         fs::create_dir(&upper)?;
         // The owner may do everything below, and here that is the root of the cage.
         fs::set_permissions(&upper, Permissions::from_mode(mode | 0o700))?;
-        if written {
-            for entry in
-                fs::read_dir(source)?.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
-            {
-                let Ok(metadata) = entry.metadata() else { continue };
-                let below = upper.join(entry.file_name());
-                fs::create_dir(&below)?;
-                fs::set_permissions(&below, Permissions::from_mode(metadata.permissions().mode() | 0o700))?;
+        open_up(source, &upper, levels, &mut FOLDERS.clone())?;
+        for name in COPIED {
+            if let Ok(below) = Path::new(name).strip_prefix(path) {
+                copy(Path::new(name), &upper.join(below));
             }
         }
         if let Ok(below) = Path::new("/usr/bin/sudo").strip_prefix(path) {
@@ -191,7 +198,7 @@ impl Root {
             fs::create_dir(&source)?;
             tree::attach(tree, &source)?;
         }
-        match self.overlay(&source, path, true) {
+        match self.overlay(&source, path, 1) {
             Ok(()) => Ok(()),
             Err(error) => self.bind(&source, &error),
         }
@@ -240,6 +247,50 @@ impl Root {
             let place = self.at(Path::new(path));
             let _ = fs::remove_file(&place);
             let _ = fs::write(&place, text);
+        }
+    }
+}
+
+/// How many levels of folders below this one can be written to.
+fn levels(path: &Path) -> usize {
+    if WRITTEN.iter().any(|name| path.starts_with(name)) {
+        usize::MAX
+    } else {
+        usize::from(is_one_of(path, WRITTEN_ONCE))
+    }
+}
+
+/// Makes the folders of `source` in an upper layer, where they belong to the cage's root; `left` of them at most.
+fn open_up(source: &Path, upper: &Path, levels: usize, left: &mut usize) -> io::Result<()> {
+    // One that the cage's root may not look into stays closed.
+    let entries = if levels > 0 { fs::read_dir(source).ok() } else { None };
+    for entry in entries.into_iter().flatten().flatten() {
+        if *left == 0 || !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            continue;
+        }
+        let Ok(metadata) = entry.metadata() else { continue };
+        *left -= 1;
+        let (path, below) = (entry.path(), upper.join(entry.file_name()));
+        fs::create_dir(&below)?;
+        fs::set_permissions(&below, Permissions::from_mode(metadata.permissions().mode() | 0o700))?;
+        // Where the folders in a folder are counted, two links mean that there is none.
+        if metadata.nlink() != 2 {
+            open_up(&path, &below, self::levels(&path).max(levels - 1), left)?;
+        }
+    }
+    Ok(())
+}
+
+/// Copies a small file, or those of a folder. One that cannot be read or is not there stays as it is.
+fn copy(source: &Path, place: &Path) {
+    let Ok(metadata) = fs::symlink_metadata(source) else { return };
+    if metadata.is_file() && metadata.len() <= SMALL {
+        let _ = fs::copy(source, place);
+    } else if metadata.is_dir() {
+        for entry in fs::read_dir(source).into_iter().flatten().flatten().take(COPIES) {
+            if entry.file_type().is_ok_and(|kind| kind.is_file()) {
+                copy(&entry.path(), &place.join(entry.file_name()));
+            }
         }
     }
 }

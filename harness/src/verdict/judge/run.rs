@@ -18,8 +18,14 @@ pub(crate) fn judge(plan: &Plan, run: &Run, ran: &Ran) -> Judgement {
     if !exits {
         wrong.push(("exit", format!("{}, expected exit status {}", ran.how, any_of(&run.exit))));
     }
-    for (key, printed, text) in [("stdout", &run.stdout, &ran.stdout), ("stderr", &run.stderr, &ran.stderr)] {
-        wrong.extend(differences(printed, text).into_iter().map(|words| (key, format!("its {key} {words}"))));
+    for (key, printed, stream) in [("stdout", &run.stdout, Stream::Stdout), ("stderr", &run.stderr, Stream::Stderr)] {
+        match whole(ran, stream) {
+            Ok(text) => {
+                wrong.extend(differences(printed, text).into_iter().map(|words| (key, format!("its {key} {words}"))));
+            }
+            Err(why) if *printed != Printed::default() => wrong.push((key, format!("its {key} {why}"))),
+            Err(_) => {}
+        }
     }
     if exits {
         let missing = captured(run, ran).into_iter().filter_map(|(name, value)| Some((name, value.err()?)));
@@ -43,14 +49,10 @@ pub(crate) fn judge(plan: &Plan, run: &Run, ran: &Ran) -> Judgement {
 /// The values that a program's output has, each with its name; or why one is not there.
 pub(crate) fn captured(run: &Run, ran: &Ran) -> Vec<(String, Result<String, String>)> {
     let values = run.captures.iter().map(|capture| {
-        let text = match capture.from {
-            Stream::Stdout => &ran.stdout,
-            Stream::Stderr => &ran.stderr,
-        };
-        let value = match &capture.by {
+        let value = whole(ran, capture.from).map_err(|why| format!("it {why}")).and_then(|text| match &capture.by {
             CaptureBy::Json(pointer) => at(text, pointer).map(|value| plain(&value)),
             CaptureBy::Regex(pattern) => matched(text, pattern),
-        };
+        });
         (capture.name.clone(), value)
     });
     values.collect()
@@ -59,8 +61,19 @@ pub(crate) fn captured(run: &Run, ran: &Ran) -> Vec<(String, Result<String, Stri
 fn matched(text: &str, pattern: &str) -> Result<String, String> {
     let regex = regex::Regex::new(pattern).map_err(|error| error.to_string())?;
     let found = regex.captures(text).ok_or_else(|| format!("/{pattern}/ matches nowhere"))?;
-    let part = found.get(1).or_else(|| found.get(0));
-    part.map(|part| part.as_str().to_owned()).ok_or_else(|| format!("the group of /{pattern}/ is empty"))
+    let part = found.get(usize::from(found.len() > 1));
+    part.map(|part| part.as_str().to_owned()).ok_or_else(|| format!("the first group of /{pattern}/ takes no part"))
+}
+
+/// What a program has printed, where all of it is known.
+fn whole(ran: &Ran, stream: Stream) -> Result<&str, String> {
+    if ran.cut.contains(&stream) {
+        return Err("is more than 1 MiB, and what is behind that is not looked at".to_owned());
+    }
+    Ok(match stream {
+        Stream::Stdout => &ran.stdout,
+        Stream::Stderr => &ran.stderr,
+    })
 }
 
 fn at(text: &str, pointer: &str) -> Result<Value, String> {

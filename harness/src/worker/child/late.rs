@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::attempt::Bench;
 use super::runs::Captured;
-use crate::plan::{By, Check, End, Http, List, Listing, NodeId, ReadFrom, Step, Target, Template};
+use crate::plan::{By, Check, End, Http, List, Listing, NodeId, OR, ReadFrom, Step, Target, Template};
 use crate::verdict::Finding;
 use crate::words::{Family, Mac};
 use crate::worker::message::Broken;
@@ -40,6 +40,12 @@ pub(super) async fn read(bench: &mut Bench, step: &Step) -> Result<(), Broken> {
         }
         for by in check.bys_mut() {
             known.fill_by(by);
+        }
+        if let Some(seen) = check.seen_from_mut()
+            && !known.fill_by(seen)
+        {
+            let wrong = Finding::new(format!("{} has no address when the step begins", seen.words));
+            unread.insert(index, wrong.about(&["seen-from"]));
         }
         if let Check::Listing(listing) = check
             && let Err(finding) = known.has(listing)
@@ -184,16 +190,26 @@ impl Known<'_> {
         Err(Finding::new(format!("there is no interface {}.{dev} when the step begins", node.name)).about(&["on"]))
     }
 
-    fn fill_by(&self, by: &mut By) {
-        let named = |end: &End| match by.words.split_once('.') {
-            Some((node, interface)) => self.nodes[end.node].name == node && self.at(*end).name == interface,
-            None => self.nodes[end.node].name == by.words,
-        };
-        let read: Vec<IpAddr> =
-            self.ends().filter(named).flat_map(|end| self.at(end).addresses.iter().map(|cidr| cidr.address)).collect();
-        if !read.is_empty() {
+    /// The addresses that the words stand for, where they stand for any.
+    fn fill_by(&self, by: &mut By) -> bool {
+        let read: Vec<IpAddr> = by.words.split(OR).flat_map(|word| self.addresses(word)).collect();
+        let known = !read.is_empty();
+        if known {
             by.addresses = read;
         }
+        known
+    }
+
+    /// The addresses that a word stands for: its own, or those of a node or an interface.
+    fn addresses(&self, word: &str) -> Vec<IpAddr> {
+        if let Ok(address) = word.parse() {
+            return vec![address];
+        }
+        let (node, interface) = word.split_once('.').map_or((word, None), |(node, dev)| (node, Some(dev)));
+        let named = |end: &End| {
+            self.nodes[end.node].name == node && interface.is_none_or(|interface| self.at(*end).name == interface)
+        };
+        self.ends().filter(named).flat_map(|end| self.at(end).addresses.iter().map(|cidr| cidr.address)).collect()
     }
 }
 

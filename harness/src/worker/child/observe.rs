@@ -57,7 +57,9 @@ async fn attempt(
             .map_err(unreadable),
         Check::Route(route) => look_up(bench, route).await.map_err(unreadable),
         Check::Run(run) => {
-            let ran = runs::run(bench, run).await.map_err(|broken| ProbeError(broken.message))?;
+            let ran = runs::run(bench, run).await.map_err(|broken| {
+                ProbeError(std::iter::once(broken.message).chain(broken.notes).collect::<Vec<_>>().join("; "))
+            })?;
             runs::keep(bench, run, &ran);
             Ok(Observation::Ran(ran))
         }

@@ -4,10 +4,11 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 
 use super::files::Files;
+use crate::case::LARGEST_FILE;
 use crate::lab::{self, Lab};
 use crate::plan::{NodeId, Plan};
 use crate::service::cage::{Cage, Door, Folder, Room, Setting, Tenant};
@@ -97,6 +98,12 @@ impl Programs {
         self.cage.folder.join(written)
     }
 
+    /// What may be missing to a script that lies outside of the case's own folder: it is seen, what is beside it is not.
+    pub(super) fn unseen(&self, script: &str) -> Option<String> {
+        is_hidden(&self.cage.folder, &self.cage.folder.join(script))
+            .then(|| format!("{HIDDEN}; of what lies beside {script}, there is nothing"))
+    }
+
     /// What the machine refuses of the confinement.
     pub(super) fn lost(&self) -> &[String] {
         &self.cage.lost
@@ -118,9 +125,15 @@ impl Programs {
         text.lines().nth(number.checked_sub(1)?).map(|line| line.trim().to_owned())
     }
 
-    /// The line at which a bash script of a node failed, where it is known.
-    pub(super) fn failed_line(&self, room: &Room, script: &str) -> Option<usize> {
-        self.cage.failed_line(room).filter(|(_, file)| *file == *script).map(|(line, _)| line)
+    /// The line at which a bash script of a node ended with this exit status, where it is known.
+    pub(super) fn failed_line(&self, room: &Room, script: &str, exit: i32) -> Option<usize> {
+        let (line, status, file) = self.cage.failed_line(room)?;
+        (file == script && status == exit).then_some(line)
+    }
+
+    /// A file as the programs of a node see it.
+    pub(super) fn read(&self, room: &Room, path: &Path) -> Option<String> {
+        self.cage.read(room, &self.cage.folder.join(path), LARGEST_FILE as u64)
     }
 
     /// What stands below `/run/netns` of a node.
@@ -131,15 +144,29 @@ impl Programs {
 
     /// Adds what the cage may have to do with a program that could not be started.
     pub(super) fn explain(&self, run: &[String], error: &io::Error, mut broken: Broken) -> Broken {
-        let program = run.first().map(String::as_str).unwrap_or_default();
-        let hidden = ["/home/", "/root/", "/tmp/"].iter().any(|folder| program.starts_with(folder));
+        let program = run.first().filter(|program| program.contains('/'));
+        let hidden = program.is_some_and(|program| is_hidden(&self.cage.folder, &self.cage.folder.join(program)));
         if error.kind() == io::ErrorKind::NotFound && hidden {
-            broken =
-                broken.note("the programs of a case see /home, /root and /tmp empty, but for the case's own folder");
+            broken = broken.note(HIDDEN);
         }
         broken.notes.extend(self.cage.lost.iter().cloned());
         broken
     }
+}
+
+/// What is said of a path that is hidden.
+const HIDDEN: &str = "the programs of a case see /home, /root and /tmp empty, but for the case's own folder";
+
+/// Whether a path lies where programs see nothing of the machine's.
+fn is_hidden(own: &Path, path: &Path) -> bool {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir => drop(plain.pop()),
+            part => plain.push(part),
+        }
+    }
+    ["/home", "/root", "/tmp"].iter().any(|folder| plain.starts_with(folder)) && !plain.starts_with(own)
 }
 
 /// The text of `/etc/hosts`: every node by name, at each of its addresses.

@@ -56,15 +56,30 @@ pub(super) async fn load(
     let room = programs.room(plan, lab, rules.node).map_err(failed)?;
     let ended = command::run(programs.place(lab, rules.node, &room), &invocation, until).await.map_err(failed)?;
     if !ended.status.is_some_and(|status| status.success()) {
-        return Err(refused(plan, programs, rules, &ended).of(format!("rules in {node}")));
+        let shows = |path: &Path| programs.read(&room, path);
+        return Err(refused(plan, programs, rules, &ended, &shows).of(format!("rules in {node}")));
     }
-    if rules.loader == Loader::Nft && lab::generation_of_rules(network).map_err(failed)? == before {
+    let nothing = match rules.loader {
+        Loader::Nft => lab::generation_of_rules(network).map_err(failed)? == before,
+        // Not every build of it makes rules of nf_tables, whose changes are counted.
+        Loader::Iptables | Loader::Ip6tables => changes_nothing(programs, rules),
+    };
+    if nothing {
         return Err(Broken::new(format!("{program} has loaded nothing of {} in {node}", shown(rules)))
             .at(rules.span)
             .note("the kernel's rules are the same as before")
             .of(format!("rules in {node}")));
     }
     Ok(())
+}
+
+/// Whether rules are comments and nothing else.
+fn changes_nothing(programs: &Programs, rules: &Rules) -> bool {
+    let text = match &rules.text {
+        RulesText::Inline(text) => Some(text.clone()),
+        RulesText::File(path) => programs.files().text(rules.node, Path::new(path)),
+    };
+    text.is_some_and(|text| text.lines().map(str::trim).all(|line| line.is_empty() || line.starts_with('#')))
 }
 
 /// Loads rules in a step.
@@ -107,7 +122,13 @@ fn text_of(path: &Path) -> String {
 }
 
 /// What the program says, with the line that it says it of.
-fn refused(plan: &Plan, programs: &Programs, rules: &Rules, ended: &Ended) -> Broken {
+fn refused(
+    plan: &Plan,
+    programs: &Programs,
+    rules: &Rules,
+    ended: &Ended,
+    shows: &dyn Fn(&Path) -> Option<String>,
+) -> Broken {
     let node = &plan.nodes[rules.node].name;
     let program = rules.loader.program();
     let said = String::from_utf8_lossy(&ended.stderr).into_owned();
@@ -119,7 +140,7 @@ fn refused(plan: &Plan, programs: &Programs, rules: &Rules, ended: &Ended) -> Br
     .at(rules.span);
     let mut drawn = false;
     for complaint in complaints.iter().take(5) {
-        if let Some(text) = draw(programs, rules, complaint) {
+        if let Some(text) = draw(programs, rules, complaint, shows) {
             broken.notes.push(format!("{program} says:\n{text}"));
             drawn = true;
         }
@@ -175,14 +196,19 @@ fn of_nft(line: &str) -> Option<Complaint> {
 }
 
 /// The line that a complaint is about, with carets under the word.
-fn draw(programs: &Programs, rules: &Rules, complaint: &Complaint) -> Option<String> {
+fn draw(
+    programs: &Programs,
+    rules: &Rules,
+    complaint: &Complaint,
+    shows: &dyn Fn(&Path) -> Option<String>,
+) -> Option<String> {
     let (name, text) = match (&rules.text, &complaint.file) {
         (RulesText::Inline(text), None) => ("the rules".to_owned(), text.clone()),
         (RulesText::File(written), None) => (written.clone(), programs.files().text(rules.node, Path::new(written))?),
         (RulesText::File(written), Some(file)) if *file == programs.path(written) => {
             (written.clone(), programs.files().text(rules.node, Path::new(written))?)
         }
-        (_, Some(file)) => (text_of(file), programs.files().text(rules.node, file)?),
+        (_, Some(file)) => (text_of(file), programs.files().text(rules.node, file).or_else(|| shows(file))?),
     };
     // What is missing at the end is missed behind the last line; what is missing in a line, behind its last character.
     let before = complaint.line.checked_sub(1)?.min(text.lines().count().checked_sub(1)?);

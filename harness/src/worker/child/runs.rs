@@ -50,6 +50,7 @@ pub(super) async fn run(bench: &Bench, run: &Run) -> Result<Ran, Broken> {
         how: ended.how(),
         stdout: text(&ended.stdout),
         stderr: text(&ended.stderr),
+        cut: ended.cut,
     })
 }
 

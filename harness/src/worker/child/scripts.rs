@@ -72,29 +72,42 @@ async fn start(plan: &Plan, lab: &Lab, programs: &Programs, script: &Script, unt
 /// How a script failed, and where, as far as is known.
 fn failed(plan: &Plan, lab: &Lab, programs: &Programs, script: &Script, ended: &Ended) -> Broken {
     let mut broken = Broken::new(format!("{} in {} {}", script.path, plan.nodes[script.node].name, ended.how()));
-    let noted = || {
+    let exit = ended.status.and_then(|status| status.code());
+    let noted = |exit: i32| {
         let room = programs.room(plan, lab, script.node).ok()?;
-        programs.failed_line(&room, &programs.path(&script.path).display().to_string())
+        programs.failed_line(&room, &programs.path(&script.path).display().to_string(), exit)
     };
-    let line = complained_line(script, &ended.last_lines).or_else(noted);
+    let said = String::from_utf8_lossy(&ended.stderr);
+    let line = exit.and_then(|exit| complained_line(script, &said, exit).or_else(|| noted(exit)));
     broken.notes.extend(line.and_then(|number| shown(programs, script, number)));
     broken.notes.push(match &*ended.last_lines {
         [] => "it printed nothing".to_owned(),
         lines => format!("it printed:\n{}", lines.join("\n")),
     });
+    broken.notes.extend(programs.unseen(&script.path));
     broken.notes.extend(programs.lost().iter().cloned());
     broken
 }
 
-/// The line of a script that its shell complains about, as `NAME: line 3: ...` (bash) or `NAME: 3: ...` (dash).
-fn complained_line(script: &Script, printed: &[String]) -> Option<usize> {
+/// The line of a script that its shell complains about last, as `NAME: line 3: ...` (bash) or `NAME: 3: ...` (dash),
+/// where it is what the shell has ended the script for: other complaints a script may live with.
+fn complained_line(script: &Script, said: &str, exit: i32) -> Option<usize> {
     let name = script.path.rsplit('/').next()?;
-    printed.iter().rev().find_map(|line| {
+    let complaint = |line: &str| {
         let (_, rest) = line.split_once(&format!("{name}: "))?;
-        let number = rest.strip_prefix("line ").unwrap_or(rest).split(':').next()?;
-        number.parse().ok()
-    })
+        let (number, words) = rest.strip_prefix("line ").unwrap_or(rest).split_once(": ")?;
+        Some((number.parse().ok()?, words.to_lowercase()))
+    };
+    let mut complaints = said.lines().rev().map_while(complaint);
+    let (number, words): (usize, String) = complaints.next()?;
+    let ends = |words: &str| ENDING.iter().any(|ending| words.contains(ending));
+    // bash shows the line below what it says of it; programs that cannot be run end a script with their own statuses.
+    let ended = ends(&words) || complaints.any(|(same, words)| same == number && ends(&words));
+    (ended || matches!(exit, 126 | 127)).then_some(number)
 }
+
+/// What a shell cannot go on after.
+const ENDING: [&str; 4] = ["syntax error", "unbound variable", "parameter not set", "bad substitution"];
 
 fn shown(programs: &Programs, script: &Script, number: usize) -> Option<String> {
     let line = programs.line(&script.path, number)?;
@@ -118,7 +131,10 @@ pub(super) fn find(plan: &Plan, lab: &mut Lab, programs: &Programs) -> Option<Br
 
 /// Takes hold of them again after a step; one that was deleted is not there any more.
 pub(super) fn find_again(bench: &mut Bench) {
-    for node in 0..bench.plan.nodes.len() {
+    // What scripts have made is no process's own.
+    let (processes, made): (Vec<_>, Vec<_>) =
+        (0..bench.plan.nodes.len()).partition(|node| bench.plan.nodes[*node].process.is_some());
+    for node in made.into_iter().chain(processes) {
         find_one_again(bench, node);
     }
 }
@@ -195,6 +211,14 @@ fn created(plan: &Plan) -> impl Iterator<Item = (NodeId, NodeId)> {
 
 fn find_one(plan: &Plan, lab: &mut Lab, programs: &Programs, node: NodeId, creator: NodeId) -> io::Result<()> {
     let namespace = programs.namespace(plan, lab, creator, &plan.nodes[node].name)?;
+    // Whoever is absent is where netcase itself is.
+    let own = plan.nodes.iter().zip(&lab.nodes).filter(|(other, made)| other.created_by.is_none() || made.absent);
+    for (other, made) in own {
+        if made.namespace.is_same(&namespace)? {
+            let whose = if made.absent { "netcase itself" } else { &other.name };
+            return Err(io::Error::other(format!("it is the namespace of {whose}")));
+        }
+    }
     lab.find(node, namespace)
 }
 
@@ -222,4 +246,29 @@ pub(super) async fn place(bench: &mut Bench, operation: &Operation) -> Result<Op
         place.index = found.index;
     }
     Ok(operation)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::Span;
+
+    #[test]
+    fn only_what_ends_a_script_is_its_line() {
+        let script = Script { node: 0, path: "sub/x.sh".to_owned(), span: Span::default() };
+        for (said, exit, expected) in [
+            ("./sub/x.sh: line 3: ip2: command not found\n", 127, Some(3)),
+            ("./sub/x.sh: 3: ip2: not found\n", 127, Some(3)),
+            ("./sub/x.sh: 3: ip2: not found\n", 4, None),
+            ("./sub/x.sh: 3: ip2: not found\nCannot find device\n", 127, None),
+            ("./sub/x.sh: line 4: x: unbound variable\n", 1, Some(4)),
+            ("./sub/x.sh: 4: x: parameter not set\n", 2, Some(4)),
+            ("./sub/x.sh: line 5: syntax error near `fi'\n./sub/x.sh: line 5: `fi'\n", 2, Some(5)),
+            ("./sub/x.sh: line 5: cd: nowhere: No such file or directory\n", 1, None),
+            ("y.sh: line 3: ip2: command not found\n", 127, None),
+            ("", 1, None),
+        ] {
+            assert_eq!(complained_line(&script, said, exit), expected, "{said}");
+        }
+    }
 }

@@ -78,7 +78,11 @@ impl Services {
     /// The network namespace that the process of a service has for itself; none while it does not run or has none.
     pub(super) fn own_network(&self, plan: &Plan, lab: &Lab, at: usize) -> io::Result<Option<OwnedFd>> {
         match self.running.get(at) {
-            Some(Some(Running::Program(program))) => program.own_network(&lab.node(plan.services[at].node).namespace),
+            Some(Some(Running::Program(program))) => {
+                // A process may also have gone into another node.
+                let others = plan.nodes.iter().zip(&lab.nodes).filter(|(node, _)| node.process != Some(at));
+                program.own_network(&others.map(|(_, made)| &made.namespace).collect::<Vec<_>>())
+            }
             _ => Ok(None),
         }
     }
@@ -200,7 +204,7 @@ async fn wait_until_ready(
 /// Whether a program listens on a port in its node, or in a network namespace of its own.
 fn listens_anywhere(lab: &Lab, service: &Service, program: &Program, port: Port) -> io::Result<bool> {
     let node = &lab.node(service.node).namespace;
-    let own = program.own_network(node)?.map(|own| node.found(own));
+    let own = program.own_network(&[node])?.map(|own| node.found(own));
     for namespace in std::iter::once(node).chain(&own) {
         if lab::listeners(namespace, port.transport)?.iter().any(|listener| listener.port == port.number) {
             return Ok(true);

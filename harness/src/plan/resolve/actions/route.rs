@@ -13,7 +13,7 @@ use crate::words::{Cidr, Family};
 /// `route-add`.
 pub(super) fn add(stage: &mut Stage<'_>, written: RouteChange) -> Option<Action> {
     let (node, route) = take_apart(stage, written)?;
-    match routes::resolve(&stage.lab.nodes[node], route) {
+    match routes::resolve(&stage.lab.nodes[node], route, true) {
         Ok(route) => {
             stage.lab.nodes[node].routes.push(route.clone());
             Some(Action::AddRoute(node, Box::new(route.clone()), dev(stage, node, &route)))

@@ -6,6 +6,7 @@ mod listing;
 mod neigh;
 mod outcomes;
 mod route;
+mod run;
 mod seen_from;
 mod solicit;
 mod traffic;
