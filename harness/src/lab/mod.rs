@@ -26,7 +26,7 @@ use crate::source::Span;
 pub use build::build;
 pub use kernel_error::KernelError;
 pub use nat::nat_lacking;
-pub use neighbours::NeighbourTable;
+pub use neighbours::{NeighbourTable, was_redirected};
 pub use netlink::Netlink;
 pub use paths::forget_path;
 pub use read_back::{read_back, read_back_links};
