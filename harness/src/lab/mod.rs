@@ -29,7 +29,7 @@ pub use nat::nat_lacking;
 pub use neighbours::{NeighbourTable, was_redirected};
 pub use netlink::Netlink;
 pub use paths::forget_path;
-pub use read_back::{read_back, read_back_links};
+pub use read_back::{read_back, read_back_links, wait_for_links};
 pub use rules::generation_of_rules;
 pub use sockets::{Listener, connected, connections, listeners};
 pub use state::{HopState, link_state, listed, lookup_route, main_routes, neighbours_of, next_hop_state, shared};
