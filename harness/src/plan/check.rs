@@ -261,6 +261,8 @@ pub struct Http {
     pub connection: Transfer,
     /// How the name becomes an address, where it is not a node's: the address of the connection is not known then.
     pub lookup: Option<Dns>,
+    /// How the names become addresses that redirects lead to.
+    pub names: Option<Dns>,
     /// As the user wrote it.
     pub url: String,
     /// The `Host` field.

@@ -61,9 +61,7 @@ pub enum Sent {
 pub async fn syn_left(namespace: &Namespace, flow: (SocketAddr, SocketAddr)) -> Result<Sent, ProbeError> {
     let failed = |error: io::Error| ProbeError::io("cannot send a control SYN", &error);
     let (from, to) = flow;
-    let open = || {
-        Socket::new(Domain::for_address(to), Type::RAW.nonblocking().cloexec(), Some(Protocol::TCP))
-    };
+    let open = || Socket::new(Domain::for_address(to), Type::RAW.nonblocking().cloexec(), Some(Protocol::TCP));
     let socket = namespace.within(open).map_err(failed)?;
     error_queue::listen(&socket, to.is_ipv6()).map_err(failed)?;
     error_queue::stamp(&socket).map_err(failed)?;
@@ -72,10 +70,8 @@ pub async fn syn_left(namespace: &Namespace, flow: (SocketAddr, SocketAddr)) -> 
         end.set_port(0);
         end.into()
     };
-    let sent = socket
-        .bind(&whole(from))
-        .and_then(|()| socket.connect(&whole(to)))
-        .and_then(|()| socket.send(&syn(from, to)));
+    let sent =
+        socket.bind(&whole(from)).and_then(|()| socket.connect(&whole(to))).and_then(|()| socket.send(&syn(from, to)));
     match sent {
         Ok(_) => {}
         Err(error) if error.raw_os_error() == Some(libc::EPERM) => {

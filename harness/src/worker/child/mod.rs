@@ -15,6 +15,7 @@ mod programs;
 mod query;
 mod quiet;
 mod receiver;
+mod redirect;
 mod refusals;
 mod rules;
 mod runner;

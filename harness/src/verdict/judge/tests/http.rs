@@ -7,6 +7,7 @@ use crate::plan::{Http, HttpExpected, Text};
 pub(super) fn request(outcome: &[Outcome]) -> Http {
     Http {
         lookup: None,
+        names: None,
         connection: transfer(outcome),
         url: "http://lan:7/".to_owned(),
         host: "lan:7".to_owned(),
