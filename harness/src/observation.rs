@@ -22,6 +22,8 @@ pub enum Observation {
     },
     /// The name of the target did not become an address.
     NoName {
+        /// The name.
+        name: String,
         /// Why.
         why: String,
     },

@@ -121,6 +121,58 @@ fn a_refusal_that_the_router_left_out_is_not_silence() {
     assert_ends(&text, PASSED, &["8 passed, 0 failed, 0 errors"]);
 }
 
+/// A router counts what it refuses for its routes in one place with its other ICMP errors.
+#[test]
+fn a_refusal_is_not_left_out_after_other_errors_of_the_router() {
+    let text = r#"
+        title = "A router that says more than one thing"
+        [networks.lan]
+        subnet = "10.0.0.0/24"
+        members = ["a"]
+        gateway = "r"
+        [nodes]
+        a = {}
+        r = { forwarding = true, routes = [{ to = "10.9.0.0/16", type = "prohibit" }] }
+        [[steps]]
+        expect = [{ udp = { from = "a", to = "10.0.0.1:9", outcome = "refused" } }]
+        [[steps]]
+        expect = [
+          { tcp = { from = "a", to = "10.9.0.1:80", outcome = "prohibited", by = "r" }, within = "0s" },
+          { udp = { from = "a", to = "10.9.0.1:80", outcome = "silent" } },
+        ]
+    "#;
+    assert_ends(text, FAILED, &["2 passed, 1 failed, 0 errors", "rejected by r.eth0 (10.0.0.1)"]);
+}
+
+/// A redirect empties the account that refusals are paid from.
+#[test]
+fn a_refusal_left_out_after_a_redirect_is_not_silence() {
+    let text = r#"
+        title = "A router that knows a better way"
+        silence = "300ms"
+        [networks.lan]
+        subnet = "10.0.0.0/24"
+        members = ["a", "better"]
+        gateway = "r"
+        [networks.other]
+        subnet = "10.9.0.0/24"
+        members = ["b"]
+        gateway = "r"
+        [nodes]
+        a = {}
+        better = { serves = ["10.7.0.0/16"] }
+        b = { services = { echo = { udp = { port = 7 } } } }
+        [nodes.r]
+        forwarding = true
+        routes = [{ to = "10.9.0.2/32", type = "prohibit" }, { to = "10.7.0.0/16", via = "10.0.0.3" }]
+        [[steps]]
+        expect = [{ ping = { from = "a", to = "10.7.0.1" } }]
+        [[steps]]
+        expect = [{ udp = { from = "a", to = "b:7", outcome = "silent" } }]
+    "#;
+    assert_ends(text, FAILED, &["1 passed, 1 failed, 0 errors", "administratively prohibited"]);
+}
+
 #[test]
 fn a_matrix_larger_than_the_neighbour_table_is_answered_whole() {
     let names: Vec<String> = (0..100).map(|number| format!("\"n{number}\"")).collect();

@@ -3,6 +3,9 @@
 //! When it is full, packets vanish without an error at the sender. So the entries that probing makes are deleted when a
 //! batch is done, and a silence while the table overflowed is not a finding.
 
+use std::fs;
+use std::io;
+
 use rtnetlink::packet_route::neighbour_table::NeighbourTableAttribute;
 
 use super::state::destination;
@@ -39,6 +42,19 @@ impl NeighbourTable {
         }
         Ok(sum)
     }
+}
+
+/// Whether a router has told a node of a better way (ICMP redirect, IPv4). For a second from then on it refuses nothing
+/// that this node sends: it keeps redirects and refusals for its routes in one account (`ip_rt_send_redirect`).
+///
+/// # Errors
+///
+/// What setns(2) and reading the node's counters say.
+pub fn was_redirected(node: &LabNode) -> io::Result<bool> {
+    let counters = node.namespace.within(|| fs::read_to_string("/proc/thread-self/net/snmp"))?;
+    let mut icmp = counters.lines().filter_map(|line| line.strip_prefix("Icmp: "));
+    let (Some(names), Some(values)) = (icmp.next(), icmp.next()) else { return Ok(false) };
+    Ok(names.split(' ').zip(values.split(' ')).any(|(name, value)| name == "InRedirects" && value != "0"))
 }
 
 /// Deletes every entry that probing made in the nodes.

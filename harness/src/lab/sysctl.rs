@@ -104,8 +104,12 @@ pub const BASELINE: &[(&str, &str)] = &[
     ("ipv6/conf/all/disable_ipv6", "0"),
     ("ipv6/bindv6only", "0"),
     ("ipv6/ip_nonlocal_bind", "0"),
-    // A refusal that the kernel leaves out because it just sent another reads as silence.
-    ("ipv4/icmp_ratelimit", "0"),
+    // A refusal that the kernel leaves out because it just sent another reads as silence. The mask exempts every type
+    // from the limit for each peer, which must not be 0: `icmpv4_xrlim_allow` and `ip_error` (a router's own "net
+    // unreachable", "host unreachable", "prohibited") share the peer's `rate_tokens`. A limit of 0 has the first empty
+    // them with each of its errors, and the second waits for tokens before it sends one.
+    ("ipv4/icmp_ratelimit", "1000"),
+    ("ipv4/icmp_ratemask", "0"),
     ("ipv4/icmp_msgs_per_sec", "1000000"),
     ("ipv4/icmp_msgs_burst", "1000000"),
     ("ipv6/icmp/ratelimit", "0"),

@@ -296,6 +296,8 @@ pub struct Http {
     pub lookup: Option<Dns>,
     /// The whole of it where values are missing in it that programs say, and of it host and path.
     pub open: Option<[Template; 3]>,
+    /// How the names become addresses that redirects lead to.
+    pub names: Option<Dns>,
     /// As the user wrote it.
     pub url: String,
     /// The `Host` field.

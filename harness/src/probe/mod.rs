@@ -22,7 +22,7 @@ use socket2::Socket;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-pub use departure::left;
+pub use departure::{Sent, left, syn_left};
 
 use crate::observation::{LocalRefusal, Seen};
 

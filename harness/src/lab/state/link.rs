@@ -151,13 +151,13 @@ fn is_operating(link: &LinkMessage) -> bool {
 
 /// What an interface says that it is.
 #[derive(Default)]
-struct Identity {
-    kind: Option<String>,
+pub(super) struct Identity {
+    pub(super) kind: Option<String>,
     id: Option<u32>,
     dev: Option<u32>,
 }
 
-fn identity(link: &LinkMessage) -> Identity {
+pub(super) fn identity(link: &LinkMessage) -> Identity {
     let mut identity = Identity::default();
     let infos = link.attributes.iter().filter_map(|attribute| match attribute {
         LinkAttribute::LinkInfo(infos) => Some(infos),

@@ -5,7 +5,7 @@ use std::io;
 use rtnetlink::packet_route::link::{LinkAttribute, LinkMessage};
 use rtnetlink::packet_route::neighbour::NeighbourAttribute;
 
-use super::link::{cidr_of, mac_of, name_by_index, name_of};
+use super::link::{cidr_of, identity, mac_of, name_by_index, name_of};
 use super::neighbour::all_neighbours;
 use super::route::main_routes;
 use crate::lab::{KernelError, LabNode, sysctl};
@@ -13,12 +13,27 @@ use crate::observation::{Listed, Shared};
 use crate::plan::List;
 use crate::words::{Cidr, Family, Mac, NeighState};
 
-/// The devices that a kernel makes in every namespace once the module of their kind is loaded, unless
+/// The devices, and their kinds, that a kernel makes in every namespace once the module of their kind is loaded, unless
 /// `net.core.fb_tunnels_only_for_init_net` says otherwise.
 ///
 /// Source: `Documentation/admin-guide/sysctl/net.rst` of Linux 6.18, there.
-const FALLBACK: [&str; 9] =
-    ["tunl0", "gre0", "gretap0", "erspan0", "ip_vti0", "ip6_vti0", "sit0", "ip6tnl0", "ip6gre0"];
+const FALLBACK: [(&str, &str); 9] = [
+    ("tunl0", "ipip"),
+    ("gre0", "gre"),
+    ("gretap0", "gretap"),
+    ("erspan0", "erspan"),
+    ("ip_vti0", "vti"),
+    ("ip6_vti0", "vti6"),
+    ("sit0", "sit"),
+    ("ip6tnl0", "ip6tnl"),
+    ("ip6gre0", "ip6gre"),
+];
+
+/// Whether a namespace has an interface of its own accord.
+fn is_given(link: &LinkMessage) -> bool {
+    let name = name_of(link);
+    name == "lo" || identity(link).kind.is_some_and(|kind| FALLBACK.contains(&(name, kind.as_str())))
+}
 
 /// Reads a list of a node.
 ///
@@ -33,7 +48,8 @@ pub async fn listed(node: &LabNode, list: &List) -> Result<Listed, KernelError> 
         List::Links => {
             let links = node.netlink.links().await?;
             let names = links.iter().map(|link| name_of(link).to_owned());
-            Ok(Listed::new(names, |name| name == "lo" || FALLBACK.contains(&name.as_str())))
+            let given: Vec<&str> = links.iter().filter(|link| is_given(link)).map(name_of).collect();
+            Ok(Listed::new(names, |name| given.contains(&name.as_str())))
         }
         List::Routes { family } => routes(node, *family).await,
         List::Neighbours { dev, family } => neighbours(node, dev.as_deref(), *family).await,
@@ -95,6 +111,9 @@ async fn routes(node: &LabNode, family: Option<Family>) -> Result<Listed, Kernel
 
 /// An entry that stands for nobody, and one for a group, is no neighbour.
 async fn neighbours(node: &LabNode, dev: Option<&str>, family: Option<Family>) -> Result<Listed, KernelError> {
+    if let Some(dev) = dev {
+        index_of(&node.netlink.links().await?, dev)?;
+    }
     let mut found = all_neighbours(node).await?;
     found.retain(|entry| {
         let somebody = !matches!(entry.state, NeighState::Incomplete | NeighState::Failed | NeighState::Noarp);
@@ -125,7 +144,7 @@ pub async fn shared(one: &LabNode, other: &LabNode) -> Result<Shared, KernelErro
     let is_there = |link: &&LinkMessage| {
         there.iter().any(|other| other.header.index == link.header.index && mac(other) == mac(link))
     };
-    let both = here.iter().filter(|link| name_of(link) != "lo" && !FALLBACK.contains(&name_of(link))).filter(is_there);
+    let both = here.iter().filter(|link| !is_given(link)).filter(is_there);
     Ok(Shared { namespace, links: both.map(|link| name_of(link).to_owned()).collect() })
 }
 

@@ -213,10 +213,15 @@ fn expected(checker: &mut Checker<'_>, kind: RecordType, written: &[Spanned<Stri
     values
 }
 
-/// Whether a host is neither an address nor a node's, and the senders have somebody to ask about it.
+/// Whether a host is neither an address nor in the lab, and the senders have somebody to ask about it.
 pub(super) fn is_foreign(checker: &Checker<'_>, way: &Way, host: &Spanned<String>) -> bool {
-    let first = host.split('.').next().unwrap_or_default();
-    let own = host.parse::<IpAddr>().is_ok() || Template::of(host).is_some() || checker.lab.find(first).is_some();
+    let (first, rest) = host.split_once('.').map_or((&***host, None), |(first, rest)| (first, Some(rest)));
+    let is_there = |node: NodeId| {
+        let node = &checker.lab.nodes[node];
+        rest.is_none_or(|rest| node.interface(rest).is_some() || (node.open && !rest.contains('.')))
+    };
+    let own =
+        host.parse::<IpAddr>().is_ok() || Template::of(host).is_some() || checker.lab.find(first).is_some_and(is_there);
     !own && way.from.iter().any(|from| !checker.lab.nodes[from.node].resolver.is_empty())
 }
 
@@ -262,6 +267,14 @@ pub(super) fn lookups(checker: &mut Checker<'_>, way: &Way, url: &Url) -> Vec<(S
         }
     }
     places
+}
+
+/// Whom a sender asks for names that redirects lead to, if it has somebody to ask.
+pub(super) fn names(checker: &mut Checker<'_>, way: &Way, from: Sender, to: &Target, url: &Url) -> Option<Dns> {
+    checker.lab.nodes[from.node].resolver.first()?;
+    let narrow = Some(Spanned::new(Family::of(to.address), url.host.span));
+    let one = Way { from: vec![from], reach: Reach { narrow, ..way.reach }, ..way.clone() };
+    lookups(checker, &one, url).into_iter().find_map(|(_, _, lookup)| lookup)
 }
 
 /// The families of the addresses that the lab's own servers know for a name, as far as the sender speaks them; where

@@ -124,6 +124,11 @@ fn expectations_are_called_by_their_words() {
         (r#"ping = { from = "red", to = "blue", family = "ipv6" }"#, &["ping red -> blue (IPv6)"]),
         (r#"ping = { from = "red", to = "blue", source = "10.0.0.2" }"#, &["ping red -> blue"]),
         (
+            r#"ping = { from = "red", to = "blue", outcome = "rejected", by = "10.0.0.1" }"#,
+            &["ping red -> blue: rejected"],
+        ),
+        (r#"trace = { from = "red", to = "blue", via = ["*", "10.0.0.1"] }"#, &["trace red -> blue"]),
+        (
             r#"ping = { from = ["red", "blue"], to = ["red", "blue"], family = "ipv4", outcome = "unreachable" }"#,
             &["ping red -> blue: unreachable", "ping blue -> red: unreachable"],
         ),

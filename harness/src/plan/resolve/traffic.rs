@@ -47,6 +47,7 @@ pub(super) fn way(checker: &mut Checker<'_>, written: WrittenWay) -> Way {
     let narrow = checker.narrow(family, source);
     checker.check_source(&from, source);
     let wanted = outcomes::read(protocol, outcome, checker);
+    let said_by = by.iter().find_map(family_of);
     let by = by.and_then(|word| {
         outcomes::check_by(&wanted, word.span, checker);
         checker.by(&word)
@@ -59,9 +60,15 @@ pub(super) fn way(checker: &mut Checker<'_>, written: WrittenWay) -> Way {
         }
         read
     });
-    let narrow = narrow.or(seen_from.as_ref().and_then(SeenFrom::only_family));
+    let narrow = narrow.or(said_by).or(seen_from.as_ref().and_then(SeenFrom::only_family));
     let reach = Reach { narrow, positive: wanted.positive };
     Way { from, source: source.map(|source| source.value), reach, wanted, by, seen_from }
+}
+
+/// The family of a word that is an address: who says that one is meant leaves no other.
+fn family_of(word: &Spanned<String>) -> Option<Spanned<Family>> {
+    let address: IpAddr = word.parse().ok()?;
+    Some(Spanned::new(Family::of(address), word.span))
 }
 
 /// Every sender with every target, but no node with itself.
@@ -134,6 +141,7 @@ pub(super) fn trace(checker: &mut Checker<'_>, written: expect::Trace) -> Vec<Ch
     for word in &via.items {
         routers.push(if **word == "*" { None } else { checker.by(word) });
     }
+    let family = family.or_else(|| source.is_none().then(|| via.items.iter().find_map(family_of)).flatten());
     let none = || expect::Ping {
         from,
         to,
@@ -244,7 +252,9 @@ pub(super) fn http(checker: &mut Checker<'_>, mut written: expect::Http) -> Vec<
         let port = Port { number: parsed.port, transport: Transport::Tcp };
         ports::warn(checker, &to, port, &way.wanted, parsed.authority.span);
         let Some(connection) = make_seen(checker, &way, from, to, parsed.port) else { continue };
+        let names = lookup.clone().or_else(|| dns::names(checker, &way, from, &connection.to, &parsed));
         checks.push(Check::Http(Box::new(Http {
+            names,
             connection,
             lookup,
             open: open.clone(),

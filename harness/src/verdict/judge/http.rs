@@ -56,8 +56,7 @@ pub(super) fn judge(plan: &Plan, http: &Http, answer: &HttpAnswer) -> Judgement 
 }
 
 /// The finding for a name that did not become an address: nothing was tried, so it satisfies no outcome.
-pub(super) fn no_name(plan: &Plan, http: &Http, why: &str) -> Finding {
-    let name = http.lookup.as_ref().map_or(&*http.host, |lookup| &lookup.name);
+pub(super) fn no_name(plan: &Plan, http: &Http, name: &str, why: &str) -> Finding {
     let from = node(plan, http.connection.from);
     Finding::new(format!("{from} could not resolve {name}: {why}")).about(&["url"])
 }

@@ -58,7 +58,7 @@ fn decide(plan: &Plan, check: &Check, observation: &Observation) -> Option<Judge
         (Check::Udp(transfer), Seen::Traffic(traffic)) => traffic::judge(plan, &Question::of_udp(transfer), traffic),
         (Check::Http(http), Seen::Traffic(traffic)) => traffic::judge(plan, &Question::of_http(http), traffic),
         (Check::Http(http), Seen::Http(answer)) => http::judge(plan, http, answer),
-        (Check::Http(http), Seen::NoName { why }) => Judgement::Mismatch(http::no_name(plan, http, why)),
+        (Check::Http(http), Seen::NoName { name, why }) => Judgement::Mismatch(http::no_name(plan, http, name, why)),
         (Check::Http(http), Seen::NoAnswer { traffic, why }) => {
             let question = Question::of_http(http);
             match traffic::judge(plan, &question, traffic) {

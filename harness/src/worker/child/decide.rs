@@ -6,6 +6,7 @@ use super::attempt::Bench;
 use super::clock::Moment;
 use super::observe;
 use super::refusals::{APART, is_limited};
+use crate::lab;
 use crate::observation::{Observation, Seen, Traffic};
 use crate::plan::{Check, Expectation, NodeId};
 use crate::probe::ProbeError;
@@ -90,7 +91,11 @@ async fn attempt(
         return Ok(observation);
     };
     bench.refusals.note(sender, traffic.seen);
-    if traffic.seen != Seen::Silent || !bench.refusals.may_be_missing(sender) {
+    if traffic.seen != Seen::Silent {
+        return Ok(observation);
+    }
+    let redirected = lab::was_redirected(bench.node(sender)).map_err(|error| ProbeError(error.to_string()))?;
+    if !redirected && !bench.refusals.may_be_missing(sender) {
         return Ok(observation);
     }
     tokio::time::sleep_until(bench.refusals.turn(sender).into()).await;

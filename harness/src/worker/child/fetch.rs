@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use super::attempt::Bench;
 use super::clock::Window;
-use super::query;
 use super::transfer::connect;
+use super::{query, redirect};
 use crate::dns::Record;
 use crate::observation::{HttpAnswer, Observation, Seen};
 use crate::plan::{self, Dns, End, Http, NodeId, Target, Transfer};
@@ -22,23 +22,17 @@ pub(super) async fn fetch(bench: &Bench, http: &Http, mut window: Window) -> Res
     if let Some(lookup) = &http.lookup {
         match look_up(bench, lookup, &mut window).await? {
             Ok(found) => transfer.to = found,
-            Err(why) => return Ok(Observation::NoName { why }),
+            Err(why) => return Ok(Observation::NoName { name: lookup.name.clone(), why }),
         }
     }
     let mut step = Step { transfer, url: http.url.clone(), host: http.host.clone(), path: http.path.clone() };
+    let (mut method, mut body) = (&*http.method, &*http.body);
     for redirect in 0..=http.redirects {
         let (mut traffic, connection) = connect(bench, &step.transfer, &mut window).await?;
         if traffic.seen != Seen::Answered {
             return Ok(Observation::Traffic(traffic));
         }
-        let asked = Asked {
-            url: &step.url,
-            host: &step.host,
-            path: &step.path,
-            method: &http.method,
-            headers: &http.headers,
-            body: &http.body,
-        };
+        let asked = Asked { url: &step.url, host: &step.host, path: &step.path, method, headers: &http.headers, body };
         let mut answer = match exchange(connection, asked, window.end()).await? {
             Exchange::Answer(answer) => HttpAnswer { seen_from: traffic.seen_from, ..answer },
             // The connection stands and no HTTP came: an open port that is no answer.
@@ -56,13 +50,20 @@ pub(super) async fn fetch(bench: &Bench, http: &Http, mut window: Window) -> Res
             .iter()
             .find(|(name, _)| (300..400).contains(&answer.status) && name.eq_ignore_ascii_case("location"));
         match next {
-            Some((_, location)) if redirect < http.redirects => match step.follow(bench, location) {
-                Some(followed) => step = followed,
-                None => {
-                    answer.astray = Some(location.clone());
-                    return Ok(Observation::Http(answer));
+            Some((_, location)) if redirect < http.redirects => {
+                match step.follow(bench, location, http.names.as_ref(), &mut window).await? {
+                    Ok(followed) => step = followed,
+                    Err(Astray::NoName { name, why }) => return Ok(Observation::NoName { name, why }),
+                    Err(Astray::Elsewhere) => {
+                        answer.astray = Some(location.clone());
+                        return Ok(Observation::Http(answer));
+                    }
                 }
-            },
+                // RFC 9110, section 15.4.4: what was sent has been taken, and the answer is to be fetched elsewhere.
+                if answer.status == 303 && method != "HEAD" {
+                    (method, body) = ("GET", "");
+                }
+            }
             _ => return Ok(Observation::Http(answer)),
         }
     }
@@ -107,33 +108,42 @@ struct Step {
     path: String,
 }
 
+/// Why a redirect is not followed.
+enum Astray {
+    /// It leads out of the lab.
+    Elsewhere,
+    /// It leads to a name that has no address.
+    NoName { name: String, why: String },
+}
+
 impl Step {
-    /// The request that a `Location` field asks for (RFC 9110, section 10.2.2).
-    fn follow(&self, bench: &Bench, location: &str) -> Option<Self> {
-        let Some(rest) = location.strip_prefix("http://") else {
-            let path = if location.starts_with('/') { location.to_owned() } else { format!("/{location}") };
-            let url = format!("http://{}{path}", self.host);
-            return (!location.contains("://")).then(|| Self {
-                transfer: self.transfer.clone(),
-                url,
-                host: self.host.clone(),
-                path,
-            });
+    /// The request that a `Location` field asks for.
+    async fn follow(
+        &self,
+        bench: &Bench,
+        location: &str,
+        names: Option<&Dns>,
+        window: &mut Window,
+    ) -> Result<Result<Self, Astray>, ProbeError> {
+        let Some((host, path)) = redirect::resolve(&self.host, &self.path, location) else {
+            return Ok(Err(Astray::Elsewhere));
         };
-        let (host, path) = match rest.find('/') {
-            Some(slash) => rest.split_at(slash),
-            None => (rest, "/"),
+        let url = format!("http://{host}{path}");
+        if host == self.host {
+            return Ok(Ok(Self { transfer: self.transfer.clone(), url, host, path }));
+        }
+        let Some((name, port)) = redirect::host_and_port(&host) else { return Ok(Err(Astray::Elsewhere)) };
+        let to = match (find(bench, name, self.transfer.to.address.is_ipv6()), names) {
+            (Some((address, owner)), _) => Target { words: name.to_owned(), address, owner, read: None },
+            (None, None) => return Ok(Err(Astray::Elsewhere)),
+            (None, Some(names)) => match look_up(bench, &Dns { name: name.to_owned(), ..names.clone() }, window).await?
+            {
+                Ok(found) => found,
+                Err(why) => return Ok(Err(Astray::NoName { name: name.to_owned(), why })),
+            },
         };
-        let (name, port) = match host.rsplit_once(':') {
-            Some((name, port)) if !name.ends_with(':') && port.parse::<u16>().is_ok() => (name, port.parse().ok()?),
-            _ => (host, 80),
-        };
-        let v6 = self.transfer.to.address.is_ipv6();
-        let name = name.trim_start_matches('[').trim_end_matches(']');
-        let (address, owner) = find(bench, name, v6)?;
-        let to = Target { words: name.to_owned(), address, owner, read: None };
         let transfer = Transfer { to, port, ..self.transfer.clone() };
-        Some(Self { transfer, url: location.to_owned(), host: host.to_owned(), path: path.to_owned() })
+        Ok(Ok(Self { transfer, url, host, path }))
     }
 }
 

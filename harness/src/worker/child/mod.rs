@@ -15,6 +15,7 @@ mod programs;
 mod query;
 mod quiet;
 mod receiver;
+mod redirect;
 mod refusals;
 mod rules;
 mod runner;
@@ -156,11 +157,12 @@ async fn case(wire: Wire, order: Order, home: &Namespace, programs: Option<Progr
     wire.doing("probing");
     let mut bench = Bench::new(plan, lab, services, table, clock, timeout_scale);
     for (number, step) in steps.iter().enumerate() {
+        let until_here = &steps[..=number];
         if !step.actions.is_empty() {
             if half_built.is_some() {
                 break;
             }
-            steps::perform(wire, &mut bench, home, number, step).await?;
+            steps::perform(wire, &mut bench, home, until_here).await?;
         }
         late::read(&mut bench, step).await?;
         wire.doing("probing");

@@ -4,10 +4,10 @@ use super::attempt::Bench;
 use super::{Wire, broken_lab, rules, runs, scripts};
 use crate::lab;
 use crate::namespace::Namespace;
-use crate::plan::{Action, Operation, Plan, Step};
+use crate::plan::{Action, Check, Operation, Plan, Step};
 use crate::worker::message::{Broken, Message};
 
-/// Performs the actions of a step in order, and waits until the lab has settled.
+/// Performs the actions of the last of these steps in order, and waits until the lab has settled.
 ///
 /// # Errors
 ///
@@ -16,11 +16,11 @@ pub(super) async fn perform(
     wire: Wire,
     bench: &mut Bench,
     home: &Namespace,
-    number: usize,
-    step: &Step,
+    until_here: &[Step],
 ) -> Result<(), Broken> {
     scripts::let_go(bench, home).await?;
-    let title = step.title.clone().unwrap_or_else(|| format!("step {}", number + 1));
+    let Some(step) = until_here.last() else { return Ok(()) };
+    let title = step.title.clone().unwrap_or_else(|| format!("step {}", until_here.len()));
     for operation in &step.actions {
         wire.say(&Message::Doing { what: format!("performing the actions of `{title}`"), span: Some(operation.span) });
         act(bench, home, operation).await.map_err(|broken| {
@@ -32,7 +32,22 @@ pub(super) async fn perform(
         bench.plan.nodes.clone_from(nodes);
     }
     scripts::find_again(bench);
-    lab::read_back_links(&bench.plan, &bench.lab).await.map_err(broken_lab)
+    let looked_at = if had_programs(&bench.plan, until_here) {
+        lab::wait_for_links(&bench.plan, &bench.lab).await
+    } else {
+        lab::read_back_links(&bench.plan, &bench.lab).await
+    };
+    looked_at.map_err(broken_lab)
+}
+
+/// Whether programs that change the lab may have run by the end of a step's actions.
+fn had_programs(plan: &Plan, until_here: &[Step]) -> bool {
+    let runs = |check: &Check| matches!(check, Check::Run(_));
+    let acts = |step: &Step| step.actions.iter().any(|operation| matches!(operation.action, Action::Run(_)));
+    let looked_at = until_here.last().map_or(0, |step| step.expectations.start);
+    !plan.setup.is_empty()
+        || until_here.iter().any(acts)
+        || plan.expectations.iter().take(looked_at).any(|expectation| runs(&expectation.check))
 }
 
 async fn act(bench: &mut Bench, home: &Namespace, operation: &Operation) -> Result<(), Broken> {

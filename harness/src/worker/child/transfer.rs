@@ -11,7 +11,7 @@ use crate::observation::{Departure, Life, Seen, Traffic};
 use crate::plan::{NodeId, Transfer};
 use crate::probe::tcp::Connection;
 use crate::probe::udp::Datagram;
-use crate::probe::{self, ProbeError};
+use crate::probe::{self, ProbeError, Sent};
 use crate::words::{Outcome, Transport};
 
 /// Between two looks at what has arrived at the receiver.
@@ -31,16 +31,20 @@ pub(super) async fn connect(
     let target = SocketAddr::new(transfer.to.address, transfer.port);
     let node = bench.node(transfer.from);
     let mut connection = Connection::start(&node.namespace, &bench.ports, transfer.source, target)?;
-    let seen =
+    let mut seen =
         settled(bench, transfer.from, &transfer.to, window, async |window| connection.wait(window.until()).await)
             .await?;
-    let (departure, life) = match seen {
-        Seen::Silent => (
-            twin_left(bench, transfer.from, transfer.source, target).await?,
-            receiver::lives(bench, transfer, Transport::Tcp)?,
-        ),
-        _ => (Departure::Said, Life::NotAsked),
-    };
+    let (mut departure, mut life) = (Departure::Said, Life::NotAsked);
+    if seen == Seen::Silent {
+        life = receiver::lives(bench, transfer, Transport::Tcp)?;
+        match probe::syn_left(&node.namespace, connection.flow).await? {
+            Sent::Left => departure = Departure::Stamped,
+            Sent::Unknown => {
+                departure = Departure::Unproven("the SYN, sent once more, did not leave the node".to_owned());
+            }
+            Sent::Blocked(refusal) => (seen, life) = (Seen::Local(refusal), Life::NotAsked),
+        }
+    }
     let answered = u32::from(seen == Seen::Answered);
     let flow = known(connection.flow);
     let seen_from = match seen {
@@ -57,7 +61,7 @@ pub(super) fn known(flow: (SocketAddr, SocketAddr)) -> Option<(SocketAddr, Socke
     (!flow.0.ip().is_unspecified()).then_some(flow)
 }
 
-/// A SYN carries no time stamp of its own; a datagram by the same way does.
+/// Where a packet carries no time stamp of its own: a datagram by the same way does.
 pub(super) async fn twin_left(
     bench: &Bench,
     from: NodeId,

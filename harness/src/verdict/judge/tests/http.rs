@@ -8,6 +8,7 @@ pub(super) fn request(outcome: &[Outcome]) -> Http {
     Http {
         lookup: None,
         open: None,
+        names: None,
         connection: transfer(outcome),
         url: "http://lan:7/".to_owned(),
         host: "lan:7".to_owned(),

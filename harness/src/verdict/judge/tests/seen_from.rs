@@ -64,6 +64,7 @@ fn an_answer_over_http_stands_beside_whom_the_server_saw() {
             connection: transfer_seen_from("192.168.1.1"),
             lookup: None,
             open: None,
+            names: None,
             url: "http://lan:7/".to_owned(),
             host: "lan:7".to_owned(),
             path: "/".to_owned(),
