@@ -37,7 +37,7 @@ pub(super) async fn connect(
     let (departure, life) = match seen {
         Seen::Silent => (
             twin_left(bench, transfer.from, transfer.source, target).await?,
-            receiver::lives(bench, transfer, Transport::Tcp)?,
+            receiver::lives(bench, transfer, Transport::Tcp).await?,
         ),
         _ => (Departure::Said, Life::NotAsked),
     };
@@ -85,10 +85,12 @@ pub(super) async fn udp(bench: &Bench, transfer: &Transfer, mut window: Window) 
     })
     .await?;
     let (departure, life) = match seen {
-        Seen::Silent if datagram.left() => (Departure::Stamped, receiver::lives(bench, transfer, Transport::Udp)?),
+        Seen::Silent if datagram.left() => {
+            (Departure::Stamped, receiver::lives(bench, transfer, Transport::Udp).await?)
+        }
         Seen::Silent => (
             Departure::Unproven("no transmit time stamp says that the datagram left".to_owned()),
-            receiver::lives(bench, transfer, Transport::Udp)?,
+            receiver::lives(bench, transfer, Transport::Udp).await?,
         ),
         _ => (Departure::Said, Life::NotAsked),
     };
@@ -134,7 +136,7 @@ async fn listen(
             }
             Receiver::Program(capture)
                 if capture.saw(datagram.sent())?
-                    && receiver::lives(bench, transfer, Transport::Udp)? == Life::Alive =>
+                    && receiver::lives(bench, transfer, Transport::Udp).await? == Life::Alive =>
             {
                 // Not every server answers a datagram that it does not understand; where one listens, arriving at its
                 // node's interface is as open as UDP gets.
