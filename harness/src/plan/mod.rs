@@ -148,6 +148,9 @@ pub struct Route {
     pub via: Option<IpAddr>,
     /// The interface it leaves by.
     pub dev: Option<InterfaceId>,
+    /// The interface that it leaves by also where the case does not say: the link that its gateway was on when it was
+    /// added.
+    pub over: Option<InterfaceId>,
     /// The source address for packets of the node itself.
     pub src: Option<IpAddr>,
     /// Its metric.
