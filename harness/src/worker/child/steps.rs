@@ -49,8 +49,15 @@ async fn act(bench: &mut Bench, home: &Namespace, operation: &Operation) -> Resu
             scripts::let_go(bench, home).await?;
             ran
         }
-        Action::StartService(service) => bench.services.start_one(&bench.plan, &bench.lab, *service).await,
-        Action::StopService(service) => bench.services.stop(&bench.plan, *service).await,
+        // It is this action that failed, wherever the service is declared.
+        Action::StartService(service) => bench
+            .services
+            .start_one(&bench.plan, &bench.lab, *service)
+            .await
+            .map_err(|broken| broken.at(operation.span)),
+        Action::StopService(service) => {
+            bench.services.stop(&bench.plan, *service).await.map_err(|broken| broken.at(operation.span))
+        }
         _ => {
             scripts::find_again(bench);
             let operation = scripts::place(bench, operation).await?;
