@@ -30,28 +30,48 @@ expect = [{ ping = { from = "b", to = "10.0.0.1", outcome = "no-route" } }]
 
 #[test]
 fn an_action_that_fails_stops_the_case_and_points_at_its_line() {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("steps");
-    fs::create_dir_all(&folder).expect("the folder can be made");
-    fs::write(folder.join("refused.toml"), CASE).expect("the case can be written");
-    let output = Command::new(env!("CARGO_BIN_EXE_netcase"))
-        .args(["run", "refused.toml", "--color", "never", "--junit", "junit.xml"])
-        .current_dir(&folder)
-        .output()
-        .expect("netcase runs");
-    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(3), "{text}");
+    let (text, report) = run("refused", CASE);
     let shown = r#"
 error: sysctl net.ipv4.nosuch = 1: No such file or directory
-  --> refused.toml:15:14
+  --> refused.toml:15:34
    |
 15 |   { sysctl = { on = "a", set = { "net.ipv4.nosuch" = 1 } } },
-   |              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+   |                                  ^^^^^^^^^^^^^^^^^
    |
    = note: an action of `refused`; what follows it is not reached
    = help: this kernel has no such setting in a network namespace
 "#;
     assert!(text.contains(shown), "{text}");
-    let report = fs::read_to_string(folder.join("junit.xml")).expect("a report is written");
     assert!(report.contains("errors=\"2\""), "both expectations behind the action are errors: {report}");
     assert!(report.contains("after / ping b -&gt; 10.0.0.1: no-route"), "{report}");
+}
+
+#[test]
+fn a_service_that_cannot_be_started_by_a_step_points_at_the_action() {
+    let service = "services.broken = { command = { run = [\"false\"], ready = { output = \"up\" } }, start = false }";
+    let case =
+        CASE.replace("[[steps]]\ntitle = \"before\"", &format!("[nodes.c]\n{service}\n[[steps]]\ntitle = \"before\""));
+    let case = case.replace(
+        "{ sysctl = { on = \"a\", set = { \"net.ipv4.nosuch\" = 1 } } }",
+        "{ service-start = { on = \"c\", service = \"broken\" } }",
+    );
+    let (text, _) = run("service", &case);
+    assert!(text.contains("17 |   { service-start = { on = \"c\", service = \"broken\" } },"), "{text}");
+    assert!(text.contains("before it was seen to print \"up\""), "{text}");
+}
+
+/// Runs a case whose action fails; gives what was told, and the report.
+fn run(name: &str, case: &str) -> (String, String) {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("steps");
+    fs::create_dir_all(&folder).expect("the folder can be made");
+    fs::write(folder.join(format!("{name}.toml")), case).expect("the case can be written");
+    let report = format!("{name}.xml");
+    let output = Command::new(env!("CARGO_BIN_EXE_netcase"))
+        .args(["run", &format!("{name}.toml"), "--color", "never", "--junit", &report])
+        .current_dir(&folder)
+        .output()
+        .expect("netcase runs");
+    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "{text}");
+    (text.into_owned(), fs::read_to_string(folder.join(report)).expect("a report is written"))
 }

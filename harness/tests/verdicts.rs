@@ -147,3 +147,91 @@ fn a_last_attempt_without_time_to_hear_anything_is_not_told() {
     let note = "the last had no time to hear anything";
     assert!(all.contains("refused") && all.contains(note) && !all.contains("silent for"), "{all}");
 }
+
+/// A client on a switch with two machines of one address, of which the first is pulled out.
+const FAILOVER: &str = r#"
+silence = "200ms"
+[nodes.sw]
+interfaces.br = { bridge = { ports = ["p1", "p2", "p3"] } }
+[nodes.c]
+interfaces.eth0 = { veth = { peer = "sw.p1" }, address = "10.0.0.1/24" }
+[nodes.m]
+interfaces.eth0 = { veth = { peer = "sw.p2" }, address = ["10.0.0.2/24", "10.0.0.100/24"] }
+services.w = { tcp = { port = 80 } }
+[nodes.s]
+interfaces.eth0 = { veth = { peer = "sw.p3" }, address = "10.0.0.3/24" }
+services.w = { tcp = { port = 80 } }
+[[steps]]
+do = [
+  { link-set = { on = "sw.p2", up = false } },
+  { addr-add = { on = "s.eth0", address = "10.0.0.100/24" } },
+  { sysctl = { on = "s", set = { "net.ipv4.icmp_echo_ignore_all" = 1 } } },
+]
+"#;
+
+#[test]
+fn of_two_machines_with_one_address_the_one_that_is_reached_proves_a_silence() {
+    let silent = "expect = [{ ping = { from = \"c\", to = \"10.0.0.100\", outcome = \"silent\" } }]\n";
+    assert_eq!(run("failover", FAILOVER, silent), (1, 0), "s has it, up and with a carrier");
+}
+
+#[test]
+fn where_nobody_knows_which_of_two_machines_is_meant_silence_is_unproven() {
+    let twins = r#"
+silence = "200ms"
+[nodes.a]
+interfaces.eth0 = { veth = { peer = "r.p0" }, address = "10.0.1.2/24" }
+routes = [{ to = "default", via = "10.0.1.1" }]
+[nodes.r]
+interfaces.p0 = { address = "10.0.1.1/24" }
+interfaces.br = { bridge = { ports = ["p1", "p2"] }, address = "10.0.2.1/24" }
+[nodes.b]
+interfaces.eth0 = { veth = { peer = "r.p1" }, address = "10.0.2.2/24" }
+[nodes.c]
+interfaces.eth0 = { veth = { peer = "r.p2" }, address = "10.0.2.2/24" }
+"#;
+    let all = told_of("twins", twins, "[[expect]]\nping = { from = \"a\", to = \"10.0.2.2\", outcome = \"silent\" }\n");
+    assert!(all.contains("b and c both have 10.0.2.2: it is not known which was meant"), "{all}");
+    assert!(all.contains("1 unproven"), "{all}");
+}
+
+#[test]
+fn what_an_internet_swallows_is_not_proved_by_a_machine_elsewhere() {
+    let internet = r#"
+silence = "200ms"
+[nodes.x]
+interfaces.eth0 = { veth = { peer = "y.eth0" }, address = "10.0.9.9/24" }
+[nodes.y]
+interfaces.eth0 = { address = "10.0.9.8/24", up = false }
+[nodes.pc]
+interfaces.eth0 = { veth = { peer = "net.eth0" }, address = "192.0.2.2/24" }
+routes = [{ to = "default", via = "192.0.2.1" }]
+[nodes.net]
+serves = ["0.0.0.0/0"]
+interfaces.eth0 = { address = "192.0.2.1/24" }
+sysctls = { "net.ipv4.icmp_echo_ignore_all" = 1 }
+"#;
+    let silent = "[[expect]]\nping = { from = \"pc\", to = \"10.0.9.9\", outcome = \"silent\" }\n";
+    assert_eq!(run("internet", internet, silent), (1, 0), "net answers for it");
+}
+
+#[test]
+fn behind_a_forward_of_an_address_that_is_routed_there_silence_is_proved() {
+    let block = r#"
+silence = "200ms"
+[nodes.out]
+interfaces.eth0 = { veth = { peer = "gw.wan" }, address = "192.0.2.2/24" }
+routes = [{ to = "203.0.113.0/24", via = "192.0.2.1" }]
+[nodes.gw]
+forwarding = true
+nat = [{ forward = { address = "203.0.113.6", to = "10.0.0.2" } }]
+interfaces.wan = { address = "192.0.2.1/24" }
+interfaces.lan = { veth = { peer = "s.eth0" }, address = "10.0.0.1/24" }
+[nodes.s]
+interfaces.eth0 = { address = "10.0.0.2/24" }
+routes = [{ to = "default", via = "10.0.0.1" }]
+sysctls = { "net.ipv4.icmp_echo_ignore_all" = 1 }
+"#;
+    let silent = "[[expect]]\nping = { from = \"out\", to = \"203.0.113.6\", outcome = \"silent\" }\n";
+    assert_eq!(run("routed-block", block, silent), (1, 0));
+}

@@ -24,7 +24,10 @@ impl Lab {
                 Refusal::Kernel(error) => LabError::new(format!("the kernel refused in {name}: {error}")),
                 Refusal::Lab(error) => error,
             }
-            .at(operation.span)
+            .at(match &operation.action {
+                Action::SetSysctl(_, sysctl) => sysctl.span,
+                _ => operation.span,
+            })
         })
     }
 

@@ -133,6 +133,8 @@ fn compare_links(plan: &Plan, node: &Node, links: &[LinkMessage], out: &mut Vec<
                 out.push(format!("{name} is not there"));
                 continue;
             }
+            // It is back, at another place of the list.
+            (Some(_), false) if node.interfaces.iter().any(|it| it.present && it.index == interface.index) => continue,
             (Some(_), false) => {
                 out.push(format!("{name} is still there"));
                 continue;

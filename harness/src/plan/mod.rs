@@ -28,8 +28,8 @@ pub use check::{
 };
 pub use link::{InterfaceKind, Vxlan};
 pub use listing::{Entry, List, Listing, Must};
-pub use nat::{Forward, Landing, Leaving, Nat, NatKind, Served, holder, landing};
-use nat::{follow, server};
+pub use nat::{Forward, Landing, Leaving, MOST_FORWARDS, Nat, NatKind, Served, holder, holders, landing, translator};
+use nat::{follow, only_translator, server};
 pub use program::{Capture, CaptureBy, Input, Printed, Run};
 pub use resolve::resolve;
 pub use rules::{Loader, Placing, Rules, RulesText};
@@ -148,6 +148,9 @@ pub struct Route {
     pub via: Option<IpAddr>,
     /// The interface it leaves by.
     pub dev: Option<InterfaceId>,
+    /// The interface that it leaves by also where the case does not say: the link that its gateway was on when it was
+    /// added.
+    pub over: Option<InterfaceId>,
     /// The source address for packets of the node itself.
     pub src: Option<IpAddr>,
     /// Its metric.

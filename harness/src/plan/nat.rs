@@ -99,51 +99,88 @@ pub struct Landing {
 }
 
 /// More forwards than any lab has one behind the other; a loop of them ends there.
-const MOST_FORWARDS: usize = 8;
+pub const MOST_FORWARDS: usize = 8;
+
+impl Landing {
+    /// A packet as it is sent, wherever that is.
+    pub fn sent(address: IpAddr, port: Option<Port>, owner: Option<End>) -> Self {
+        Self { address, port: port.map_or(0, |port| port.number), owner }
+    }
+
+    /// Where the first forward of a node that takes the packet sends it; who has that address is not looked up.
+    pub fn forwarded(self, nat: &[Nat], port: Option<Port>) -> Option<Self> {
+        let packet = port.map(|port| Port { number: self.port, ..port });
+        let forward = nat.iter().find_map(|nat| match &nat.kind {
+            NatKind::Forward(forward) if forward.takes(self.address, packet) => Some(forward),
+            NatKind::Forward(_) | NatKind::Masquerade { .. } | NatKind::Snat { .. } => None,
+        })?;
+        let port = forward.to_port.filter(|_| packet.is_some()).unwrap_or(self.port);
+        Some(Self { address: forward.to, port, owner: None })
+    }
+}
 
 /// Where a packet to a target ends, behind all forwards.
 pub fn landing(nodes: &[Node], to: &Target, port: Option<Port>) -> Landing {
     let nat = |node: NodeId| nodes.get(node).map(|node| &*node.nat).unwrap_or_default();
-    follow(to, port, nat, |address| holder(nodes, address))
+    follow(to, port, nat, |address| holder(nodes, address), |address| translator(nodes, address))
 }
 
-/// As [`landing`], for any kind of node: what each translates, and who holds an address.
+/// As [`landing`], for any kind of node: what each translates, who holds an address, and who forwards one that nobody
+/// has.
 pub(super) fn follow<'a>(
     to: &Target,
     port: Option<Port>,
     nat: impl Fn(NodeId) -> &'a [Nat],
     holder: impl Fn(IpAddr) -> Option<End>,
+    translator: impl Fn(IpAddr) -> Option<NodeId>,
 ) -> Landing {
-    let mut landing = Landing { address: to.address, port: port.map_or(0, |port| port.number), owner: to.owner };
+    let mut landing = Landing::sent(to.address, port, to.owner);
+    let mut translated = None;
     for _ in 0..MOST_FORWARDS {
-        let Some(owner) = landing.owner else { break };
-        let packet = port.map(|port| Port { number: landing.port, ..port });
-        let forwards = nat(owner.node).iter().filter_map(|nat| match &nat.kind {
-            NatKind::Forward(forward) => Some(forward),
-            NatKind::Masquerade { .. } | NatKind::Snat { .. } => None,
-        });
-        let Some(forward) = forwards.into_iter().find(|forward| forward.takes(landing.address, packet)) else { break };
-        let next = Landing {
-            address: forward.to,
-            port: forward.to_port.filter(|_| port.is_some()).unwrap_or(landing.port),
-            owner: holder(forward.to),
-        };
-        if next == landing {
+        let Some(node) = landing.owner.map(|owner| owner.node).or_else(|| translator(landing.address)) else { break };
+        // The kernel translates a connection once in each node.
+        if translated == Some(node) {
             break;
         }
-        landing = next;
+        let Some(next) = landing.forwarded(nat(node), port) else { break };
+        landing = Landing { owner: holder(next.address), ..next };
+        translated = Some(node);
     }
     landing
 }
 
-/// Who holds an address: the first whose interface has it, else who serves it by the longest prefix, if that is one.
+/// Who holds an address: the only node whose interface has it, else who serves it by the longest prefix, if that is one.
 pub fn holder(nodes: &[Node], address: IpAddr) -> Option<End> {
-    let has = |node: &Node| {
-        node.interfaces.iter().position(|interface| interface.addresses.iter().any(|cidr| cidr.address == address))
-    };
-    let by_interface =
-        nodes.iter().enumerate().find_map(|(node, planned)| Some(End { node, interface: has(planned)? }));
-    by_interface.or_else(|| server(nodes.iter().map(|node| node.serves.iter().map(|served| served.prefix)), address))
+    let mut having = (0..nodes.len()).filter_map(|node| has(nodes, node, address));
+    match (having.next(), having.next()) {
+        (Some(only), None) => Some(only),
+        (Some(_), Some(_)) => None,
+        (None, _) => server(nodes.iter().map(|node| node.serves.iter().map(|served| served.prefix)), address),
+    }
+}
+
+/// Every node that has an address or serves it, each once.
+pub fn holders(nodes: &[Node], address: IpAddr) -> Vec<End> {
+    let serves = |node: NodeId| nodes[node].serves(address).then_some(End { node, interface: 0 });
+    (0..nodes.len()).filter_map(|node| has(nodes, node, address).or_else(|| serves(node))).collect()
+}
+
+fn has(nodes: &[Node], node: NodeId, address: IpAddr) -> Option<End> {
+    let mut interfaces = nodes[node].interfaces.iter();
+    let interface = interfaces.position(|interface| interface.addresses.iter().any(|cidr| cidr.address == address))?;
+    Some(End { node, interface })
+}
+
+/// The only node that forwards what comes for an address which is routed to it, and which it need not have.
+pub fn translator(nodes: &[Node], address: IpAddr) -> Option<NodeId> {
+    only_translator(nodes.iter().map(|node| &*node.nat), address)
+}
+
+/// As [`translator`], for any kind of node.
+pub(super) fn only_translator<'a>(nats: impl Iterator<Item = &'a [Nat]>, address: IpAddr) -> Option<NodeId> {
+    let named = |nat: &Nat| matches!(&nat.kind, NatKind::Forward(forward) if forward.addresses.contains(&address));
+    let mut naming = nats.enumerate().filter(|(_, nat)| nat.iter().any(named)).map(|(node, _)| node);
+    naming.next().filter(|_| naming.next().is_none())
 }
 
 /// Of nodes that each serve some prefixes, the one that serves an address by the longest; none where two do alike.
@@ -197,7 +234,7 @@ mod tests {
         let to = Target { words: String::new(), address: ip(address), owner: at(0), read: None };
         let holder = |address| at(usize::from(address == ip("10.0.0.2")));
         let of = |node| if node == 0 { nat } else { &[] };
-        let Landing { address, port, owner } = follow(&to, Some(tcp(80)), of, holder);
+        let Landing { address, port, owner } = follow(&to, Some(tcp(80)), of, holder, |_| None);
         format!("{address} {port} {}", owner.map_or(9, |owner| owner.node))
     }
 
@@ -211,11 +248,32 @@ mod tests {
             (vec![forward("", Some(81), "10.0.0.2", None)], "192.0.2.1", "192.0.2.1 80 0"),
             (vec![forward("", Some(80), "fd00::2", None)], "192.0.2.1", "192.0.2.1 80 0"),
             (vec![forward("", Some(80), "10.0.0.2", None)], "127.0.0.1", "127.0.0.1 80 0"),
-            // Round and round, and there is an end to it.
+            // A node translates a connection once.
             (vec![forward("", Some(80), "192.0.2.5", None)], "192.0.2.1", "192.0.2.5 80 0"),
+            (
+                vec![forward("", Some(80), "192.0.2.1", Some(81)), forward("", Some(81), "10.0.0.2", None)],
+                "192.0.2.1",
+                "192.0.2.1 81 0",
+            ),
         ] {
             assert_eq!(ends(&nat, address), expected, "{nat:?}");
         }
+    }
+
+    #[test]
+    fn a_packet_for_an_address_that_nobody_has_ends_behind_the_only_node_that_forwards_it() {
+        let own = [forward("203.0.113.5", Some(80), "10.0.0.2", None)];
+        let other = [forward("203.0.113.9", Some(80), "10.0.0.2", None)];
+        let ends = |nodes: [&[Nat]; 2]| {
+            let to = Target { words: String::new(), address: ip("203.0.113.5"), owner: None, read: None };
+            let holder = |_| Some(End { node: 7, interface: 0 });
+            let translator = |address| only_translator(nodes.into_iter(), address);
+            let nat = |node: NodeId| nodes.get(node).copied().unwrap_or_default();
+            follow(&to, Some(tcp(80)), nat, holder, translator).owner.map(|owner| owner.node)
+        };
+        assert_eq!(ends([&other, &own]), Some(7));
+        assert_eq!(ends([&other, &other]), None);
+        assert_eq!(ends([&own, &own]), None, "nobody knows which");
     }
 
     #[test]

@@ -247,7 +247,7 @@ fn kind_words(kind: &InterfaceKind, dev: Option<&str>) -> String {
 }
 
 fn route_words(route: &Route, dev: Option<&Place>) -> String {
-    let Route { to, via, dev: _, src, metric, onlink, kind, span: _ } = route;
+    let Route { to, via, dev: _, over: _, src, metric, onlink, kind, span: _ } = route;
     let mut words = Vec::new();
     if *kind != RouteType::Unicast {
         words.push(kind.to_string());

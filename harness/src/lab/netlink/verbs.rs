@@ -166,9 +166,12 @@ impl Netlink {
     /// Deletes a route of the main table: the first that has everything that is said.
     pub(in crate::lab) async fn del_route(&self, route: &Route, dev: Option<(u32, &str)>) -> Result<(), KernelError> {
         let mut message = describe_route(route, dev)?;
-        // Who made it, and how far it reaches, is not said: any will do.
+        // Who made it, how far it reaches, and mostly its type, is not said: any will do.
         message.header.protocol = RouteProtocol::Unspec;
         message.header.scope = rtnetlink::packet_route::route::RouteScope::NoWhere;
+        if route.kind == RouteType::Unicast {
+            message.header.kind = KernelRouteType::Unspec;
+        }
         self.ask(RouteNetlinkMessage::DelRoute(message), 0, || route_words("del", route, dev)).await
     }
 

@@ -1,9 +1,11 @@
 //! How the lab changes when the kernel changes it: what goes with what.
 
+use std::net::IpAddr;
+
 use super::lab::{DraftInterface, Lab};
-use crate::plan::{End, InterfaceKind, NodeId};
+use crate::plan::{End, InterfaceKind, NodeId, Route};
 use crate::source::Spanned;
-use crate::words::Mac;
+use crate::words::{Cidr, Mac};
 
 impl Lab {
     /// Takes an interface up or down, and its VLANs with it. Down, the kernel drops its routes and its IPv6 addresses
@@ -18,7 +20,7 @@ impl Lab {
         }
         self.at_mut(end).up = up;
         if !up {
-            self.at_mut(end).addresses.retain(|cidr| cidr.address.is_ipv4());
+            self.take_addresses(end, |cidr| cidr.address.is_ipv6());
             self.drop_routes(end);
         }
     }
@@ -98,7 +100,7 @@ impl Lab {
         interface.present = false;
         interface.up = false;
         interface.master = None;
-        interface.addresses.clear();
+        self.take_addresses(end, |_| true);
         let draft = &mut self.nodes[end.node];
         draft.forget(&name);
         for port in draft.interfaces.iter_mut().filter(|port| port.master == Some(end.interface)) {
@@ -107,14 +109,29 @@ impl Lab {
         self.drop_routes(end);
     }
 
-    /// Drops the routes that cannot be without an interface: those over it, and those whose gateway was on its link.
-    fn drop_routes(&mut self, end: End) {
+    /// Takes addresses away from an interface, and what the kernel takes with them: routes that name one as `src`, and with
+    /// the last IPv4 address every IPv4 route over the interface. An IPv6 route only forgets its `src`.
+    pub(super) fn take_addresses(&mut self, end: End, gone: impl Fn(Cidr) -> bool) {
+        let interface = self.at_mut(end);
+        let before: Vec<Cidr> = interface.addresses.iter().map(|cidr| cidr.value).collect();
+        interface.addresses.retain(|cidr| !gone(cidr.value));
+        let had = before.iter().any(|cidr| cidr.address.is_ipv4());
+        let silenced = had && !interface.addresses.iter().any(|cidr| cidr.address.is_ipv4());
         let draft = &mut self.nodes[end.node];
-        let interfaces = &draft.interfaces;
-        draft.routes.retain(|route| match (route.dev, route.via) {
-            (Some(dev), _) => dev != end.interface,
-            (None, Some(via)) => interfaces.iter().any(|interface| interface.up && interface.reaches(via)),
-            (None, None) => true,
+        let lost: Vec<IpAddr> =
+            before.iter().map(|cidr| cidr.address).filter(|address| !draft.owns(*address)).collect();
+        let orphan = |route: &Route| route.src.is_some_and(|src| lost.contains(&src));
+        draft.routes.retain(|route| {
+            let over = silenced && route.over == Some(end.interface);
+            !route.to.address.is_ipv4() || !(over || orphan(route))
         });
+        for route in draft.routes.iter_mut().filter(|route| orphan(route)) {
+            route.src = None;
+        }
+    }
+
+    /// Drops the routes over an interface.
+    fn drop_routes(&mut self, end: End) {
+        self.nodes[end.node].routes.retain(|route| route.over != Some(end.interface));
     }
 }

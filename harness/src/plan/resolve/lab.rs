@@ -7,7 +7,7 @@ use super::stacked::Above;
 use crate::diagnostic::{Diagnostic, suggest};
 use crate::plan::{
     End, Interface, InterfaceId, InterfaceKind, Landing, Made, Nat, Node, NodeId, Place, Route, Served, Sysctl, Target,
-    follow, server,
+    follow, only_translator, server,
 };
 use crate::source::{Span, Spanned};
 use crate::words::{Cidr, Family, Mac, Port};
@@ -309,8 +309,8 @@ impl Lab {
         }
     }
 
-    /// The interface that holds an address, seen from a node: its own before that of another, and an address that some
-    /// interface has before one that a node serves; `lo` stands for what a node serves.
+    /// The interface that holds an address, seen from a node: its own before that of the only other one, and an address
+    /// that some interface has before one that a node serves; `lo` stands for what a node serves.
     pub(super) fn owner(&self, from: NodeId, address: IpAddr) -> Option<End> {
         if address.is_loopback() {
             return Some(End { node: from, interface: 0 });
@@ -321,7 +321,14 @@ impl Lab {
             let served = self.nodes.iter().map(|node| node.serves.iter().map(|served| served.prefix));
             return own.or_else(|| server(served, address));
         };
-        holders.iter().find(|end| end.node == from).or_else(|| holders.first()).copied()
+        let own = holders.iter().find(|end| end.node == from);
+        let one = holders.iter().all(|end| end.node == holders[0].node);
+        own.or_else(|| holders.first().filter(|_| one)).copied()
+    }
+
+    /// Which other nodes have an address, too.
+    pub(super) fn others_with(&self, node: NodeId, address: IpAddr) -> impl Iterator<Item = NodeId> {
+        self.holders.get(&address).into_iter().flatten().map(|end| end.node).filter(move |other| *other != node)
     }
 
     /// Gives every interface that has none yet its index in the kernel and its MAC address.
@@ -366,7 +373,8 @@ impl Lab {
     /// Where a packet to a target ends, behind all forwards.
     pub(super) fn landing(&self, to: &Target, port: Port) -> Landing {
         let from = to.owner.map_or(0, |owner| owner.node);
-        follow(to, Some(port), |node| &self.nodes[node].nat, |address| self.owner(from, address))
+        let translator = |address| only_translator(self.nodes.iter().map(|node| &*node.nat), address);
+        follow(to, Some(port), |node| &self.nodes[node].nat, |address| self.owner(from, address), translator)
     }
 
     /// The nodes as they stand in the plan, once all interfaces have their numbers.

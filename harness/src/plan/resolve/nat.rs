@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::choice::Choice;
-use super::lab::{Draft, Lab, is_link_local};
+use super::lab::{Draft, DraftInterface, Lab, is_link_local};
 use super::subnet::host_bits;
 use crate::case::nat::{Forward as WrittenForward, Masquerade, Nat as Written, Snat};
 use crate::case::{CaseList, Many};
@@ -254,27 +254,21 @@ fn find_dev(draft: &Draft, dev: &Spanned<String>, warnings: &mut Vec<Diagnostic>
     Ok(found)
 }
 
-/// The interfaces behind which an address is: those in whose network it lies, else those of the route to it.
+/// The interfaces behind which an address is, by the longest prefix: those in whose network it lies, or that of the route
+/// to it.
 fn behind(draft: &Draft, address: IpAddr) -> Vec<InterfaceId> {
-    let on_link = |address: IpAddr| {
-        let interfaces = draft.interfaces.iter().enumerate().skip(1);
-        interfaces
-            .filter(move |(_, interface)| interface.addresses.iter().any(|cidr| cidr.contains(address)))
-            .map(|(at, _)| at)
-            .collect::<Vec<_>>()
+    let interfaces = draft.interfaces.iter().enumerate().skip(1);
+    let of = |interface: &DraftInterface| {
+        interface.addresses.iter().filter(|cidr| cidr.contains(address)).map(|cidr| cidr.length).max()
     };
-    let here = on_link(address);
-    if !here.is_empty() {
-        return here;
-    }
+    let connected: Vec<(u8, InterfaceId)> =
+        interfaces.filter_map(|(at, interface)| Some((of(interface)?, at))).collect();
+    let longest = connected.iter().map(|(length, _)| *length).max();
     let routes = draft.routes.iter().filter(|route| route.to.contains(address));
-    let Some(best) = routes.min_by_key(|route| (std::cmp::Reverse(route.to.length), route.metric)) else {
-        return Vec::new();
-    };
-    match (best.dev, best.via) {
-        (Some(dev), _) => vec![dev],
-        (None, Some(via)) => on_link(via),
-        (None, None) => Vec::new(),
+    let best = routes.min_by_key(|route| (std::cmp::Reverse(route.to.length), route.metric));
+    match best.filter(|route| longest.is_none_or(|longest| route.to.length > longest)) {
+        Some(route) => route.over.into_iter().collect(),
+        None => connected.into_iter().filter(|(length, _)| Some(*length) == longest).map(|(_, at)| at).collect(),
     }
 }
 

@@ -63,6 +63,7 @@ pub(super) fn add_defaults(lab: &mut Lab, defaults: Vec<DefaultRoute>, out: &mut
             to: default_of(family),
             via: Some(via),
             dev: Some(interface),
+            over: Some(interface),
             src: None,
             metric: None,
             onlink: false,
@@ -133,6 +134,7 @@ pub(super) fn describe(node: &Draft, written: topology::Route) -> Result<Route, 
         to: prefix,
         via: via.map(|via| via.value),
         dev,
+        over: dev.or_else(|| link_to(node, via?.value)),
         src: src.map(|src| src.value),
         metric,
         onlink: onlink_span.is_some(),
@@ -230,6 +232,15 @@ fn check_gateway(node: &Draft, via: Spanned<IpAddr>, dev: Option<InterfaceId>, o
     })
 }
 
+/// The interface on whose link the kernel finds a gateway: of several ways the longest prefix, then the first.
+fn link_to(node: &Draft, via: IpAddr) -> Option<InterfaceId> {
+    let up = node.interfaces.iter().enumerate().filter(|(_, interface)| interface.up);
+    let connected = up.flat_map(|(at, interface)| interface.addresses.iter().map(move |cidr| (cidr.value, at)));
+    let listed = node.routes.iter().filter(|route| route.via.is_none()).filter_map(|it| Some((it.to, it.dev?)));
+    let ways = connected.chain(listed).filter(|(prefix, _)| prefix.contains(via));
+    ways.min_by_key(|(prefix, _)| std::cmp::Reverse(prefix.length)).map(|(_, at)| at)
+}
+
 /// That an address stands where one of the node's own is meant.
 pub(super) fn not_an_address_of(node: &Draft, address: Spanned<IpAddr>, label: &str) -> Diagnostic {
     let wrong =
@@ -242,16 +253,20 @@ pub(super) fn not_an_address_of(node: &Draft, address: Spanned<IpAddr>, label: &
     }
 }
 
-/// The kernel refuses a second route of the same prefix and metric.
-fn refuse_twice(node: &Draft, route: &Route) -> Result<(), Diagnostic> {
-    // Without a metric IPv4 takes 0, IPv6 1024 (IP6_RT_PRIO_USER in `linux/ipv6_route.h`).
-    let metric = |metric: Option<u32>| match (Family::of(route.to.address), metric) {
+/// The metric that a route gets: without one, or with 0, IPv4 takes 0 and IPv6 1024 (`IP6_RT_PRIO_USER` in
+/// `linux/ipv6_route.h`).
+pub(super) fn metric(route: &Route) -> u32 {
+    match (Family::of(route.to.address), route.metric) {
         (Family::Ipv4, metric) => metric.unwrap_or(0),
         (Family::Ipv6, None | Some(0)) => 1024,
         (Family::Ipv6, Some(metric)) => metric,
-    };
-    let ours = metric(route.metric);
-    if let Some(first) = node.routes.iter().find(|other| other.to == route.to && metric(other.metric) == ours) {
+    }
+}
+
+/// The kernel refuses a second route of the same prefix and metric.
+fn refuse_twice(node: &Draft, route: &Route) -> Result<(), Diagnostic> {
+    let ours = metric(route);
+    if let Some(first) = node.routes.iter().find(|other| other.to == route.to && metric(other) == ours) {
         return Err(Diagnostic::error(route.span, format!("a second route to {} with metric {ours}", route.to))
             .label("the kernel takes one")
             .related(first.span, "the first")

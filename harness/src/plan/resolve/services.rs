@@ -13,7 +13,7 @@ use crate::case::service::{
 use crate::case::{CaseMap, Many};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::plan::{NodeId, Ready, Service, ServiceKind, covers};
-use crate::source::Spanned;
+use crate::source::{Span, Spanned};
 use crate::words::Transport;
 
 /// Resolves the services of a node; gives also the place of each one's port for later messages.
@@ -25,35 +25,60 @@ pub(super) fn resolve(lab: &Lab, node: NodeId, written: CaseMap<Written>, out: &
         }
         let Some(mut service) = service else { continue };
         let initial = service.start.take().is_none_or(|start| start.value);
-        let Some(kind) = kind(&lab.nodes[node], &name, service, out) else { continue };
+        let draft = &lab.nodes[node];
+        // One that starts later listens on what there is then.
+        let Some(kind) = kind(initial.then_some(draft), &name, service, out) else { continue };
         let service = Service { node, name: name.value, kind, initial, span: name.span };
-        if let Some(first) = services.iter().find(|first| clash(&first.kind, &service.kind)) {
-            let port = service.kind.port().map(|port| port.to_string()).unwrap_or_default();
-            out.push(
-                Diagnostic::error(
-                    service.span,
-                    format!("two services of `{}` listen on {port}", *lab.nodes[node].name),
-                )
-                .label(format!("`{}` cannot bind it", service.name))
-                .related(first.span, "taken by this one"),
-            );
+        if initial {
+            let running = services.iter().filter(|first| first.initial);
+            out.extend(taken_by_service(draft, running, &service, service.span));
+            out.extend(taken_by_tunnel(lab, &service, service.span));
         }
-        out.extend(taken_by_tunnel(lab, &service));
         services.push(service);
     }
     services
 }
 
+/// What keeps a service from starting at a step, which names it at a place.
+pub(super) fn check_start<'a>(
+    lab: &Lab,
+    running: impl Iterator<Item = &'a Service>,
+    service: &Service,
+    place: Span,
+) -> Option<Diagnostic> {
+    let draft = &lab.nodes[service.node];
+    let missing = listen(&service.kind).iter().find(|own| !own.is_unspecified() && !draft.answers_for(**own));
+    if let Some(address) = missing.filter(|_| draft.sound && !draft.open) {
+        let label = format!("`{}` listens on an address of its node", service.name);
+        let wrong = not_an_address_of(draft, Spanned::new(*address, place), &label);
+        return Some(wrong.related(service.span, "this service"));
+    }
+    taken_by_service(draft, running, service, place).or_else(|| taken_by_tunnel(lab, service, place))
+}
+
+/// That a service is to listen where another one of its node does.
+fn taken_by_service<'a>(
+    draft: &Draft,
+    mut running: impl Iterator<Item = &'a Service>,
+    service: &Service,
+    place: Span,
+) -> Option<Diagnostic> {
+    let first = running.find(|first| first.node == service.node && clash(&first.kind, &service.kind))?;
+    let port = service.kind.port().map(|port| port.to_string()).unwrap_or_default();
+    let wrong = Diagnostic::error(place, format!("two services of `{}` listen on {port}", *draft.name));
+    Some(wrong.label(format!("`{}` cannot bind it", service.name)).related(first.span, "taken by this one"))
+}
+
 /// That a service is to listen where a VXLAN of its node does.
-fn taken_by_tunnel(lab: &Lab, service: &Service) -> Option<Diagnostic> {
+fn taken_by_tunnel(lab: &Lab, service: &Service, place: Span) -> Option<Diagnostic> {
     let port = service.kind.port()?;
     let holder = stacked::port_holder(lab, service.node, port)?;
     let message = format!("`{}` cannot listen on {port}: the VXLAN `{}` does", service.name, **holder);
-    let wrong = Diagnostic::error(service.span, message).label("another port is needed");
+    let wrong = Diagnostic::error(place, message).label("another port is needed");
     Some(wrong.related(holder.span, "this VXLAN"))
 }
 
-fn kind(node: &Draft, name: &Spanned<String>, written: Written, out: &mut Diagnostics) -> Option<ServiceKind> {
+fn kind(node: Option<&Draft>, name: &Spanned<String>, written: Written, out: &mut Diagnostics) -> Option<ServiceKind> {
     let given = written.given();
     if written.sound || given.len() > 1 {
         let choice = Choice {
@@ -81,7 +106,7 @@ fn kind(node: &Draft, name: &Spanned<String>, written: Written, out: &mut Diagno
     command.and_then(|command| command_kind(command, out))
 }
 
-fn http_kind(node: &Draft, written: HttpService, out: &mut Diagnostics) -> Option<ServiceKind> {
+fn http_kind(node: Option<&Draft>, written: HttpService, out: &mut Diagnostics) -> Option<ServiceKind> {
     let HttpService { port, listen, status, headers, body, span: _, sound } = written;
     let headers = super::http::headers(headers.unwrap_or_default(), out);
     for (name, place) in &headers {
@@ -102,13 +127,18 @@ fn http_kind(node: &Draft, written: HttpService, out: &mut Diagnostics) -> Optio
     })
 }
 
-fn echo_kind(node: &Draft, transport: Transport, written: EchoService, out: &mut Diagnostics) -> Option<ServiceKind> {
+fn echo_kind(
+    node: Option<&Draft>,
+    transport: Transport,
+    written: EchoService,
+    out: &mut Diagnostics,
+) -> Option<ServiceKind> {
     let EchoService { port, listen, span: _, sound } = written;
     let listen = addresses(node, listen, out);
     sound.then(|| ServiceKind::Echo { transport, port: port.value.u16(), listen })
 }
 
-fn dns_kind(node: &Draft, written: DnsService, out: &mut Diagnostics) -> Option<ServiceKind> {
+fn dns_kind(node: Option<&Draft>, written: DnsService, out: &mut Diagnostics) -> Option<ServiceKind> {
     let DnsService { port, listen, records, span: _, sound } = written;
     let listen = addresses(node, listen, out);
     let records = super::dns::zone(records, out);
@@ -116,11 +146,14 @@ fn dns_kind(node: &Draft, written: DnsService, out: &mut Diagnostics) -> Option<
     sound.then_some(ServiceKind::Dns { port, listen, records })
 }
 
-fn addresses(node: &Draft, written: Option<Many<Spanned<IpAddr>>>, out: &mut Diagnostics) -> Vec<IpAddr> {
+/// The addresses to listen on; of a node, if it must have them.
+fn addresses(node: Option<&Draft>, written: Option<Many<Spanned<IpAddr>>>, out: &mut Diagnostics) -> Vec<IpAddr> {
     let items = written.map(|written| written.items).unwrap_or_default();
-    let is_own = |address: IpAddr| address.is_unspecified() || node.answers_for(address);
-    for address in items.iter().filter(|address| node.sound && !is_own(address.value)) {
-        out.push(not_an_address_of(node, *address, "a service listens on an address of its node"));
+    if let Some(node) = node.filter(|node| node.sound) {
+        let is_own = |address: IpAddr| address.is_unspecified() || node.answers_for(address);
+        for address in items.iter().filter(|address| !is_own(address.value)) {
+            out.push(not_an_address_of(node, *address, "a service listens on an address of its node"));
+        }
     }
     let all: Vec<IpAddr> = items.into_iter().map(|address| address.value).collect();
     // What is beside "every address" would be bound twice.

@@ -252,22 +252,29 @@ impl Checker<'_> {
         }
     }
 
-    /// Who must have refused: a node with all its addresses, or an address.
+    /// Who must have refused: a node with all the addresses that it alone has, or an address.
     pub(super) fn by(&mut self, word: &Spanned<String>) -> Option<By> {
-        let addresses = match self.aim(word)? {
-            Aim::Captured => Vec::new(),
-            Aim::Address(address) => vec![address],
-            Aim::Node(node) => self.lab.nodes[node].addresses().map(|(_, cidr)| cidr.address).collect(),
-            Aim::Interface(end) => self.lab.at(end).addresses.iter().map(|cidr| cidr.address).collect(),
+        let lab = self.lab;
+        let (named, mut addresses): (Option<NodeId>, Vec<IpAddr>) = match self.aim(word)? {
+            Aim::Captured => return Some(By { words: word.value.clone(), addresses: Vec::new() }),
+            Aim::Address(address) => (None, vec![address]),
+            Aim::Node(node) => (Some(node), lab.nodes[node].addresses().map(|(_, cidr)| cidr.address).collect()),
+            Aim::Interface(end) => (Some(end.node), lab.at(end).addresses.iter().map(|cidr| cidr.address).collect()),
         };
-        let open = match self.aim(word)? {
-            Aim::Captured | Aim::Address(_) => false,
-            Aim::Node(node) | Aim::Interface(End { node, .. }) => self.lab.nodes[node].open,
-        };
-        if addresses.is_empty() && !open {
-            self.derive(
-                Diagnostic::error(word.span, format!("`{}` has no address", **word)).label("it cannot refuse anything"),
-            );
+        let Some(node) = named else { return Some(By { words: word.value.clone(), addresses }) };
+        let had = addresses.first().copied();
+        addresses.retain(|address| lab.others_with(node, *address).next().is_none());
+        if addresses.is_empty() && !lab.nodes[node].open {
+            let other = had.and_then(|had| Some((had, lab.others_with(node, had).next()?)));
+            self.derive(match other {
+                Some((address, other)) => {
+                    Diagnostic::error(word.span, format!("`{}` cannot be told by its address", **word))
+                        .label(format!("`{}` has {address} too", *lab.nodes[other].name))
+                        .help(format!("write `by = \"{address}\"`, whoever of them it is"))
+                }
+                None => Diagnostic::error(word.span, format!("`{}` has no address", **word))
+                    .label("it cannot refuse anything"),
+            });
             return None;
         }
         Some(By { words: word.value.clone(), addresses })

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::attempt::Bench;
 use super::runs::Captured;
-use crate::plan::{By, Check, End, Http, List, Listing, NodeId, OR, ReadFrom, Step, Target, Template};
+use crate::plan::{By, Check, End, Http, List, Listing, NodeId, OR, ReadFrom, Step, Target, Template, holder};
 use crate::verdict::Finding;
 use crate::words::{Family, Mac};
 use crate::worker::message::Broken;
@@ -78,9 +78,9 @@ impl Known<'_> {
         self.ends().find(|end| self.nodes[end.node].name == node && self.at(*end).name == interface)
     }
 
-    /// The interface that has an address.
+    /// Who has an address.
     fn holder(&self, address: IpAddr) -> Option<End> {
-        self.ends().find(|end| self.at(*end).addresses.iter().any(|cidr| cidr.address == address))
+        holder(self.nodes, address)
     }
 
     /// The address that programs have said.
@@ -209,7 +209,9 @@ impl Known<'_> {
         let named = |end: &End| {
             self.nodes[end.node].name == node && interface.is_none_or(|interface| self.at(*end).name == interface)
         };
-        self.ends().filter(named).flat_map(|end| self.at(end).addresses.iter().map(|cidr| cidr.address)).collect()
+        let all = self.ends().filter(named).flat_map(|end| self.at(end).addresses.iter().map(|cidr| cidr.address));
+        // Others may have some of them, too: these do not say who it was.
+        all.filter(|address| self.holder(*address).is_some()).collect()
     }
 }
 

@@ -27,6 +27,7 @@ mod steps;
 mod trace;
 mod transfer;
 mod users;
+mod way;
 
 use std::io::{self, BufRead, Write};
 use std::time::Duration;

@@ -6,10 +6,10 @@ use std::time::Instant;
 use super::attempt::{Bench, allows_silence};
 use super::clock::{Moment, Window};
 use super::quiet::settled;
-use super::{fetch, query, runs, solicit, trace, transfer};
+use super::{fetch, query, runs, solicit, trace, transfer, way};
 use crate::lab::{self, KernelError, NeighbourTable};
 use crate::observation::{Departure, IcmpError, Life, Observation, Seen, Traffic};
-use crate::plan::{Check, End, Expectation, Landing, NodeId, Ping, RouteCheck, RouteQuery, landing};
+use crate::plan::{Check, End, Expectation, NodeId, Ping, RouteCheck, RouteQuery};
 use crate::probe::ProbeError;
 use crate::probe::ping::Proof;
 use crate::words::{Family, RouteKind};
@@ -166,7 +166,7 @@ pub(super) async fn echo(bench: &Bench, proof: Proof, ping: &Ping, mut window: W
         _ => Departure::Said,
     };
     let life = match seen {
-        Seen::Silent => address_lives(bench, landing(&bench.plan.nodes, &ping.to, None)).await?,
+        Seen::Silent => address_lives(bench, ping).await?,
         _ => Life::NotAsked,
     };
     let flow = match seen {
@@ -190,9 +190,10 @@ async fn echo_flow(bench: &Bench, ping: &Ping) -> Result<Option<(SocketAddr, Soc
 }
 
 /// Whether an address of the lab is on an interface that is up and has a carrier, as the kernel has it now.
-async fn address_lives(bench: &Bench, Landing { address, owner, .. }: Landing) -> Result<Life, ProbeError> {
-    let Some(owner) = owner else {
-        return Ok(Life::Unproven(format!("no node of this case has the address {address}")));
+async fn address_lives(bench: &Bench, ping: &Ping) -> Result<Life, ProbeError> {
+    let (owner, address) = match way::end_of(bench, ping.from, &ping.to, None).await? {
+        Ok((owner, landing)) => (owner, landing.address),
+        Err(reason) => return Ok(Life::Unproven(reason)),
     };
     let name = bench.plan.end_name(owner);
     let End { node, .. } = owner;

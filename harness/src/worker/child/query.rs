@@ -56,7 +56,7 @@ async fn over_udp(
             } else {
                 Departure::Unproven("no transmit time stamp says that the query left".to_owned())
             };
-            (departure, receiver::lives(bench, carrier, Transport::Udp)?)
+            (departure, receiver::lives(bench, carrier, Transport::Udp).await?)
         }
         _ => (Departure::Said, Life::NotAsked),
     };

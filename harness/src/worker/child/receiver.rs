@@ -6,24 +6,25 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 
 use super::attempt::Bench;
-use super::services;
+use super::{services, way};
 use crate::lab;
 use crate::observation::Life;
-use crate::plan::{End, Landing, NatKind, NodeId, ServiceKind, Transfer, landing};
+use crate::plan::{End, Landing, NatKind, NodeId, ServiceKind, Transfer, holders, landing};
 use crate::probe::ProbeError;
 use crate::probe::capture::Capture;
 use crate::words::{Port, Transport};
 
 /// Where a transfer ends, as far as the plan shows it.
-pub(super) fn end_of(bench: &Bench, transfer: &Transfer, transport: Transport) -> Landing {
+fn planned_end(bench: &Bench, transfer: &Transfer, transport: Transport) -> Landing {
     landing(&bench.plan.nodes, &transfer.to, Some(Port { number: transfer.port, transport }))
 }
 
 /// Whether the target listens, by its own socket table.
-pub(super) fn lives(bench: &Bench, transfer: &Transfer, transport: Transport) -> Result<Life, ProbeError> {
-    let Landing { address, port, owner } = end_of(bench, transfer, transport);
-    let Some(End { node, .. }) = owner else {
-        return Ok(Life::Unproven(format!("no node of this case has the address {address}")));
+pub(super) async fn lives(bench: &Bench, transfer: &Transfer, transport: Transport) -> Result<Life, ProbeError> {
+    let port = Some(Port { number: transfer.port, transport });
+    let (node, Landing { address, port, .. }) = match way::end_of(bench, transfer.from, &transfer.to, port).await? {
+        Ok((owner, landing)) => (owner.node, landing),
+        Err(reason) => return Ok(Life::Unproven(reason)),
     };
     let name = &bench.plan.nodes[node].name;
     match services::listens(&bench.lab, node, transport, address, port) {
@@ -50,7 +51,7 @@ pub(super) fn connection_seen_from(
     if transfer.seen_from.is_none() {
         return Ok(None);
     }
-    let Landing { address, port, owner } = end_of(bench, transfer, Transport::Tcp);
+    let Landing { address, port, owner } = planned_end(bench, transfer, Transport::Tcp);
     if let Some(End { node, .. }) = owner {
         let (namespace, own) = (&bench.node(node).namespace, SocketAddr::new(address, port));
         let likely = lab::connected(namespace, own, flow.0.port(), &likely(bench, transfer, flow.0.ip()));
@@ -124,8 +125,12 @@ pub(super) enum Receiver {
 
 impl Receiver {
     pub(super) fn of(bench: &Bench, transfer: &Transfer) -> Result<Self, ProbeError> {
-        let Landing { address, port, owner } = end_of(bench, transfer, Transport::Udp);
-        let Some(owner) = owner else { return Ok(Self::Stranger) };
+        let Landing { address, port, owner } = planned_end(bench, transfer, Transport::Udp);
+        let Some(owner) = owner else {
+            // Whichever of them is meant, our services note what arrives.
+            let several = holders(&bench.plan.nodes, address).len() > 1;
+            return Ok(if several { Self::Ours } else { Self::Stranger });
+        };
         let on_node = || bench.plan.services.iter().filter(|service| service.node == owner.node);
         let ours = on_node().any(|service| match &service.kind {
             ServiceKind::Echo { transport: Transport::Udp, port: own, .. } => *own == port,

@@ -67,7 +67,8 @@ async fn act(bench: &mut Bench, home: &Namespace, operation: &Operation) -> Resu
         Action::StartService(service) => {
             let started = start(bench, *service).await;
             scripts::let_go(bench, home).await?;
-            started
+            // It is this action that failed, wherever the service is declared.
+            started.map_err(|broken| broken.at(operation.span))
         }
         Action::StopService(service) => {
             // What runs in the network namespace of a process goes with that.
@@ -76,7 +77,7 @@ async fn act(bench: &mut Bench, home: &Namespace, operation: &Operation) -> Resu
                     bench.services.stop(&bench.plan, inner).await?;
                 }
             }
-            bench.services.stop(&bench.plan, *service).await
+            bench.services.stop(&bench.plan, *service).await.map_err(|broken| broken.at(operation.span))
         }
         _ => {
             scripts::find_again(bench);

@@ -36,7 +36,7 @@ pub(super) async fn connect(
             .await?;
     let (mut departure, mut life) = (Departure::Said, Life::NotAsked);
     if seen == Seen::Silent {
-        life = receiver::lives(bench, transfer, Transport::Tcp)?;
+        life = receiver::lives(bench, transfer, Transport::Tcp).await?;
         match probe::syn_left(&node.namespace, connection.flow).await? {
             Sent::Left => departure = Departure::Stamped,
             Sent::Unknown => {
@@ -89,10 +89,12 @@ pub(super) async fn udp(bench: &Bench, transfer: &Transfer, mut window: Window) 
     })
     .await?;
     let (departure, life) = match seen {
-        Seen::Silent if datagram.left() => (Departure::Stamped, receiver::lives(bench, transfer, Transport::Udp)?),
+        Seen::Silent if datagram.left() => {
+            (Departure::Stamped, receiver::lives(bench, transfer, Transport::Udp).await?)
+        }
         Seen::Silent => (
             Departure::Unproven("no transmit time stamp says that the datagram left".to_owned()),
-            receiver::lives(bench, transfer, Transport::Udp)?,
+            receiver::lives(bench, transfer, Transport::Udp).await?,
         ),
         _ => (Departure::Said, Life::NotAsked),
     };
@@ -138,7 +140,7 @@ async fn listen(
             }
             Receiver::Program(capture)
                 if capture.saw(datagram.sent())?
-                    && receiver::lives(bench, transfer, Transport::Udp)? == Life::Alive =>
+                    && receiver::lives(bench, transfer, Transport::Udp).await? == Life::Alive =>
             {
                 // Not every server answers a datagram that it does not understand; where one listens, arriving at its
                 // node's interface is as open as UDP gets.

@@ -1,9 +1,10 @@
 //! Adding and deleting addresses.
 
+use super::super::lab::Lab;
 use super::Stage;
 use crate::case::step::AddrChange;
 use crate::diagnostic::Diagnostic;
-use crate::plan::{Action, Change, InterfaceKind};
+use crate::plan::{Action, Change, End, InterfaceKind};
 use crate::source::Spanned;
 use crate::words::Cidr;
 
@@ -35,9 +36,9 @@ pub(super) fn del(stage: &mut Stage<'_>, written: AddrChange) -> Vec<Action> {
         // What a script gives is not known yet.
         let known = stage.lab.at(end).kind != Some(InterfaceKind::Found);
         let sound = stage.lab.nodes[end.node].sound && known;
-        let addresses = &mut stage.lab.at_mut(end).addresses;
+        let addresses = &stage.lab.at(end).addresses;
         match addresses.iter().position(|other| other.value == cidr.value) {
-            Some(at) => take(addresses, at),
+            Some(at) => take(stage.lab, end, at),
             None if sound => stage.out.push(not_there(&on, cidr, addresses)),
             None => {}
         }
@@ -48,13 +49,12 @@ pub(super) fn del(stage: &mut Stage<'_>, written: AddrChange) -> Vec<Action> {
 
 /// Takes an address away. The kernel takes the later IPv4 addresses of its network with the first one
 /// (`promote_secondaries` in ip-sysctl is off).
-fn take(addresses: &mut Vec<Spanned<Cidr>>, at: usize) {
-    let gone = addresses.remove(at).value;
-    let beside = |other: &Spanned<Cidr>| gone.address.is_ipv4() && other.network() == gone.network();
-    let first = !addresses[..at].iter().any(beside);
-    if first {
-        addresses.retain(|other| !beside(other));
-    }
+fn take(lab: &mut Lab, end: End, at: usize) {
+    let addresses: Vec<Cidr> = lab.at(end).addresses.iter().map(|cidr| cidr.value).collect();
+    let gone = addresses[at];
+    let beside = |other: Cidr| gone.address.is_ipv4() && other.network() == gone.network();
+    let first = !addresses[..at].iter().any(|other| beside(*other));
+    lab.take_addresses(end, |other| other == gone || (first && beside(other)));
 }
 
 fn not_there(on: &Spanned<String>, cidr: Spanned<Cidr>, addresses: &[Spanned<Cidr>]) -> Diagnostic {

@@ -10,7 +10,7 @@ use crate::case::step::{LinkAdd, LinkDel, LinkSet};
 use crate::diagnostic::{Diagnostic, quoted, suggest};
 use crate::plan::{Action, Change, End, InterfaceKind, NodeId};
 use crate::source::{Span, Spanned};
-use crate::words::Admin;
+use crate::words::{Admin, Port, Transport};
 
 /// `link-add`: the new interface is down, and so is the other end of a pair.
 pub(super) fn add(stage: &mut Stage<'_>, written: LinkAdd) -> Option<Action> {
@@ -145,7 +145,7 @@ pub(super) fn set(stage: &mut Stage<'_>, written: LinkSet) -> Vec<Action> {
     }
     if let Some(up) = up {
         if up.value {
-            let wrong = stacked::check_up(stage.lab, end, up.span);
+            let wrong = stacked::check_up(stage.lab, end, up.span).or_else(|| taken_by_service(stage, end, up.span));
             stage.out.extend(wrong);
         }
         actions
@@ -153,6 +153,17 @@ pub(super) fn set(stage: &mut Stage<'_>, written: LinkSet) -> Vec<Action> {
         stage.lab.set_up(end, up.value);
     }
     actions
+}
+
+/// That a VXLAN, which listens while it is up, is to listen where a service does.
+fn taken_by_service(stage: &Stage<'_>, end: End, place: Span) -> Option<Diagnostic> {
+    let Some(InterfaceKind::Vxlan(vxlan)) = &stage.lab.at(end).kind else { return None };
+    let port = Port { number: vxlan.port, transport: Transport::Udp };
+    let mut running = stage.services.iter().zip(&*stage.running).filter(|(_, running)| **running);
+    let (first, _) = running.find(|(service, _)| service.node == end.node && service.kind.takes(port))?;
+    let message = format!("the VXLAN `{}` cannot listen on {port}: `{}` does", *stage.lab.at(end).name, first.name);
+    let wrong = Diagnostic::error(place, message).label("it listens while it is up");
+    Some(wrong.related(first.span, "this service").help("stop the service before, or give one of them another port"))
 }
 
 fn check_renamed(stage: &mut Stage<'_>, end: End, name: &Spanned<String>) -> bool {

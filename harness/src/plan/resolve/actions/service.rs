@@ -1,5 +1,6 @@
 //! Starting and stopping services.
 
+use super::super::services;
 use super::Stage;
 use crate::case::step::ServiceChange;
 use crate::diagnostic::{Diagnostic, suggest};
@@ -16,7 +17,11 @@ pub(super) fn start(stage: &mut Stage<'_>, written: &ServiceChange) -> Option<Ac
                 .related(stage.services[at].span, "it runs from the beginning")
                 .help("write `start = false` in the service to have it wait"),
         );
+        return Some(Action::StartService(at));
     }
+    let others = stage.services.iter().zip(&*stage.running).enumerate();
+    let others = others.filter(|(other, (_, running))| **running && *other != at).map(|(_, (other, _))| other);
+    stage.out.extend(services::check_start(stage.lab, others, &stage.services[at], written.service.span));
     Some(Action::StartService(at))
 }
 

@@ -229,12 +229,12 @@ fn literal(
     None
 }
 
-/// The VXLAN of a node that listens on a port.
+/// The VXLAN of a node that listens on a port; one that is down does not.
 pub(in crate::plan::resolve) fn port_holder(lab: &Lab, node: NodeId, port: Port) -> Option<&Spanned<String>> {
     if port.transport != Transport::Udp {
         return None;
     }
-    let interfaces = lab.nodes[node].interfaces.iter().filter(|interface| interface.present);
+    let interfaces = lab.nodes[node].interfaces.iter().filter(|interface| interface.up);
     interfaces
         .filter(|interface| matches!(&interface.kind, Some(InterfaceKind::Vxlan(vxlan)) if vxlan.port == port.number))
         .map(|interface| &interface.name)

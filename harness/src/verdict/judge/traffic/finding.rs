@@ -1,6 +1,6 @@
 //! What is said about traffic that was not as expected.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use super::trace::gateway;
 use super::way_out::way_out;
@@ -152,12 +152,21 @@ fn is_host_unreachable(error: IcmpError) -> bool {
 /// Whether a route of the sender's own says "unreachable", so that nobody was asked for.
 fn is_refused_by_route(plan: &Plan, question: &Question<'_>) -> bool {
     plan.nodes.get(question.from).is_some_and(|node| {
-        node.routes.iter().any(|route| route.kind == RouteType::Unreachable && route.to.contains(question.to.address))
+        let target = asked_for(plan, question);
+        node.routes.iter().any(|route| route.kind == RouteType::Unreachable && route.to.contains(target))
     })
 }
 
+/// The address to which the sender looks for a way: behind its own forwards.
+fn asked_for(plan: &Plan, question: &Question<'_>) -> IpAddr {
+    match question.to.owner {
+        Some(owner) if owner.node == question.from => question.landing(plan).address,
+        _ => question.to.address,
+    }
+}
+
 fn nobody_there(plan: &Plan, question: &Question<'_>) -> String {
-    let target = question.to.address;
+    let target = asked_for(plan, question);
     let asked = if target.is_ipv4() { "ARP requests" } else { "neighbour solicitations" };
     match gateway(plan, question.from, target) {
         Some(gateway) => format!("nobody on the link answered the {asked} for the gateway {gateway}"),
