@@ -235,3 +235,21 @@ sysctls = { "net.ipv4.icmp_echo_ignore_all" = 1 }
     let silent = "[[expect]]\nping = { from = \"out\", to = \"203.0.113.6\", outcome = \"silent\" }\n";
     assert_eq!(run("routed-block", block, silent), (1, 0));
 }
+
+#[test]
+fn who_forwards_its_own_requests_is_told_who_did_not_answer_behind_the_forward() {
+    let nobody = r#"
+[nodes.gw]
+forwarding = true
+nat = [{ forward = { port = "80/tcp", to = "10.0.0.9" } }]
+interfaces.wan = { veth = { peer = "out.eth0" }, address = "192.0.2.1/24" }
+interfaces.lan = { veth = { peer = "s.eth0" }, address = "10.0.0.1/24" }
+[nodes.out]
+interfaces.eth0 = {}
+[nodes.s]
+interfaces.eth0 = { address = "10.0.0.2/24" }
+"#;
+    let open = "[[expect]]\ntcp = { from = \"gw\", to = \"192.0.2.1:80\" }\nwithin = \"0s\"\n[[expect]]\nping = { from = \"gw\", to = \"s\" }\n";
+    let all = told_of("own-forward", nobody, open);
+    assert!(all.contains("answered the ARP requests for 10.0.0.9"), "{all}");
+}

@@ -2,14 +2,14 @@
 
 use std::net::IpAddr;
 
-use super::lab::{DraftInterface, Lab};
+use super::lab::{DraftInterface, Lab, is_link_local};
 use crate::plan::{End, InterfaceKind, NodeId, Route};
 use crate::source::Spanned;
-use crate::words::{Cidr, Mac};
+use crate::words::{Cidr, Mac, RouteType};
 
 impl Lab {
-    /// Takes an interface up or down, and its VLANs with it. Down, the kernel drops its routes and its IPv6 addresses
-    /// (`keep_addr_on_down` in ip-sysctl is off).
+    /// Takes an interface up or down, and its VLANs with it. Down, the kernel drops its routes and its IPv6 addresses, but
+    /// those that `keep_addr_on_down` of ip-sysctl is about. With `lo` go the IPv6 routes that lead nowhere.
     pub(super) fn set_up(&mut self, end: End, up: bool) {
         if self.at(end).up != up {
             for vlan in self.carried_by(end) {
@@ -20,8 +20,9 @@ impl Lab {
         }
         self.at_mut(end).up = up;
         if !up {
-            self.take_addresses(end, |cidr| cidr.address.is_ipv6());
-            self.drop_routes(end);
+            let keeps = self.is_on(end, "ipv6", "keep_addr_on_down");
+            self.take_addresses(end, |cidr| cidr.address.is_ipv6() && (!keeps || is_link_local(cidr.address)));
+            self.drop_routes(end, |_| true);
         }
     }
 
@@ -106,7 +107,7 @@ impl Lab {
         for port in draft.interfaces.iter_mut().filter(|port| port.master == Some(end.interface)) {
             port.master = None;
         }
-        self.drop_routes(end);
+        self.drop_routes(end, |_| true);
     }
 
     /// Takes addresses away from an interface, and what the kernel takes with them: routes that name one as `src`, and with
@@ -130,8 +131,37 @@ impl Lab {
         }
     }
 
-    /// Drops the routes over an interface.
-    fn drop_routes(&mut self, end: End) {
-        self.nodes[end.node].routes.retain(|route| route.over != Some(end.interface));
+    /// Has the interfaces of a node that a setting names speak IPv6, or not: then they lose what they have of it.
+    pub(super) fn speak_ipv6(&mut self, node: NodeId, named: &str, speaks: bool) {
+        let meant = |end: &End| end.node == node && (named == "all" || *self.at(*end).name == named);
+        for end in self.ends().filter(meant).collect::<Vec<_>>() {
+            self.at_mut(end).link_local = speaks && end.interface > 0;
+            if !speaks {
+                self.take_addresses(end, |cidr| cidr.address.is_ipv6());
+                self.drop_routes(end, |route| route.to.address.is_ipv6());
+            }
+        }
+    }
+
+    /// Whether the later addresses of a network stay without the first one.
+    pub(super) fn promotes(&self, end: End) -> bool {
+        self.is_on(end, "ipv4", "promote_secondaries")
+    }
+
+    /// Whether a setting is on for an interface, by its own name or for all.
+    fn is_on(&self, end: End, family: &str, setting: &str) -> bool {
+        let draft = &self.nodes[end.node];
+        ["all", self.at(end).name.as_str()].iter().any(|named| {
+            let path = format!("net/{family}/conf/{named}/{setting}");
+            let set = draft.sysctls.iter().find(|sysctl| sysctl.path == path);
+            set.is_some_and(|sysctl| sysctl.value.parse().is_ok_and(|value: i32| value > 0))
+        })
+    }
+
+    /// Drops the routes over an interface that are meant; those of IPv6 that lead nowhere are over `lo`.
+    fn drop_routes(&mut self, end: End, meant: impl Fn(&Route) -> bool) {
+        let nowhere = |route: &Route| route.to.address.is_ipv6() && route.kind != RouteType::Unicast;
+        let over = |route: &Route| route.over == Some(end.interface) || (end.interface == 0 && nowhere(route));
+        self.nodes[end.node].routes.retain(|route| !(over(route) && meant(route)));
     }
 }

@@ -216,16 +216,18 @@ fn refuse_on_loopback(given: impl Iterator<Item = (&'static str, Span)>, out: &m
     }
 }
 
-/// The kernel turns IPv6 off below its smallest MTU (RFC 8200, section 5), and then refuses the address.
+/// The smallest MTU of IPv6 (RFC 8200, section 5).
+pub(super) const SMALLEST_MTU: u32 = 1280;
+
+/// The kernel turns IPv6 off below its smallest MTU, and then refuses the address.
 pub(super) fn check_mtu(draft: &DraftInterface, out: &mut Diagnostics) {
-    const SMALLEST: u32 = 1280;
-    if let Some(mtu) = draft.mtu.filter(|mtu| mtu.value < SMALLEST && (draft.ipv6() || *draft.name == "lo")) {
+    if let Some(mtu) = draft.mtu.filter(|mtu| mtu.value < SMALLEST_MTU && (draft.ipv6() || *draft.name == "lo")) {
         out.push(
             Diagnostic::error(
                 mtu.span,
-                format!("`{}` speaks IPv6, which needs an MTU of at least {SMALLEST}", *draft.name),
+                format!("`{}` speaks IPv6, which needs an MTU of at least {SMALLEST_MTU}", *draft.name),
             )
-            .label(format!("write {SMALLEST} or more, or leave IPv6 out")),
+            .label(format!("write {SMALLEST_MTU} or more, or leave IPv6 out")),
         );
     }
 }

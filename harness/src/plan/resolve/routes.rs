@@ -182,7 +182,7 @@ fn need_up(node: &Draft, dev: InterfaceId, place: Span) -> Result<(), Diagnostic
     }
     Err(Diagnostic::error(place, format!("`{}` is down, and the kernel takes no route over it", *interface.name))
         .label("a route needs an interface that is up")
-        .related(interface.name.span, "`up = false`"))
+        .related(interface.name.span, "this interface"))
 }
 
 /// The kernel takes a gateway only where a route says that it is on a link of an interface that is up.
@@ -212,7 +212,7 @@ fn check_gateway(node: &Draft, via: Spanned<IpAddr>, dev: Option<InterfaceId>, o
             format!("gateway {} is on the link of `{}`, which is down", via.value, *down.name),
         )
         .label("a route needs an interface that is up")
-        .related(down.name.span, "`up = false`"));
+        .related(down.name.span, "this interface"));
     }
     let networks: Vec<String> = ways()
         .flat_map(|(_, interface)| {

@@ -1,6 +1,8 @@
 //! Whole prefixes that a node answers for.
 
-use super::lab::{Draft, Lab};
+use std::net::IpAddr;
+
+use super::lab::{Draft, Lab, is_link_local};
 use super::subnet::host_bits;
 use crate::case::CaseList;
 use crate::diagnostic::{Diagnostic, Diagnostics};
@@ -24,7 +26,12 @@ pub(super) fn declare(draft: &mut Draft, written: CaseList<Spanned<Cidr>>, out: 
             continue;
         }
         let address = cidr.address;
-        let special = address.is_multicast() || (address.is_unspecified() && cidr.length > 0) || address.is_loopback();
+        let broadcast = address == IpAddr::V4(std::net::Ipv4Addr::BROADCAST);
+        let special = address.is_multicast()
+            || (address.is_unspecified() && cidr.length > 0)
+            || address.is_loopback()
+            || is_link_local(address)
+            || broadcast;
         if special {
             out.push(
                 Diagnostic::error(cidr.span, format!("no node can answer for {}", cidr.value))

@@ -85,7 +85,7 @@ fn refuse_nothing(written: &Written, out: &mut Diagnostics) {
 fn tell(stage: &mut Stage<'_>, timeout: Duration, written: step::Step, told: &mut Told) {
     let step::Step { title, r#do, expect, span, sound } = written;
     check_title(title.as_ref(), stage.out);
-    if sound && r#do.is_none() && expect.is_none() {
+    if sound && r#do.as_ref().is_none_or(|list| list.written == 0) && expect.is_none() {
         stage.out.push(
             Diagnostic::error(span, "this step does nothing and expects nothing")
                 .label("`do = [...]` with actions, `expect = [...]` with what must hold then"),

@@ -148,3 +148,18 @@ pub(super) fn adopt_forwarding(lab: &mut Lab, node: NodeId, sysctl: &Sysctl) {
         _ => {}
     }
 }
+
+/// The node as it is once a step has set a setting.
+pub(super) fn adopt(lab: &mut Lab, node: NodeId, sysctl: &Sysctl) {
+    adopt_forwarding(lab, node, sysctl);
+    let named = sysctl.path.strip_prefix("net/ipv6/conf/").and_then(|rest| rest.strip_suffix("/disable_ipv6"));
+    if let Some(named) = named {
+        lab.speak_ipv6(node, named, sysctl.value == "0");
+    }
+    // What later words are held against.
+    if ["/promote_secondaries", "/keep_addr_on_down"].iter().any(|setting| sysctl.path.ends_with(setting)) {
+        let sysctls = &mut lab.nodes[node].sysctls;
+        sysctls.retain(|other| other.path != sysctl.path);
+        sysctls.push(sysctl.clone());
+    }
+}

@@ -1,6 +1,7 @@
 //! Adding and deleting addresses.
 
-use super::super::lab::Lab;
+use super::super::lab::{DraftInterface, Lab, is_link_local};
+use super::super::nodes::SMALLEST_MTU;
 use super::Stage;
 use crate::case::step::AddrChange;
 use crate::diagnostic::Diagnostic;
@@ -16,15 +17,41 @@ pub(super) fn add(stage: &mut Stage<'_>, written: AddrChange) -> Vec<Action> {
     let mut actions = Vec::new();
     for cidr in super::super::nodes::addresses(address, loopback, stage.out) {
         let interface = stage.lab.at_mut(end);
-        if let Some(first) = interface.addresses.iter().find(|other| other.value == cidr.value) {
-            let wrong = Diagnostic::error(cidr.span, format!("`{}` has {} already", *on, cidr.value));
+        // Of IPv4 the kernel takes an address again with another prefix.
+        let same = |other: &&Spanned<Cidr>| {
+            other.value == cidr.value || (cidr.address.is_ipv6() && other.address == cidr.address)
+        };
+        if let Some(first) = interface.addresses.iter().find(same) {
+            let wrong = Diagnostic::error(cidr.span, format!("`{}` has {} already", *on, first.value));
             stage.out.push(wrong.label("the same address again").related(first.span, "given here"));
             continue;
         }
+        if let Some(wrong) = too_small(interface, cidr) {
+            stage.out.push(wrong);
+            continue;
+        }
         interface.addresses.push(cidr);
+        stage.out.extend(warn_twice(stage.lab, end, cidr));
         actions.push(Action::Change(stage.lab.place(end), Change::AddAddress(cidr.value)));
     }
     actions
+}
+
+/// That another interface has the address, too.
+fn warn_twice(lab: &Lab, end: End, cidr: Spanned<Cidr>) -> Option<Diagnostic> {
+    let beside = lab.ends().filter(|other| *other != end && !is_link_local(cidr.address));
+    let mut all = beside.flat_map(|other| lab.at(other).addresses.iter().map(move |own| (other, own)));
+    let (other, first) = all.find(|(_, own)| own.address == cidr.address)?;
+    let (name, other) = (lab.end_name(end), lab.end_name(other));
+    let wrong = Diagnostic::warning(cidr.span, format!("`{other}` and `{name}` have the same address"));
+    Some(wrong.label(format!("{} again", cidr.address)).related(first.span, "first here"))
+}
+
+/// That an interface whose packets are too small for IPv6 is to have an address of it.
+fn too_small(interface: &DraftInterface, cidr: Spanned<Cidr>) -> Option<Diagnostic> {
+    let mtu = interface.mtu.filter(|mtu| cidr.address.is_ipv6() && mtu.value < SMALLEST_MTU)?;
+    let wrong = Diagnostic::error(cidr.span, format!("`{}` has an MTU of {}", *interface.name, mtu.value));
+    Some(wrong.label(format!("IPv6 needs at least {SMALLEST_MTU}")).related(mtu.span, "it is from here"))
 }
 
 /// `addr-del`.
@@ -35,6 +62,8 @@ pub(super) fn del(stage: &mut Stage<'_>, written: AddrChange) -> Vec<Action> {
     for cidr in address.items {
         // What a script gives is not known yet.
         let known = stage.lab.at(end).kind != Some(InterfaceKind::Found);
+        // Those that every `lo` has are not listed.
+        let known = known && !(end.interface == 0 && cidr.address.is_loopback());
         let sound = stage.lab.nodes[end.node].sound && known;
         let addresses = &stage.lab.at(end).addresses;
         match addresses.iter().position(|other| other.value == cidr.value) {
@@ -48,12 +77,12 @@ pub(super) fn del(stage: &mut Stage<'_>, written: AddrChange) -> Vec<Action> {
 }
 
 /// Takes an address away. The kernel takes the later IPv4 addresses of its network with the first one
-/// (`promote_secondaries` in ip-sysctl is off).
+/// unless `promote_secondaries` of ip-sysctl is on.
 fn take(lab: &mut Lab, end: End, at: usize) {
     let addresses: Vec<Cidr> = lab.at(end).addresses.iter().map(|cidr| cidr.value).collect();
     let gone = addresses[at];
     let beside = |other: Cidr| gone.address.is_ipv4() && other.network() == gone.network();
-    let first = !addresses[..at].iter().any(|other| beside(*other));
+    let first = !lab.promotes(end) && !addresses[..at].iter().any(|other| beside(*other));
     lab.take_addresses(end, |other| other == gone || (first && beside(other)));
 }
 

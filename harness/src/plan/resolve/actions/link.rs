@@ -2,7 +2,7 @@
 
 use super::super::lab::DraftInterface;
 use super::super::names;
-use super::super::nodes::two_kinds;
+use super::super::nodes::{check_mtu, two_kinds};
 use super::super::stacked::{self, Above};
 use super::Stage;
 use crate::case::link::{Kinds, Veth};
@@ -133,12 +133,18 @@ pub(super) fn set(stage: &mut Stage<'_>, written: LinkSet) -> Vec<Action> {
     if let Some(mac) = mac {
         actions.push(Action::Change(stage.lab.place(end), Change::Mac(mac.value)));
         stage.lab.set_mac(end, mac);
+        let others: Vec<End> = stage.lab.ends().filter(|other| *other != end).collect();
+        stage.out.extend(stacked::same_mac(stage.lab, end, mac.span, &others));
     }
     if let Some(mtu) = mtu.map(|mtu| mtu.map(|mtu| mtu.0)) {
         let wrong = stacked::check_mtu_of(stage.lab, end, Some(mtu));
         stage.out.extend(wrong);
         actions.push(Action::Change(stage.lab.place(end), Change::Mtu(mtu.value)));
         stage.lab.set_mtu(end, mtu);
+        let has_it = |end: &End| stage.lab.at(*end).mtu.is_some_and(|own| own.span == mtu.span);
+        for end in stage.lab.ends().filter(has_it) {
+            check_mtu(stage.lab.at(end), stage.out);
+        }
     }
     if let Some(master) = master {
         actions.extend(plug(stage, end, &master));
@@ -238,7 +244,8 @@ fn plug(stage: &mut Stage<'_>, end: End, master: &Spanned<String>) -> Option<Act
         let bridges = bridges.filter(|interface| interface.kind == Some(InterfaceKind::Bridge));
         let wrong = Diagnostic::error(master.span, format!("`{}` has no bridge `{}`", *draft.name, **master));
         if draft.sound {
-            stage.out.push(wrong.label(suggest(master, bridges.map(|interface| interface.name.as_str()))));
+            let near = suggest(master, bridges.map(|interface| interface.name.as_str()));
+            stage.out.push(wrong.label(if near.is_empty() { "it has none at this step".to_owned() } else { near }));
         }
         return None;
     };

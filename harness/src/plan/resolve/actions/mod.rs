@@ -135,7 +135,7 @@ fn set(stage: &mut Stage<'_>, written: SysctlChange) -> Vec<Action> {
         let Some(value) = value else { continue };
         match sysctls::setting(stage.lab, node, &key, &value) {
             Ok(sysctl) => {
-                sysctls::adopt_forwarding(stage.lab, node, &sysctl);
+                sysctls::adopt(stage.lab, node, &sysctl);
                 actions.push(Action::SetSysctl(node, sysctl));
             }
             Err(wrong) => stage.out.extend(wrong),

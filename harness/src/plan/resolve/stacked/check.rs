@@ -36,7 +36,9 @@ pub(super) fn beside(lab: &Lab, end: End, places: Places, others: &[End]) -> Opt
             Some(again(lab, *first, wrong).help("several machines on one overlay are several `remote` of one VXLAN"))
         }
         InterfaceKind::Macvlan { dev, .. } => {
-            let bridge = lab.at(*dev).master?;
+            let Some(bridge) = lab.at(*dev).master else {
+                return same_mac(lab, end, lab.at(end).mac?.span, others);
+            };
             let bridge = lab.nodes[dev.node].interfaces[bridge].name.value.clone();
             Some(taken_by_bridge(lab, *dev, end, &bridge, places.dev))
         }
@@ -46,6 +48,23 @@ pub(super) fn beside(lab: &Lab, end: End, places: Places, others: &[End]) -> Opt
         | InterfaceKind::Dummy
         | InterfaceKind::Found => None,
     }
+}
+
+/// That two macvlans of one `dev`, or one and its `dev`, are to have one MAC address: frames for it could be for either.
+pub(in crate::plan::resolve) fn same_mac(lab: &Lab, end: End, place: Span, others: &[End]) -> Option<Diagnostic> {
+    let mac = lab.at(end).mac?.value;
+    let dev_of = |end: End| match lab.at(end).kind {
+        Some(InterfaceKind::Macvlan { dev, .. }) => Some(dev),
+        _ => None,
+    };
+    let beside = |other: End| match (dev_of(end), dev_of(other)) {
+        (Some(dev), other_dev) => other_dev == Some(dev) || other == dev,
+        (None, dev) => dev == Some(end),
+    };
+    let first = others.iter().find(|other| beside(**other) && lab.at(**other).mac.is_some_and(|it| it.value == mac))?;
+    let name = lab.end_name(*first);
+    let wrong = Diagnostic::error(place, format!("`{name}` has the MAC address {mac} already"));
+    Some(again(lab, *first, wrong.label("on one link a macvlan needs one of its own")))
 }
 
 fn again(lab: &Lab, first: End, wrong: Diagnostic) -> Diagnostic {

@@ -20,7 +20,7 @@ use crate::plan::{End, InterfaceKind, NodeId};
 use crate::source::{Span, Spanned};
 use crate::words::MacvlanMode;
 
-pub(super) use check::{check_mtu_of, check_port, check_up};
+pub(super) use check::{check_mtu_of, check_port, check_up, same_mac};
 pub(super) use lab::USUAL_MTU;
 pub(super) use vxlan::port_holder;
 
