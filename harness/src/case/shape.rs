@@ -62,7 +62,7 @@ impl<T: Decode> Decode for Many<T> {
             return Some(Self { items: vec![T::decode(value, out)?], span });
         };
         if array.is_empty() {
-            out.push(Diagnostic::error(span, "this list is empty").label("a check over nothing proves nothing"));
+            out.push(Diagnostic::error(span, "this list is empty").label("at least one is needed here"));
             return None;
         }
         Some(Self { items: array.iter().filter_map(|item| T::decode(item, out)).collect(), span })
