@@ -224,8 +224,10 @@ pub fn suggest<'a>(word: &str, valid: impl IntoIterator<Item = &'a str>) -> Stri
 fn nearest<'a>(word: &str, valid: &[&'a str]) -> Option<&'a str> {
     valid
         .iter()
+        // Of so few letters, one other makes another word.
+        .filter(|candidate| word.len() > 2 || word.eq_ignore_ascii_case(candidate))
         .map(|candidate| (strsim::damerau_levenshtein(word, candidate), *candidate))
-        .filter(|(distance, candidate)| *distance <= (candidate.len().max(word.len()) / 3).max(1))
+        .filter(|(distance, candidate)| word.len() <= 2 || *distance <= (candidate.len().max(word.len()) / 3).max(1))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }

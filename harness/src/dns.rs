@@ -46,7 +46,7 @@ pub struct Reply {
 pub fn question(id: u16, name: &str, kind: RecordType) -> Result<Vec<u8>, String> {
     let mut packet = Packet::new_query(id);
     packet.set_flags(PacketFlag::RECURSION_DESIRED);
-    let name = Name::new(name).map_err(|error| error.to_string())?;
+    let name = name_of(name)?;
     packet.questions.push(Question::new(name, QTYPE::TYPE(type_of(kind)), QCLASS::CLASS(CLASS::IN), false));
     packet.build_bytes_vec().map_err(|error| error.to_string())
 }
@@ -146,7 +146,7 @@ const ALIASES: usize = 16;
 ///
 /// What is wrong with the value, in words that follow "it".
 pub fn record(name: &str, kind: RecordType, value: &str) -> Result<Record, String> {
-    let name = Name::new(name).map(|name| plain(&name)).map_err(|_| "is below a name that DNS does not take")?;
+    let name = name_of(name).map(|name| plain(&name)).map_err(|_| "is below a name that DNS does not take")?;
     let data = data_of(kind, value)?;
     Ok(Record { name, kind: Some(kind), value: value_of(&data) })
 }
@@ -165,11 +165,25 @@ fn in_words(record: &ResourceRecord<'_>) -> Record {
 }
 
 fn plain(name: &Name<'_>) -> String {
-    name.to_string().trim_end_matches('.').to_ascii_lowercase()
+    same(&name.to_string())
+}
+
+/// A name as names are compared: without its last dot, in small letters (RFC 4343).
+pub fn same(name: &str) -> String {
+    name.trim_end_matches('.').to_ascii_lowercase()
+}
+
+/// A name, none of whose labels is empty; the root is called `.`.
+fn name_of(text: &str) -> Result<Name<'_>, String> {
+    let labels = text.strip_suffix('.').unwrap_or(text);
+    if text != "." && labels.split('.').any(str::is_empty) {
+        return Err("a label is empty".to_owned());
+    }
+    Name::new(text).map_err(|error| error.to_string())
 }
 
 fn data_of(kind: RecordType, value: &str) -> Result<RData<'_>, String> {
-    let name = |text| Name::new(text).map_err(|_| format!("`{text}` is not a name that DNS takes"));
+    let name = |text| name_of(text).map_err(|_| format!("`{text}` is not a name that DNS takes"));
     let number = |text: Option<&str>| text.and_then(|text| text.parse::<u16>().ok());
     let mut words = value.split_whitespace();
     Ok(match kind {

@@ -174,6 +174,21 @@ fn a_refusal_left_out_after_a_redirect_is_not_silence() {
 }
 
 #[test]
+fn an_interface_that_is_gone_has_no_empty_list_of_neighbours() {
+    let text = r#"
+        title = "A program deletes an interface"
+        [nodes.a]
+        interfaces.eth0 = { veth = { peer = "b.eth0" }, address = "10.0.0.1/24" }
+        [nodes.b]
+        interfaces.spare = { veth = { peer = "b.other" } }
+        [[steps]]
+        do = [{ run = { on = "a", command = ["ip", "-n", "b", "link", "del", "spare"] } }]
+        expect = [{ neighs = { on = "b.spare", exactly = [] } }]
+    "#;
+    assert_ends(text, ERROR, &["there is no such interface"]);
+}
+
+#[test]
 fn a_matrix_larger_than_the_neighbour_table_is_answered_whole() {
     let names: Vec<String> = (0..100).map(|number| format!("\"n{number}\"")).collect();
     let names = names.join(", ");

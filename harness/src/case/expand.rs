@@ -170,7 +170,12 @@ impl Expander<'_> {
                     .help(escape)
             }
             Meaning::Unknown => {
-                let names: Vec<&str> = self.parameters.names().collect();
+                let mut names: Vec<&str> = Vec::new();
+                for name in self.parameters.names() {
+                    if !names.contains(&name) {
+                        names.push(name);
+                    }
+                }
                 let label = if names.is_empty() {
                     format!("`[params]` declares it: `{name} = \"its default\"`")
                 } else {

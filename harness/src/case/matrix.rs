@@ -73,7 +73,9 @@ impl Axes {
         if count > MOST {
             let many = Diagnostic::error(map.span, format!("this matrix has {count} combinations"));
             out.push(many.label(format!("at most {MOST} cases in one file")));
-            return None;
+            // The names are known all the same, and one case shows what else is wrong.
+            axes.values.iter_mut().for_each(|values| values.truncate(1));
+            return Some(axes);
         }
         axes.check_names(map.span, out);
         Some(axes)

@@ -243,6 +243,9 @@ fn no_key(message: &str, place: &Place<'_>) -> Diagnostic {
         let name = place.key.split(['{', '[', '"', ' ']).next().unwrap_or(place.key);
         return wrong("a key is followed by `=` and a value").label(format!("write `{name} = ...`"));
     }
+    if place.rest.starts_with("${") {
+        return wrong("a parameter has no place in a key").label("keys are never replaced: write the name itself");
+    }
     wrong("this key has to be quoted")
         .label("a key without quotes has letters, digits, `-` and `_`")
         .help(format!("such as \"{}\"", key.replace('"', "")))

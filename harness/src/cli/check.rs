@@ -31,7 +31,7 @@ pub(super) fn execute(arguments: &Arguments, output: Output) -> u8 {
     for problem in &selection.problems {
         code = complain(&format!("{}: {}", problem.argument, problem.message), exit::BAD_INPUT);
     }
-    let (mut text, mut mistakes, mut warnings) = (String::new(), 0, 0);
+    let (mut text, mut mistakes, mut warnings) = (String::new(), selection.problems.len(), 0);
     // What is wrong in every combination of a matrix is told once.
     let mut told = HashSet::new();
     for file in &selection.cases {

@@ -1,6 +1,6 @@
 //! What the word of a target names.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::checker::Checker;
 use crate::case::Template;
@@ -72,6 +72,17 @@ impl Checker<'_> {
         missing.is_none()
     }
 
+    /// The network of which an address is the last one, if no node has it.
+    fn broadcast(&self, address: Ipv4Addr) -> Option<Cidr> {
+        let all = || self.lab.ends().flat_map(|end| &self.lab.at(end).addresses);
+        let is_last = |cidr: &&Cidr| match cidr.network().address {
+            IpAddr::V4(first) if cidr.length < 31 => u32::from(first) | (u32::MAX >> cidr.length) == u32::from(address),
+            _ => false,
+        };
+        let network = all().map(|cidr| &**cidr).find(is_last)?.network();
+        (!all().any(|cidr| cidr.address == IpAddr::V4(address))).then_some(network)
+    }
+
     fn check_address(&mut self, address: IpAddr, span: Span) -> bool {
         let wrong =
             |label: &str| Diagnostic::error(span, format!("{address} is not the address of one machine")).label(label);
@@ -83,7 +94,10 @@ impl Checker<'_> {
                 Some(inner) => wrong(&format!("it is written `{inner}`")),
                 None => return true,
             },
-            IpAddr::V4(_) => return true,
+            IpAddr::V4(address) => match self.broadcast(address) {
+                Some(network) => wrong(&format!("it means everybody in {network}")),
+                None => return true,
+            },
         };
         self.say(wrong);
         false

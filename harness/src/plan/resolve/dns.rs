@@ -1,11 +1,12 @@
 //! DNS: what a server knows, who resolves names for a node, and queries.
 
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::aims::{Aim, not_a_name};
 use super::checker::{Checker, Sender};
 use super::http::Url;
-use super::lab::Lab;
+use super::lab::{Lab, is_link_local};
 use super::outcomes::Protocol;
 use super::targets::{Goal, Reach};
 use super::traffic::{Way, WrittenWay, make_transfer, pairs, way};
@@ -16,8 +17,8 @@ use crate::case::{CaseMap, Many};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::dns::{self, Record};
 use crate::plan::{Check, Dns, NodeId, ServiceKind, Target, Template, Transfer};
-use crate::source::Spanned;
-use crate::words::{Family, Port, RecordType, Transport};
+use crate::source::{Span, Spanned};
+use crate::words::{Family, Port, Rcode, RecordType, Transport};
 
 /// Where DNS servers listen.
 pub(super) const PORT: u16 = 53;
@@ -25,7 +26,16 @@ pub(super) const PORT: u16 = 53;
 /// Reads what a server knows.
 pub(super) fn zone(written: CaseMap<DnsRecords>, out: &mut Diagnostics) -> Vec<Record> {
     let mut zone = Vec::new();
+    let mut names: HashMap<String, Span> = HashMap::new();
     for (name, records) in written.entries {
+        if let Some(before) = names.insert(dns::same(&name), name.span) {
+            out.push(
+                Diagnostic::error(name.span, format!("`{}` is here already", *name))
+                    .label("names know no case, and no last dot")
+                    .related(before, "the same name")
+                    .help("write all records of a name in one table"),
+            );
+        }
         let Some(DnsRecords { a, aaaa, cname, mx, ns, ptr, srv, txt, span: _, sound }) = records else { continue };
         if let Some(alias) = &cname
             && [&a, &aaaa, &mx, &ns, &ptr, &srv, &txt].iter().any(|other| other.is_some())
@@ -71,6 +81,10 @@ fn not_a_record(value: &Spanned<String>, kind: RecordType, why: String) -> Diagn
 /// Notes who resolves names for a node.
 pub(super) fn add_resolver(lab: &mut Lab, node: NodeId, written: Many<Spanned<String>>, out: &mut Diagnostics) {
     for word in written.items {
+        if lab.nodes[node].resolver.iter().any(|(before, _)| **before == *word) {
+            out.push(Diagnostic::error(word.span, format!("`{}` is here already", *word)).label("one of them"));
+            continue;
+        }
         match addresses(lab, &word) {
             Ok(addresses) => lab.nodes[node].resolver.push((word, addresses)),
             Err(wrong) => out.extend(wrong),
@@ -81,6 +95,12 @@ pub(super) fn add_resolver(lab: &mut Lab, node: NodeId, written: Many<Spanned<St
 /// The addresses of a resolver; the error is empty where nothing is to be concluded.
 fn addresses(lab: &Lab, word: &Spanned<String>) -> Result<Vec<IpAddr>, Option<Diagnostic>> {
     if let Ok(address) = word.parse::<IpAddr>() {
+        if is_link_local(address) {
+            let wrong =
+                Diagnostic::error(word.span, format!("`{address}` is an address of a link, and does not say which"))
+                    .label("another address of the resolver, or its node");
+            return Err(Some(wrong));
+        }
         return Ok(vec![address]);
     }
     if let Some(wrong) = not_a_name(word) {
@@ -142,6 +162,15 @@ pub(super) fn query(checker: &mut Checker<'_>, written: DnsQuery) -> Vec<Check> 
                 .label("such as \"example.com\""),
         );
         return Vec::new();
+    }
+    if let (Some(rcode), Some(answer)) = (rcode, answer.as_ref().filter(|answer| !answer.items.is_empty()))
+        && rcode.value != Rcode::NoError
+    {
+        checker.derive(
+            Diagnostic::error(rcode.span, format!("with `{}` no answer comes", rcode.value))
+                .label("leave it out, or the `answer`")
+                .related(answer.span, "the answer"),
+        );
     }
     let answer = answer.map(|answer| expected(checker, kind, &answer.items));
     let way = way(checker, WrittenWay { protocol: Protocol::Dns, from, family, source, outcome, by, seen_from: None });

@@ -34,7 +34,16 @@ pub(super) fn parse(word: &Spanned<String>, ports: &dyn Fn(&str) -> Option<Strin
         return Ok(Endpoint { host, port: number(word, port)? });
     }
     if word.parse::<Ipv6Addr>().is_ok() {
-        return Err(missing(word, &format!("[{}]", **word)));
+        let wrong = missing(word, &format!("[{}]", **word));
+        // What was meant as a port may read as the end of the address.
+        return Err(match word.rsplit_once(':') {
+            Some((host, port))
+                if host.parse::<Ipv6Addr>().is_ok() && port.parse::<u16>().is_ok_and(|port| port > 0) =>
+            {
+                wrong.help(format!("if {port} is the port, write `[{host}]:{port}`"))
+            }
+            _ => wrong,
+        });
     }
     if word.parse::<IpAddr>().is_ok() {
         return Err(missing(word, word));
