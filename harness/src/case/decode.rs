@@ -192,8 +192,9 @@ macro_rules! record {
 
                 /// Which of them are, in the order of the file, and where.
                 pub(crate) fn given(&self) -> Vec<(&'static str, $crate::source::Span)> {
-                    let all = [$(($choice_key, self.$choice.as_ref().map(|it| it.span))),*];
-                    let mut given: Vec<_> = all.into_iter().filter_map(|(key, span)| Some((key, span?))).collect();
+                    let places = [$(self.$choice.as_ref().map(|it| it.span)),*];
+                    let all = Self::CHOICES.iter().zip(places);
+                    let mut given: Vec<_> = all.filter_map(|(key, span)| Some((*key, span?))).collect();
                     given.sort_by_key(|(_, span)| *span);
                     given
                 }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::decode::record;
 use super::shape::{List, Many, Number};
-use crate::source::{Span, Spanned};
+use crate::source::Spanned;
 use crate::words::MacvlanMode;
 
 record! {
@@ -65,43 +65,4 @@ record! {
 record! {
     /// An interface that swallows what it is given; its addresses are the node's.
     pub struct Dummy {}
-}
-
-/// What an interface is said to be. It is to be one of these; as written there may be several, or none.
-#[derive(Clone, Debug, Default)]
-pub struct Kinds {
-    /// An end of a veth.
-    pub veth: Option<Veth>,
-    /// A bridge.
-    pub bridge: Option<Bridge>,
-    /// A VXLAN.
-    pub vxlan: Option<Vxlan>,
-    /// A VLAN.
-    pub vlan: Option<Vlan>,
-    /// A macvlan.
-    pub macvlan: Option<Macvlan>,
-    /// A dummy.
-    pub dummy: Option<Dummy>,
-}
-
-impl Kinds {
-    /// The words of all kinds.
-    pub const WORDS: [&'static str; 6] = ["veth", "bridge", "vxlan", "vlan", "macvlan", "dummy"];
-
-    /// The kinds that are said, with their places, in the order of the file.
-    pub fn given(&self) -> Vec<(&'static str, Span)> {
-        let Self { veth, bridge, vxlan, vlan, macvlan, dummy } = self;
-        let places = [
-            veth.as_ref().map(|veth| veth.span),
-            bridge.as_ref().map(|bridge| bridge.span),
-            vxlan.as_ref().map(|vxlan| vxlan.span),
-            vlan.as_ref().map(|vlan| vlan.span),
-            macvlan.as_ref().map(|macvlan| macvlan.span),
-            dummy.as_ref().map(|dummy| dummy.span),
-        ];
-        let mut given: Vec<_> =
-            Self::WORDS.into_iter().zip(places).filter_map(|(word, place)| Some((word, place?))).collect();
-        given.sort_by_key(|(_, place)| *place);
-        given
-    }
 }

@@ -63,22 +63,24 @@ record! {
     pub struct LinkAdd {
         /// `NODE.INTERFACE`, new.
         on("on"): Spanned<String>,
-        /// A veth pair whose other end, new as well, is named here.
-        veth("veth"): Option<Veth>,
-        /// A bridge, still without ports.
-        bridge("bridge"): Option<Bridge>,
-        /// A tunnel for Ethernet frames, in UDP.
-        vxlan("vxlan"): Option<Vxlan>,
-        /// One VLAN of another interface.
-        vlan("vlan"): Option<Vlan>,
-        /// A further MAC address of another interface.
-        macvlan("macvlan"): Option<Macvlan>,
-        /// An interface that swallows what it is given; its addresses are the node's.
-        dummy("dummy"): Option<Dummy>,
         /// The MAC address.
         mac("mac"): Option<Spanned<Mac>>,
         /// The largest packet in bytes.
         mtu("mtu"): Option<Spanned<Number<68, 65535>>>,
+    }
+    one of {
+        /// A veth pair whose other end, new as well, is named here.
+        veth("veth"): Veth,
+        /// A bridge, still without ports.
+        bridge("bridge"): Bridge,
+        /// A tunnel for Ethernet frames, in UDP.
+        vxlan("vxlan"): Vxlan,
+        /// One VLAN of another interface.
+        vlan("vlan"): Vlan,
+        /// A further MAC address of another interface.
+        macvlan("macvlan"): Macvlan,
+        /// An interface that swallows what it is given; its addresses are the node's.
+        dummy("dummy"): Dummy,
     }
 }
 

@@ -48,18 +48,6 @@ record! {
 record! {
     /// One end of a link. Without a kind it is the far end of a `veth` declared elsewhere.
     pub struct Interface {
-        /// A veth pair whose other end is named here.
-        veth("veth"): Option<Veth>,
-        /// A bridge and its ports.
-        bridge("bridge"): Option<Bridge>,
-        /// A tunnel for Ethernet frames, in UDP.
-        vxlan("vxlan"): Option<Vxlan>,
-        /// One VLAN of another interface.
-        vlan("vlan"): Option<Vlan>,
-        /// A further MAC address of another interface.
-        macvlan("macvlan"): Option<Macvlan>,
-        /// An interface that swallows what it is given; its addresses are the node's.
-        dummy("dummy"): Option<Dummy>,
         /// One address, or several, each with its prefix.
         address("address"): Option<Many<Spanned<Cidr>>>,
         /// The MAC address; without it, one that is the same in every run.
@@ -70,6 +58,20 @@ record! {
         up("up"): Option<Spanned<bool>>,
         /// "link-local" turns IPv6 on without an address of its own.
         ipv6("ipv6"): Option<Spanned<Ipv6Mode>>,
+    }
+    one of {
+        /// A veth pair whose other end is named here.
+        veth("veth"): Veth,
+        /// A bridge and its ports.
+        bridge("bridge"): Bridge,
+        /// A tunnel for Ethernet frames, in UDP.
+        vxlan("vxlan"): Vxlan,
+        /// One VLAN of another interface.
+        vlan("vlan"): Vlan,
+        /// A further MAC address of another interface.
+        macvlan("macvlan"): Macvlan,
+        /// An interface that swallows what it is given; its addresses are the node's.
+        dummy("dummy"): Dummy,
     }
 }
 

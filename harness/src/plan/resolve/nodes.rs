@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::lab::{Draft, DraftInterface, Lab};
 use super::stacked::Above;
 use super::{names, serves};
-use crate::case::link::{Bridge, Kinds, Veth};
+use crate::case::link::{Bridge, Veth};
 use crate::case::nat::Nat;
 use crate::case::rules::Rules;
 use crate::case::scalar::SysctlValue;
@@ -153,15 +153,24 @@ fn declare_interface(draft: &mut Draft, name: Spanned<String>, written: Option<I
 
 fn fill(draft: &mut DraftInterface, written: Interface, loopback: bool, out: &mut Diagnostics) {
     let before = out.errors();
+    let given = written.given();
     let Interface { veth, bridge, vxlan, vlan, macvlan, dummy, address, mac, mtu, up, ipv6, span: _, sound } = written;
-    let kinds = Kinds { veth, bridge, vxlan, vlan, macvlan, dummy };
-    let given = kinds.given();
     if loopback {
         let more = [("mac", mac.map(|mac| mac.span)), ("ipv6", ipv6.map(|ipv6| ipv6.span))];
         refuse_on_loopback(given.into_iter().chain(more.into_iter().filter_map(|(key, at)| Some((key, at?)))), out);
     } else {
         out.extend(two_kinds(&draft.name, &given));
-        take_kind(draft, kinds);
+        // What an interface is, as far as it says so itself.
+        if let Some(Veth { peer, span: _, sound: _ }) = veth {
+            draft.peer = Some(peer);
+        } else if let Some(Bridge { ports, span: _, sound: _ }) = bridge {
+            draft.kind = Some(InterfaceKind::Bridge);
+            draft.ports = ports.map(|ports| ports.items).unwrap_or_default();
+        } else if dummy.is_some() {
+            draft.kind = Some(InterfaceKind::Dummy);
+        } else {
+            draft.above = Above::of(vxlan, vlan, macvlan);
+        }
     }
     draft.addresses = address.map(|address| addresses(address, loopback, out)).unwrap_or_default();
     draft.mac = mac;
@@ -172,21 +181,6 @@ fn fill(draft: &mut DraftInterface, written: Interface, loopback: bool, out: &mu
     });
     check_mtu(draft, out);
     draft.sound = sound && out.errors() == before;
-}
-
-/// What an interface is, as far as it says so itself.
-fn take_kind(draft: &mut DraftInterface, kinds: Kinds) {
-    let Kinds { veth, bridge, vxlan, vlan, macvlan, dummy } = kinds;
-    if let Some(Veth { peer, span: _, sound: _ }) = veth {
-        draft.peer = Some(peer);
-    } else if let Some(Bridge { ports, span: _, sound: _ }) = bridge {
-        draft.kind = Some(InterfaceKind::Bridge);
-        draft.ports = ports.map(|ports| ports.items).unwrap_or_default();
-    } else if dummy.is_some() {
-        draft.kind = Some(InterfaceKind::Dummy);
-    } else {
-        draft.above = Above::of(vxlan, vlan, macvlan);
-    }
 }
 
 /// That an interface is said to be two things.

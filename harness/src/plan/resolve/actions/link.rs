@@ -5,7 +5,7 @@ use super::super::names;
 use super::super::nodes::{check_mtu, two_kinds};
 use super::super::stacked::{self, Above};
 use super::Stage;
-use crate::case::link::{Kinds, Veth};
+use crate::case::link::Veth;
 use crate::case::step::{LinkAdd, LinkDel, LinkSet};
 use crate::diagnostic::{Diagnostic, quoted, suggest};
 use crate::plan::{Action, Change, End, InterfaceKind, NodeId};
@@ -14,14 +14,12 @@ use crate::words::{Admin, Port, Transport};
 
 /// `link-add`: the new interface is down, and so is the other end of a pair.
 pub(super) fn add(stage: &mut Stage<'_>, written: LinkAdd) -> Option<Action> {
-    let LinkAdd { on, veth, bridge, vxlan, vlan, macvlan, dummy, mac, mtu, span, sound } = written;
-    let kinds = Kinds { veth, bridge, vxlan, vlan, macvlan, dummy };
-    check_kinds(stage, &on, &kinds, sound.then_some(span));
+    check_kinds(stage, &written);
+    let LinkAdd { on, veth, bridge: _, vxlan, vlan, macvlan, dummy, mac, mtu, span: _, sound } = written;
     let (node, name) = new_name(stage, &on)?;
     let mut made = DraftInterface { up: false, mac, span: on.span, ..DraftInterface::new(name, None) };
     made.mtu = mtu.map(|mtu| mtu.map(|mtu| mtu.0));
     made.sound = sound;
-    let Kinds { veth, bridge: _, vxlan, vlan, macvlan, dummy } = kinds;
     if let Some(veth) = veth {
         return add_pair(stage, node, made, &veth);
     }
@@ -39,15 +37,15 @@ pub(super) fn add(stage: &mut Stage<'_>, written: LinkAdd) -> Option<Action> {
     Some(Action::AddLink(Box::new(stage.lab.made(end))))
 }
 
-/// Refuses what is not exactly one kind of interface; `span` is where the action stands, if it could be read.
-fn check_kinds(stage: &mut Stage<'_>, on: &Spanned<String>, kinds: &Kinds, span: Option<Span>) {
-    let given = kinds.given();
-    if let Some(span) = span.filter(|_| given.is_empty()) {
-        let wrong = Diagnostic::error(span, "this is not one kind of interface");
-        stage.out.push(wrong.label(format!("one of {}", quoted(&Kinds::WORDS))));
+/// Refuses what is not exactly one kind of interface.
+fn check_kinds(stage: &mut Stage<'_>, written: &LinkAdd) {
+    let given = written.given();
+    if written.sound && given.is_empty() {
+        let wrong = Diagnostic::error(written.span, "this is not one kind of interface");
+        stage.out.push(wrong.label(format!("one of {}", quoted(LinkAdd::CHOICES))));
     }
-    stage.out.extend(two_kinds(on, &given));
-    if let Some(ports) = kinds.bridge.as_ref().and_then(|bridge| bridge.ports.as_ref()) {
+    stage.out.extend(two_kinds(&written.on, &given));
+    if let Some(ports) = written.bridge.as_ref().and_then(|bridge| bridge.ports.as_ref()) {
         let wrong = Diagnostic::error(ports.span, "a new bridge has no ports yet");
         stage.out.push(wrong.label("`link-set = { on = ..., master = \"BRIDGE\" }` makes an interface a port"));
     }

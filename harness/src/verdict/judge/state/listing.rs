@@ -34,7 +34,8 @@ pub(in super::super) fn judge(plan: &Plan, check: &Listing, found: &Listed) -> J
         (List::Setting { .. }, None, _) => format!("{what}: the kernel has no such setting"),
         _ => format!("{what}: {}", wrong.join("; ")),
     };
-    let finding = Finding::new(message).about(keys);
+    let unknown = matches!(check.list, List::Setting { .. }) && found.entries.is_empty();
+    let finding = Finding::new(message).about(if unknown { &["key"] } else { keys });
     Judgement::Mismatch(match (&check.list, &*found.entries) {
         (List::Setting { .. }, _) => finding,
         (_, []) => finding.note("the kernel has none"),
