@@ -57,6 +57,8 @@ ip netns exec $pid ip addr add $SETIP/$SETMASK dev eth0
 ip netns exec $pid ip route add default via $GATEWAY
 nsenter -t $pid -n ip a
 nsenter -t $pid -n ip route
+# + A's carrier, and with it its address, comes a moment after the other end is up.
+until ip addr show A | grep -q 'inet6 fe80'; do :; done
 ip a
 
 # + The Internet of the case is there once this script has ended.

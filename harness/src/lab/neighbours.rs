@@ -9,7 +9,7 @@ use std::io;
 use rtnetlink::packet_route::neighbour_table::NeighbourTableAttribute;
 
 use super::state::destination;
-use super::{KernelError, Lab, LabNode};
+use super::{KernelError, Lab, LabNode, Netlink};
 
 /// The machine's neighbour tables at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,8 +29,17 @@ impl NeighbourTable {
     ///
     /// A dump that failed.
     pub async fn read(node: &LabNode) -> Result<Self, KernelError> {
+        Self::read_by(&node.netlink).await
+    }
+
+    /// As [`Self::read`], by any routing socket.
+    ///
+    /// # Errors
+    ///
+    /// A dump that failed.
+    pub async fn read_by(netlink: &Netlink) -> Result<Self, KernelError> {
         let mut sum = Self { limit: u64::MAX, ..Self::default() };
-        for table in node.netlink.neighbour_tables().await? {
+        for table in netlink.neighbour_tables().await? {
             for attribute in table.attributes {
                 match attribute {
                     NeighbourTableAttribute::Config(config) => sum.entries += u64::from(config.entries),
@@ -41,6 +50,17 @@ impl NeighbourTable {
             }
         }
         Ok(sum)
+    }
+
+    /// Says so when the table has overflowed since it was as given.
+    pub fn overflowed_since(&self, before: &Self) -> Option<String> {
+        (self.overflows > before.overflows).then(|| {
+            format!(
+                "the machine's neighbour table overflowed meanwhile ({} entries, at most {}; \
+                 raise `sysctl net.ipv4.neigh.default.gc_thresh3` and the one of ipv6)",
+                self.entries, self.limit
+            )
+        })
     }
 }
 

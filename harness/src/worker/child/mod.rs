@@ -37,7 +37,7 @@ use futures_util::stream::FuturesUnordered;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use super::message::{Broken, Message, Order, VERSION};
-use crate::lab::{self, LabError, NeighbourTable};
+use crate::lab::{self, KernelError, Lab, LabError, NeighbourTable, Netlink};
 use crate::namespace::Namespace;
 use crate::plan::{Plan, Step};
 use attempt::Bench;
@@ -125,18 +125,37 @@ fn serve(wire: Wire, runner: Runner) -> Result<(), Broken> {
 }
 
 async fn case(wire: Wire, order: Order, home: &Namespace, programs: Option<Programs>) -> Result<(), Broken> {
-    let Order { version: _, mut plan, rootless: _, timeout_scale } = order;
-    let steps = std::mem::take(&mut plan.steps);
+    let Order { version: _, plan, rootless: _, timeout_scale } = order;
     wire.doing("asking the kernel what it can do");
     if let Some(reason) = lab::nat_lacking(&plan, home) {
         return Err(Broken::lacking(reason));
     }
     wire.doing("building the lab");
-    let mut lab = lab::make(&plan, home).await.map_err(broken_lab)?;
-    let table = match lab.nodes.first() {
-        Some(node) => NeighbourTable::read(node).await.map_err(|error| Broken::new(error.to_string()))?,
-        None => NeighbourTable::default(),
-    };
+    let lab = lab::make(&plan, home).await.map_err(broken_lab)?;
+    let netlink = Netlink::open_in(home).map_err(|error| Broken::new(KernelError::words(&error)))?;
+    let read = async || NeighbourTable::read_by(&netlink).await.map_err(|error| Broken::new(error.to_string()));
+    let table = read().await?;
+    match in_lab(wire, plan, lab, home, programs, table, timeout_scale).await {
+        // A program that asks for a neighbour fails where there is no room for one.
+        Err(broken) if broken.subject.is_some() => Err(match read().await?.overflowed_since(&table) {
+            Some(overflow) => Broken { subject: None, ..broken }.note(format!("{overflow}: what fails proves nothing")),
+            None => broken,
+        }),
+        ended => ended,
+    }
+}
+
+/// What is done once the lab stands.
+async fn in_lab(
+    wire: Wire,
+    mut plan: Plan,
+    mut lab: Lab,
+    home: &Namespace,
+    programs: Option<Programs>,
+    table: NeighbourTable,
+    timeout_scale: f64,
+) -> Result<(), Broken> {
+    let steps = std::mem::take(&mut plan.steps);
     let clock = Clock::start();
     let mut half_built = None;
     if let Some(programs) = &programs {

@@ -113,13 +113,7 @@ fn rests_on_neighbours(observation: &Observation) -> bool {
 async fn overflow(bench: &Bench) -> Result<Option<String>, ProbeError> {
     let Some(node) = bench.lab.nodes.first() else { return Ok(None) };
     let table = NeighbourTable::read(node).await.map_err(unreadable)?;
-    Ok((table.overflows > bench.table.overflows).then(|| {
-        format!(
-            "the machine's neighbour table overflowed meanwhile ({} entries, at most {}; \
-             raise `sysctl net.ipv4.neigh.default.gc_thresh3` and the one of ipv6)",
-            table.entries, table.limit
-        )
-    }))
+    Ok(table.overflowed_since(&bench.table))
 }
 
 /// Undoes what an attempt leaves behind that would change the next one: after "too big" the kernel remembers the size,
