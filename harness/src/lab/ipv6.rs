@@ -47,7 +47,7 @@ pub(super) fn assigned<'a>(node: &'a Node, links: &[LinkMessage]) -> Vec<Assigne
         .collect()
 }
 
-/// Waits until all of these are in use; gives whether they are.
+/// Waits until all of these are in use; gives whether they are. For one whose interface is gone meanwhile, nobody waits.
 pub(super) async fn in_use(made: &LabNode, addresses: &[Assigned<'_>]) -> Result<bool, KernelError> {
     if addresses.is_empty() {
         return Ok(true);
@@ -59,15 +59,20 @@ pub(super) async fn in_use(made: &LabNode, addresses: &[Assigned<'_>]) -> Result
     };
     for _ in 0..LOOKS {
         let groups = table("igmp6")?;
-        if addresses.iter().all(|it| is_member(&groups, it)) {
+        if addresses.iter().all(|it| is_member(&groups, it) || !speaks(&groups, it.index)) {
             let routes = table("ipv6_route")?;
-            if addresses.iter().all(|it| is_local(&routes, it)) {
+            if addresses.iter().all(|it| is_local(&routes, it) || !speaks(&groups, it.index)) {
                 return Ok(true);
             }
         }
         tokio::time::sleep(INTERVAL).await;
     }
     Ok(false)
+}
+
+/// Whether an interface is there and speaks IPv6: then it is in the group of all nodes, whatever addresses it has.
+fn speaks(table: &str, index: u32) -> bool {
+    table.lines().any(|line| line.split_whitespace().next().and_then(|word| word.parse().ok()) == Some(index))
 }
 
 /// A line of the table of groups is: index, name, group in hexadecimal, users, flags, timer.
@@ -112,6 +117,7 @@ mod tests {
         assert!(is_member(table, &address(7, "eth0")));
         assert!(!is_member(table, &address(1, "lo")));
         assert!(!is_member("", &address(7, "eth0")));
+        assert!(speaks(table, 7) && speaks(table, 1) && !speaks(table, 2) && !speaks("", 7));
     }
 
     #[test]
