@@ -61,6 +61,9 @@ impl Junit {
 
     /// A run that is killed leaves no file, rather than that of an earlier run.
     fn remove_old(&mut self) {
+        if is_device(&self.path) {
+            return;
+        }
         match fs::remove_file(&self.path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => self.fail("replace", &error),
             Ok(()) | Err(_) => {}
@@ -88,6 +91,9 @@ pub fn xml<'a>(cases: impl Iterator<Item = &'a CaseReport>, elapsed: Duration) -
 /// # Errors
 /// When a folder or the file cannot be made, with the operating system's reason.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if is_device(path) {
+        return fs::OpenOptions::new().write(true).open(path)?.write_all(bytes);
+    }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
     let mut name = path.file_name().ok_or_else(|| io::Error::other("this names no file"))?.to_owned();
@@ -109,6 +115,11 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
         let _ = fs::remove_file(&beside);
     }
     written
+}
+
+/// Whether a path is something that is written to and never replaced: a device such as `/dev/null`, or a pipe.
+fn is_device(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir())
 }
 
 fn suite(report: &CaseReport) -> TestSuite {

@@ -291,3 +291,24 @@ fn a_report_that_cannot_be_written_says_so() {
     let failure = junit.failure().expect("nobody can write there");
     assert!(failure.starts_with("cannot write the report /proc/none/junit.xml: "), "{failure}");
 }
+
+/// A report that goes to `/dev/null` must not take its place.
+#[test]
+fn a_pipe_is_written_to_and_stays() {
+    let folder = std::env::temp_dir().join(format!("netcase-pipe-{}", process::id()));
+    fs::create_dir_all(&folder).expect("a folder can be made");
+    let path = folder.join("report");
+    nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).expect("a pipe can be made");
+    let reader = std::thread::spawn({
+        let path = path.clone();
+        move || fs::read_to_string(path)
+    });
+    let mut junit = Junit::new(&path);
+    junit.on_event(&Event::RunStarted { cases: 0 });
+    junit.on_event(&Event::RunFinished { summary: crate::report::Summary::default() });
+    let read = reader.join().expect("it does not panic").expect("it can be read");
+    assert_eq!(junit.failure(), None);
+    assert!(read.contains("<testsuites"), "{read}");
+    assert!(is_device(&path));
+    fs::remove_dir_all(folder).expect("it is ours");
+}
