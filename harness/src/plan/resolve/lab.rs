@@ -334,8 +334,9 @@ impl Lab {
     /// Gives every interface that has none yet its index in the kernel and its MAC address.
     pub(super) fn number(&mut self) {
         super::macs::fill(self);
+        // Before Linux 6.14 a number must be free in two nodes where one has what carries the other's interface.
+        let before = if self.nodes.iter().any(|draft| draft.open) { LEFT_TO_SCRIPTS } else { 1 };
         for draft in &mut self.nodes {
-            let before = if draft.open { LEFT_TO_SCRIPTS } else { 1 };
             for interface in &mut draft.interfaces {
                 match &interface.kind {
                     // `lo` has 1 in every node; the others share one row of numbers.
