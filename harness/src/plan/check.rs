@@ -92,6 +92,15 @@ impl Check {
         }
     }
 
+    fn transfer_mut(&mut self) -> Option<&mut Transfer> {
+        match self {
+            Self::Tcp(transfer) | Self::Udp(transfer) => Some(transfer),
+            Self::Http(http) => Some(&mut http.connection),
+            Self::Dns(dns) => Some(&mut dns.carrier),
+            _ => None,
+        }
+    }
+
     /// The addresses that the check is about.
     pub fn targets_mut(&mut self) -> Vec<&mut Target> {
         match self {
@@ -161,21 +170,7 @@ impl Check {
 
     /// Whom a server must see.
     pub fn seen_from_mut(&mut self) -> Option<&mut By> {
-        match self {
-            Self::Tcp(transfer) | Self::Udp(transfer) => transfer.seen_from.as_mut(),
-            Self::Http(http) => http.connection.seen_from.as_mut(),
-            Self::Ping(_)
-            | Self::Dns(_)
-            | Self::Trace(_)
-            | Self::Arp(_)
-            | Self::Ndp(_)
-            | Self::Neigh(_)
-            | Self::Route(_)
-            | Self::Link(_)
-            | Self::Listing(_)
-            | Self::Isolated(..)
-            | Self::Run(_) => None,
-        }
+        self.transfer_mut()?.seen_from.as_mut()
     }
 
     /// The nodes that it probes from or looks at.
