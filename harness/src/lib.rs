@@ -4,6 +4,7 @@ pub mod case;
 pub mod cli;
 pub mod diagnostic;
 pub mod dns;
+pub mod evidence;
 pub mod extended_ack;
 pub mod lab;
 pub mod namespace;
