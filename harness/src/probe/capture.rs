@@ -15,22 +15,26 @@ use super::ProbeError;
 use crate::namespace::Namespace;
 
 /// `ETH_P_ALL` of `linux/if_ether.h`.
-const EVERYTHING: u16 = 0x0003;
+pub(super) const EVERYTHING: u16 = 0x0003;
 
 /// The largest frame looked at.
 const LARGEST: usize = 65_600;
 
 /// Opens a packet socket on one interface for one ethertype.
 pub(super) fn open(namespace: &Namespace, interface: u32, ethertype: u16) -> io::Result<Socket> {
-    // Protocol 0 takes in nothing before bind(2) has named the interface (packet(7)).
-    let kind = Type::RAW.nonblocking().cloexec();
-    let socket = namespace.within(|| Socket::new(Domain::PACKET, kind, Some(Protocol::from(0))))?;
+    let socket = unbound(namespace)?;
     socket.bind(&link_address(interface, ethertype)?)?;
     Ok(socket)
 }
 
+/// Opens a packet socket that takes in nothing before bind(2) has named interface and ethertype (packet(7): protocol 0).
+pub(super) fn unbound(namespace: &Namespace) -> io::Result<Socket> {
+    let kind = Type::RAW.nonblocking().cloexec();
+    namespace.within(|| Socket::new(Domain::PACKET, kind, Some(Protocol::from(0))))
+}
+
 /// `struct sockaddr_ll` of packet(7).
-fn link_address(interface: u32, ethertype: u16) -> io::Result<SockAddr> {
+pub(super) fn link_address(interface: u32, ethertype: u16) -> io::Result<SockAddr> {
     let index = i32::try_from(interface).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
     // SAFETY: the storage is zeroed, large enough for sockaddr_ll and aligned for it, and the length set is its length.
     #[expect(unsafe_code, reason = "socket2 has no link-layer addresses")]

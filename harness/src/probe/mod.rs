@@ -8,10 +8,12 @@ pub mod capture;
 mod departure;
 pub mod dns;
 mod error_queue;
+pub mod frames;
 pub mod http;
 pub mod ping;
 pub mod ports;
 pub mod solicit;
+pub mod stamps;
 pub mod tcp;
 pub mod udp;
 

@@ -1,0 +1,287 @@
+//! All frames that pass a node: one packet socket for all of its interfaces, kept for the rest of the case, for closing
+//! it costs the kernel 14 ms. Between probes a filter takes nothing in, so an open socket costs a call per frame.
+//!
+//! A frame on a loopback interface is seen twice, as sent and as received; so is one that a bridge passes on, at each port
+//! and at the bridge. An interface that carries no Ethernet (tun(4), a wireguard tunnel) gets a header of zeros before its
+//! packets.
+
+use std::collections::BTreeMap;
+use std::io::{self, IoSliceMut};
+use std::os::fd::AsRawFd;
+
+use nix::errno::Errno;
+use nix::sys::socket::{
+    ControlMessageOwned, LinkAddr, MsgFlags, UnknownCmsg, getsockopt, recv, recvmsg, setsockopt, sockopt,
+};
+use nix::sys::time::TimeSpec;
+use socket2::{SockFilter, Socket};
+
+use super::ProbeError;
+use super::capture::{Capture, EVERYTHING, link_address, unbound};
+use crate::evidence::Frame;
+use crate::namespace::Namespace;
+
+/// How many frames are kept of one node, and of one of its interfaces: the first ones. A packet in a loop passes an
+/// interface at most 255 times, once for each step of its time to live; a flood in a loop of bridges does so for ever.
+pub const MOST_OF_NODE: usize = 2000;
+/// See [`MOST_OF_NODE`].
+pub const MOST_OF_INTERFACE: usize = 400;
+
+/// How much of a frame is kept: headers, and what an ICMP error quotes (at most 1280 bytes: RFC 4443, section 3).
+pub const SNAP: usize = 2048;
+
+/// How much the kernel keeps for us until we look. It counts small frames with some 800 bytes, and twice as much as asked
+/// for may be used (socket(7)): about ten thousand.
+const BUFFER: usize = 4 << 20;
+
+/// How many frames one look goes through: more than fit in the buffer, so that a flood that goes on ends it, too.
+const MOST_AT_ONCE: usize = 65_536;
+
+/// `ARPHRD_ETHER` and `ARPHRD_LOOPBACK` of `linux/if_arp.h`: the interfaces whose frames have an Ethernet header.
+const ETHERNET: [u16; 2] = [1, 772];
+
+/// `BPF_RET | BPF_K` of `linux/bpf_common.h`: how many bytes of a frame are taken in.
+const RETURN: u16 = 0x06;
+
+/// `PACKET_AUXDATA` of packet(7).
+#[derive(Clone, Copy)]
+struct Auxdata;
+nix::setsockopt_impl!(Auxdata, libc::SOL_PACKET, libc::PACKET_AUXDATA, bool, sockopt::SetBool);
+
+/// `PACKET_STATISTICS` of packet(7): counts from the last look on.
+#[derive(Clone, Copy)]
+struct Statistics;
+nix::getsockopt_impl!(
+    Statistics,
+    libc::SOL_PACKET,
+    libc::PACKET_STATISTICS,
+    libc::tpacket_stats,
+    sockopt::GetStruct<libc::tpacket_stats>
+);
+
+/// Every frame that passes a node while it is [watched](Self::watch).
+#[derive(Debug)]
+pub struct Frames {
+    socket: Socket,
+}
+
+impl Frames {
+    /// Opens the socket of a node, at rest.
+    ///
+    /// # Errors
+    ///
+    /// What socket(2), setsockopt(2) and bind(2) say.
+    pub fn open(namespace: &Namespace) -> Result<Self, ProbeError> {
+        let open = || {
+            let frames = Self { socket: unbound(namespace)? };
+            frames.take_in(0)?;
+            // CAP_NET_ADMIN over the namespace is enough on newer kernels; else what anybody may have has to do.
+            if setsockopt(&frames.socket, sockopt::RcvBufForce, &BUFFER).is_err() {
+                setsockopt(&frames.socket, sockopt::RcvBuf, &BUFFER)?;
+            }
+            setsockopt(&frames.socket, sockopt::ReceiveTimestampns, &true)?;
+            setsockopt(&frames.socket, Auxdata, &true)?;
+            frames.socket.bind(&link_address(Capture::EVERYWHERE, EVERYTHING)?)?;
+            Ok(frames)
+        };
+        open().map_err(|error: io::Error| ProbeError::io("cannot open a packet socket", &error))
+    }
+
+    /// Takes frames in, from now on.
+    ///
+    /// # Errors
+    ///
+    /// What setsockopt(2) says.
+    pub fn watch(&self) -> Result<(), ProbeError> {
+        self.take_in(u32::MAX).map_err(failed)
+    }
+
+    /// Takes no more frames in; those that are there stay.
+    ///
+    /// # Errors
+    ///
+    /// What setsockopt(2) says.
+    pub fn rest(&self) -> Result<(), ProbeError> {
+        self.take_in(0).map_err(failed)
+    }
+
+    /// A filter takes the place of the one before at once.
+    fn take_in(&self, bytes: u32) -> io::Result<()> {
+        self.socket.attach_filter(&[SockFilter::new(RETURN, 0, 0, bytes)])
+    }
+
+    /// Throws away what is there.
+    ///
+    /// # Errors
+    ///
+    /// When the socket broke.
+    pub fn forget(&self) -> Result<(), ProbeError> {
+        for _ in 0..MOST_AT_ONCE {
+            match recv(self.socket.as_raw_fd(), &mut [], MsgFlags::MSG_DONTWAIT) {
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN) => break,
+                Err(errno) => return Err(failed(errno.into())),
+            }
+        }
+        self.lost().map(|_| ())
+    }
+
+    /// Takes what is there, in the order in which it passed, and says in words what is not: the first
+    /// [`MOST_OF_INTERFACE`] frames of each interface are kept, of all together the first [`MOST_OF_NODE`].
+    ///
+    /// # Errors
+    ///
+    /// When the socket broke.
+    pub fn take(&self, node: usize, into: &mut Vec<Frame>) -> Result<Option<String>, ProbeError> {
+        let mut buffer = [0; SNAP];
+        let mut space = nix::cmsg_space!(TimeSpec, libc::tpacket_auxdata);
+        let mut kept = Kept::default();
+        for _ in 0..MOST_AT_ONCE {
+            match self.receive(&mut buffer, &mut space) {
+                Ok(Some(frame)) => kept.keep(Frame { node, ..frame }, into),
+                Ok(None) => break,
+                Err(error) => return Err(failed(error)),
+            }
+        }
+        Ok(kept.missing(self.lost()?))
+    }
+
+    /// One frame that is there now.
+    fn receive(&self, buffer: &mut [u8], space: &mut [u8]) -> io::Result<Option<Frame>> {
+        let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_TRUNC;
+        let mut parts = [IoSliceMut::new(buffer)];
+        let message = loop {
+            match recvmsg::<LinkAddr>(self.socket.as_raw_fd(), &mut parts, Some(&mut *space), flags) {
+                Ok(message) => break message,
+                Err(Errno::EAGAIN) => return Ok(None),
+                Err(Errno::EINTR) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        };
+        let (mut time, mut vlan) = (0, None);
+        for control in message.cmsgs()? {
+            match control {
+                ControlMessageOwned::ScmTimestampns(stamp) => time = nanoseconds(stamp),
+                ControlMessageOwned::Unknown(other) => vlan = vlan.or(tag(&other)),
+                _ => {}
+            }
+        }
+        let from = message.address.ok_or_else(|| io::Error::other("a frame came from no interface"))?;
+        // MSG_TRUNC: the length of the frame, and not of what fits.
+        let length = message.bytes;
+        let start = &buffer[..length.min(SNAP)];
+        let header = if ETHERNET.contains(&from.hatype()) { Vec::new() } else { no_ethernet(from.protocol()) };
+        Ok(Some(Frame {
+            node: 0,
+            interface: u32::try_from(from.ifindex()).unwrap_or_default(),
+            time,
+            outgoing: from.pkttype() == libc::PACKET_OUTGOING,
+            vlan,
+            length: u32::try_from(header.len() + length).unwrap_or(u32::MAX),
+            bytes: [&header, start].concat(),
+        }))
+    }
+
+    /// How many frames the kernel had no room for since the last look.
+    fn lost(&self) -> Result<u32, ProbeError> {
+        getsockopt(&self.socket, Statistics).map(|counts| counts.tp_drops).map_err(|errno| failed(errno.into()))
+    }
+}
+
+fn failed(error: io::Error) -> ProbeError {
+    ProbeError::io("cannot read a packet socket", &error)
+}
+
+/// A header for a packet that came without one; the ethertype is in the order of the network already.
+fn no_ethernet(ethertype: u16) -> Vec<u8> {
+    [&[0; 12][..], &ethertype.to_ne_bytes()].concat()
+}
+
+fn nanoseconds(stamp: TimeSpec) -> u64 {
+    let of = |number: i64| u64::try_from(number).unwrap_or_default();
+    of(stamp.tv_sec()) * 1_000_000_000 + of(stamp.tv_nsec())
+}
+
+/// The VLAN in `struct tpacket_auxdata` of `linux/if_packet.h`: `tp_status` is its first word, `tp_vlan_tci` stands behind
+/// three words and two halves.
+fn tag(control: &UnknownCmsg) -> Option<u16> {
+    let header = control.cmsg_header;
+    if (header.cmsg_level, header.cmsg_type) != (libc::SOL_PACKET, libc::PACKET_AUXDATA) {
+        return None;
+    }
+    let status = u32::from_ne_bytes(*control.data_bytes.first_chunk()?);
+    let tci = u16::from_ne_bytes(*control.data_bytes.get(16..)?.first_chunk()?);
+    (status & libc::TP_STATUS_VLAN_VALID != 0).then_some(tci & 0x0fff)
+}
+
+/// What one look has kept.
+#[derive(Default)]
+struct Kept {
+    of_interface: BTreeMap<u32, usize>,
+    of_node: usize,
+    left_out: usize,
+}
+
+impl Kept {
+    fn keep(&mut self, frame: Frame, into: &mut Vec<Frame>) {
+        let of_interface = self.of_interface.entry(frame.interface).or_default();
+        if self.of_node >= MOST_OF_NODE || *of_interface >= MOST_OF_INTERFACE {
+            self.left_out += 1;
+            return;
+        }
+        *of_interface += 1;
+        self.of_node += 1;
+        into.push(frame);
+    }
+
+    fn missing(&self, lost: u32) -> Option<String> {
+        let mut words = Vec::new();
+        if self.left_out > 0 {
+            words.push(format!(
+                "{} later frames were left out: {MOST_OF_INTERFACE} are kept of one interface, {MOST_OF_NODE} of one node",
+                self.left_out
+            ));
+        }
+        if lost > 0 {
+            words.push(format!("{lost} later frames came faster than they could be taken"));
+        }
+        (!words.is_empty()).then(|| words.join("; "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(interface: u32) -> Frame {
+        Frame { node: 0, interface, time: 0, outgoing: false, vlan: None, length: 0, bytes: Vec::new() }
+    }
+
+    #[test]
+    fn the_first_frames_are_kept() {
+        let (mut kept, mut frames) = (Kept::default(), Vec::new());
+        for interface in 1..=2 {
+            for time in 0..u64::try_from(MOST_OF_INTERFACE + 10).expect("a small number") {
+                kept.keep(Frame { time, ..frame(interface) }, &mut frames);
+            }
+        }
+        assert_eq!(frames.len(), 2 * MOST_OF_INTERFACE);
+        assert!(frames.iter().all(|frame| frame.time < 400));
+        let said = kept.missing(3).expect("something is missing");
+        assert!(
+            said.starts_with("20 later frames were left out: 400 are kept of one interface, 2000 of one"),
+            "{said}"
+        );
+        assert!(said.ends_with("; 3 later frames came faster than they could be taken"), "{said}");
+        for interface in 3..20 {
+            (0..MOST_OF_INTERFACE).for_each(|_| kept.keep(frame(interface), &mut frames));
+        }
+        assert_eq!(frames.len(), MOST_OF_NODE);
+        assert_eq!(Kept::default().missing(0), None);
+    }
+
+    #[test]
+    fn a_packet_without_header_gets_one() {
+        assert_eq!(no_ethernet(0x86dd_u16.to_be())[12..], [0x86, 0xdd]);
+    }
+}
