@@ -11,11 +11,13 @@ mod reachable;
 mod scratch;
 #[path = "worker/scripts.rs"]
 mod scripts;
+#[path = "worker/snapshot.rs"]
+mod snapshot;
 
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use netcase::worker::message::Broken;
+use netcase::worker::message::{Broken, Explain};
 use netcase::worker::supervise::{Finished, Options, supervise_with};
 use nix::mount::{MsFlags, mount};
 use nix::sys::resource::{Resource, setrlimit};
@@ -39,7 +41,7 @@ ping = { from = "a", to = "b" }
 ping = { from = "b", to = "a" }
 "#;
 
-const OPTIONS: Options = Options { rootless: false, timeout_scale: 1.0 };
+const OPTIONS: Options = Options { rootless: false, timeout_scale: 1.0, explain: Explain::Failed, shell: None };
 
 /// What became of a shell script in the place of a worker, called with lines that it may print.
 fn supervised(script: &str, lines: &[String]) -> (Vec<bool>, Option<Broken>) {

@@ -13,9 +13,11 @@ mod perform;
 mod read_back;
 mod rules;
 mod serve;
+mod snapshot;
 mod sockets;
 mod state;
 mod sysctl;
+mod trace;
 
 use std::io;
 
@@ -25,15 +27,18 @@ use crate::source::Span;
 
 pub use build::build;
 pub use kernel_error::KernelError;
-pub use nat::nat_lacking;
+pub use nat::{NatRule, nat_lacking, rules_of_nat};
 pub use neighbours::{NeighbourTable, was_redirected};
 pub use netlink::Netlink;
+pub use nft::{Counted, Ruleset, TABLE as NAT_TABLE, Table};
 pub use paths::forget_path;
 pub use read_back::{read_back, read_back_links, wait_for_links};
-pub use rules::generation_of_rules;
+pub use rules::{generation_of_rules, legacy_rules};
+pub use snapshot::{Counters, counters, decide, grown, snapshot};
 pub use sockets::{Listener, connected, connections, listeners};
 pub use state::{HopState, link_state, listed, lookup_route, main_routes, neighbours_of, next_hop_state, shared};
 pub use sysctl::{BASELINE, NEIGHBOUR_BASELINE, settle, speak_ipv6};
+pub use trace::{MOST_STEPS, Tracer};
 
 /// The nodes of a case as kernel objects.
 #[derive(Debug)]

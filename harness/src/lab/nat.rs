@@ -47,6 +47,26 @@ fn place(node: &Node, entry: Option<usize>) -> Option<Span> {
     Some(node.nat.get(entry.unwrap_or(0))?.span)
 }
 
+/// A rule of the lab's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NatRule {
+    /// Its chain.
+    pub chain: String,
+    /// The rule as nft(8) writes it.
+    pub words: String,
+    /// The entry of the case that asks for it.
+    pub span: Span,
+}
+
+/// The rules that a node has for its `nat`, in the order in which they stand in their chains.
+pub fn rules_of_nat(node: &Node) -> Vec<NatRule> {
+    let told = |rule: Rule| {
+        let span = place(node, Some(rule.entry)).unwrap_or_default();
+        NatRule { chain: rule.chain.to_string(), words: rule.statement.words, span }
+    };
+    rules(node).into_iter().map(told).collect()
+}
+
 /// The rules of a node, in the order of its `nat`.
 fn rules(node: &Node) -> Vec<Rule> {
     let entries = node.nat.iter().enumerate();
@@ -184,6 +204,8 @@ mod tests {
             open: false,
             created_by: None,
             process: None,
+            span: Span::default(),
+            forwarding: None,
         };
         rules(&node).into_iter().map(|rule| format!("{}: {}", rule.chain, rule.statement.words)).collect()
     }

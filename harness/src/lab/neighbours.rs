@@ -6,6 +6,7 @@
 use std::fs;
 use std::io;
 
+use rtnetlink::packet_route::neighbour::NeighbourState;
 use rtnetlink::packet_route::neighbour_table::NeighbourTableAttribute;
 
 use super::state::destination;
@@ -89,11 +90,24 @@ pub async fn forget(lab: &Lab) -> Result<(), KernelError> {
     Ok(())
 }
 
+/// Deletes what a node has learned itself: what a script has put there stays.
+///
+/// # Errors
+///
+/// A request that failed.
+pub async fn forget_learned(node: &LabNode) -> Result<(), KernelError> {
+    flush(node, None).await
+}
+
 /// Deletes what a node has learned, on all its interfaces or on one.
 pub(super) async fn flush(node: &LabNode, interface: Option<u32>) -> Result<(), KernelError> {
     for entry in node.netlink.neighbours().await? {
         let here = interface.is_none_or(|index| index == entry.header.ifindex);
-        if here && destination(&entry).is_some_and(|address| !address.is_multicast() && !address.is_loopback()) {
+        let learned = !matches!(entry.header.state, NeighbourState::Permanent | NeighbourState::Noarp);
+        if here
+            && learned
+            && destination(&entry).is_some_and(|address| !address.is_multicast() && !address.is_loopback())
+        {
             node.netlink.delete_neighbour(&entry).await?;
         }
     }

@@ -1,5 +1,6 @@
 //! Whether the kernel has taken rules.
 
+use std::fs;
 use std::io;
 use std::os::fd::AsRawFd;
 
@@ -15,6 +16,29 @@ const ERROR: u16 = 2;
 
 /// `NFTA_GEN_ID`, a number in network byte order.
 const GENERATION: u16 = 1;
+
+/// The programs whose rules of the older kind there are in a namespace, which `nf_tables` knows nothing of: `iptables`,
+/// `ip6tables`.
+///
+/// # Errors
+///
+/// What open(2) and read(2) say.
+pub fn legacy_rules(namespace: &Namespace) -> io::Result<Vec<&'static str>> {
+    let read = |file: &str| match fs::read_to_string(format!("/proc/thread-self/net/{file}")) {
+        // The kernel has nothing of it.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+        read => read,
+    };
+    namespace.within(|| {
+        let mut families = Vec::new();
+        for (family, file) in [("iptables", "ip_tables_names"), ("ip6tables", "ip6_tables_names")] {
+            if !read(file)?.trim().is_empty() {
+                families.push(family);
+            }
+        }
+        Ok(families)
+    })
+}
 
 /// The number that `nf_tables` raises with every change of a namespace's rules; `None` where the kernel has none of it.
 ///

@@ -212,7 +212,7 @@ pub fn settle() -> io::Result<()> {
 }
 
 /// What a setting is: these files are read in one piece, and there are a hundred of them.
-fn value(path: &Path) -> io::Result<Vec<u8>> {
+pub(super) fn value(path: &Path) -> io::Result<Vec<u8>> {
     let mut value = vec![0; 256];
     let length = File::open(path)?.read(&mut value)?;
     value.truncate(length);

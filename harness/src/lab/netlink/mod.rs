@@ -68,6 +68,16 @@ impl Netlink {
         namespace.within(Self::open)
     }
 
+    /// Takes up the loopback interface, which is 1 in every namespace.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub async fn take_loopback_up(&self) -> Result<(), KernelError> {
+        let message = rtnetlink::LinkUnspec::new_with_index(1).up().build();
+        self.ask(RouteNetlinkMessage::SetLink(message), 0, || "ip link set lo up".to_owned()).await
+    }
+
     /// A request that the kernel answers with yes or no.
     pub(super) async fn ask(
         &self,

@@ -21,8 +21,10 @@ const NETWORK: u32 = 1;
 const TRANSPORT: u32 = 2;
 
 /// `NFT_META_*`.
+const META_FRAME: u32 = 1;
 const META_IN: u32 = 6;
 const META_OUT: u32 = 7;
+const META_TRACE: u32 = 12;
 const META_FAMILY: u32 = 15;
 const META_TRANSPORT: u32 = 16;
 
@@ -113,6 +115,22 @@ impl Statement {
             .mask(&DESTINATION_TRANSLATED.to_ne_bytes())
             .compare(UNEQUAL, &0_u32.to_ne_bytes())
             .say("ct status dnat")
+    }
+
+    /// Matches packets that carry a protocol, by its number in the IP header.
+    pub(super) fn carries(protocol: u8) -> Self {
+        Self::default().meta(META_TRANSPORT).compare(EQUAL, &[protocol])
+    }
+
+    /// Matches frames by their `EtherType`.
+    pub(super) fn is_frame_of(kind: u16) -> Self {
+        Self::default().meta(META_FRAME).compare(EQUAL, &kind.to_be_bytes())
+    }
+
+    /// Has the kernel say what each rule does with the packet from here on.
+    pub(super) fn traced(self) -> Self {
+        let attributes = Attributes::default().number(2, META_TRACE).number(3, FIRST);
+        self.immediate(FIRST, &[1]).step("meta", attributes)
     }
 
     /// Counts what has come so far.

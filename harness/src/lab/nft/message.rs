@@ -11,6 +11,9 @@ pub(super) const FAMILY_HEADER: usize = 4;
 /// `NFPROTO_INET`: IPv4 and IPv6 in one table.
 const INET: u8 = 1;
 
+/// `NFPROTO_UNSPEC`: every family.
+const EVERY: u8 = 0;
+
 /// `NFNL_SUBSYS_NFTABLES`.
 const NF_TABLES: u16 = 10;
 
@@ -29,10 +32,13 @@ const APPEND: u16 = 0x800;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     NewTable = 0,
+    GetTables = 1,
+    DelTable = 2,
     NewChain = 3,
     GetChains = 4,
     NewRule = 6,
     GetRules = 7,
+    Trace = 17,
 }
 
 impl Kind {
@@ -46,9 +52,38 @@ impl Kind {
             | match self {
                 Self::NewTable | Self::NewChain => ACK | CREATE,
                 Self::NewRule => ACK | CREATE | APPEND,
-                Self::GetChains | Self::GetRules => DUMP,
+                Self::DelTable => ACK,
+                Self::GetTables | Self::GetChains | Self::GetRules => DUMP,
+                // Only the kernel says these.
+                Self::Trace => 0,
             }
     }
+}
+
+/// `NFNL_SUBSYS_CTNETLINK`.
+const CONNTRACK: u16 = 1;
+
+/// What connection tracking has: `IPCTNL_MSG_CT_*` of `linux/netfilter/nfnetlink_conntrack.h`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tracked {
+    Connections = 1,
+    Statistics = 4,
+}
+
+impl Tracked {
+    /// The type of the messages that answer: a connection is told as a new one (`IPCTNL_MSG_CT_NEW`).
+    pub(super) fn answer(self) -> u16 {
+        CONNTRACK << 8
+            | match self {
+                Self::Connections => 0,
+                Self::Statistics => 4,
+            }
+    }
+}
+
+/// The request for everything of a kind that connection tracking has, of all families.
+pub(super) fn dump_tracked(kind: Tracked) -> Vec<u8> {
+    message(CONNTRACK << 8 | kind as u16, REQUEST | DUMP, 1, (0, 0), &[])
 }
 
 /// Requests that are done together.
@@ -66,10 +101,20 @@ impl Batch {
         batch
     }
 
-    /// Adds a request; its place is the sequence number by which the kernel answers it.
+    /// Adds a request about IPv4 and IPv6; its place is the sequence number by which the kernel answers it.
     pub(super) fn add(&mut self, kind: Kind, attributes: &Attributes) -> u32 {
+        self.add_in(INET, kind, attributes)
+    }
+
+    /// Adds a request about a family.
+    pub(super) fn add_in(&mut self, family: u8, kind: Kind, attributes: &Attributes) -> u32 {
         self.next += 1;
-        self.bytes.extend(message(kind.number(), kind.flags(), self.next, (INET, 0), attributes.as_bytes()));
+        self.bytes.extend(message(kind.number(), kind.flags(), self.next, (family, 0), attributes.as_bytes()));
+        self.next
+    }
+
+    /// How many requests there are.
+    pub(super) fn requests(&self) -> u32 {
         self.next
     }
 
@@ -88,6 +133,11 @@ impl Batch {
 /// The request for everything of a kind in a table.
 pub(super) fn dump(kind: Kind, attributes: &Attributes) -> Vec<u8> {
     message(kind.number(), kind.flags(), 1, (INET, 0), attributes.as_bytes())
+}
+
+/// The request for everything of a kind in all tables of all families.
+pub(super) fn dump_all(kind: Kind) -> Vec<u8> {
+    message(kind.number(), kind.flags(), 1, (EVERY, 0), &[])
 }
 
 fn message(number: u16, flags: u16, sequence: u32, (family, resource): (u8, u16), rest: &[u8]) -> Vec<u8> {

@@ -4,11 +4,17 @@
 //! a licence that does not fit; a lab needs only what stands here.
 
 mod attributes;
+mod conntrack;
 mod expression;
 mod message;
+mod ruleset;
 mod socket;
+mod trace;
 
+pub(super) use conntrack::{connections, statistics};
 pub(super) use expression::{Side, Statement};
+pub use ruleset::{Counted, Ruleset, Table};
+pub(super) use trace::{Listener, mark, unmark};
 
 use std::fmt;
 
@@ -19,7 +25,7 @@ use message::{Batch, FAMILY_HEADER, Kind};
 use socket::{Refused, Socket};
 
 /// The one table that a lab makes in a node.
-const TABLE: &str = "netcase";
+pub const TABLE: &str = "netcase";
 
 /// `NFTA_RULE_USERDATA` and `NFTA_RULE_EXPRESSIONS`; inside the first, what nft(8) shows as `comment`.
 const RULE_EXPRESSIONS: u16 = 4;
@@ -163,18 +169,27 @@ fn chains(rules: &[Rule]) -> impl Iterator<Item = Chain> {
 }
 
 fn chain_attributes(chain: Chain) -> Attributes {
-    // `NFTA_HOOK_HOOKNUM` and `NFTA_HOOK_PRIORITY`; the cast keeps the bits, as the kernel reads them.
-    let hook = Attributes::default().number(1, chain.hook()).bytes(2, &chain.priority().to_be_bytes());
+    base_chain(TABLE, chain.name(), "nat", chain.hook(), chain.priority())
+}
+
+/// A base chain.
+fn base_chain(table: &str, name: &str, kind: &str, hook: u32, priority: i32) -> Attributes {
+    // `NFTA_HOOK_HOOKNUM` and `NFTA_HOOK_PRIORITY`.
+    let hook = Attributes::default().number(1, hook).bytes(2, &priority.to_be_bytes());
     // `NFTA_CHAIN_TABLE`, `_NAME`, `_HOOK` and `_TYPE`.
-    Attributes::default().text(1, TABLE).text(3, chain.name()).nest(4, &hook).text(7, "nat")
+    Attributes::default().text(1, table).text(3, name).nest(4, &hook).text(7, kind)
 }
 
 fn rule_attributes(rule: &Rule) -> Attributes {
-    let steps = rule.statement.steps.iter().fold(Attributes::default(), |list, (name, data)| {
+    in_chain(TABLE, rule.chain.name(), &rule.statement).bytes(RULE_USERDATA, &comment(&rule.comment))
+}
+
+/// A rule of a chain: `NFTA_RULE_TABLE`, `_CHAIN` and `_EXPRESSIONS`.
+fn in_chain(table: &str, chain: &str, statement: &Statement) -> Attributes {
+    let steps = statement.steps.iter().fold(Attributes::default(), |list, (name, data)| {
         list.nest(ELEMENT, &Attributes::default().text(EXPRESSION_NAME, name).nest(EXPRESSION_DATA, data))
     });
-    let attributes = Attributes::default().text(1, TABLE).text(2, rule.chain.name()).nest(RULE_EXPRESSIONS, &steps);
-    attributes.bytes(RULE_USERDATA, &comment(&rule.comment))
+    Attributes::default().text(1, table).text(2, chain).nest(RULE_EXPRESSIONS, &steps)
 }
 
 /// A comment as nft(8) stores it: its kind, its length, its text with a closing zero.

@@ -3,6 +3,7 @@
 
 use std::io;
 
+use nix::sys::socket::{setsockopt, sockopt};
 use rtnetlink::sys::protocols::NETLINK_NETFILTER;
 use rtnetlink::sys::{Socket as Native, SocketAddr};
 
@@ -72,6 +73,25 @@ impl Socket {
             Ok(socket)
         };
         namespace.within(open).map(Self).map_err(|error| Refused::io(&error))
+    }
+
+    /// Opens a socket in a namespace that hears what the kernel says to a group, and keeps so many bytes of it unread.
+    pub(super) fn listen(namespace: &Namespace, group: u32, buffer: usize) -> Result<Self, Refused> {
+        let socket = Self::open(namespace)?;
+        // Beyond `net.core.rmem_max` only who administers the machine may go (socket(7)).
+        if setsockopt(&socket.0, sockopt::RcvBufForce, &buffer).is_err() {
+            setsockopt(&socket.0, sockopt::RcvBuf, &buffer).map_err(|errno| Refused::io(&errno.into()))?;
+        }
+        socket.0.add_membership(group).map_err(|error| Refused::io(&error))?;
+        Ok(socket)
+    }
+
+    /// What the kernel has said of a kind since the last call, as far as it stands in one packet: what stands behind the
+    /// netlink header of each message. Nothing is there any more at `None`.
+    pub(super) fn heard(&self, kind: u16) -> Result<Option<Vec<Vec<u8>>>, Refused> {
+        let Some(bytes) = self.receive()? else { return Ok(None) };
+        let meant = answers(&bytes).filter(|answer| answer.kind == kind);
+        Ok(Some(meant.map(|answer| answer.payload.to_vec()).collect()))
     }
 
     /// Has a batch of so many requests done.

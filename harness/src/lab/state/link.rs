@@ -220,12 +220,12 @@ pub(in crate::lab) fn name_of(link: &LinkMessage) -> &str {
         .unwrap_or_default()
 }
 
-pub(super) fn name_by_index(links: &[LinkMessage], index: u32) -> Option<String> {
+pub(in crate::lab) fn name_by_index(links: &[LinkMessage], index: u32) -> Option<String> {
     links.iter().find(|link| link.header.index == index).map(|link| name_of(link).to_owned())
 }
 
 /// The index of the far end of a veth pair, in the far end's namespace.
-fn peer_index(link: &LinkMessage) -> Option<u32> {
+pub(in crate::lab) fn peer_index(link: &LinkMessage) -> Option<u32> {
     link.attributes.iter().find_map(|attribute| match attribute {
         LinkAttribute::Link(index) if *index != 0 => Some(*index),
         _ => None,
@@ -256,18 +256,25 @@ async fn peer_name(
 /// The node that another node's kernel knows under a namespace identity.
 async fn node_of_identity(lab: &Lab, on: NodeId, identity: i32) -> Result<Option<NodeId>, KernelError> {
     for (id, candidate) in lab.nodes.iter().enumerate() {
-        let mut message = NsidMessage::default();
-        let fd = candidate.namespace.as_fd().as_raw_fd().unsigned_abs();
-        message.attributes.push(NsidAttribute::Fd(fd));
-        let answer =
-            lab.node(on).netlink.get(RouteNetlinkMessage::GetNsId(message), || "ip netns list-id".to_owned()).await?;
-        if let Some(RouteNetlinkMessage::NewNsId(answer)) = answer
-            && answer.attributes.contains(&NsidAttribute::Id(identity))
-        {
+        if identity_of(lab.node(on), candidate).await? == Some(identity) {
             return Ok(Some(id));
         }
     }
     Ok(None)
+}
+
+/// The identity under which a node's kernel knows the namespace of another, if it does.
+pub(in crate::lab) async fn identity_of(on: &LabNode, other: &LabNode) -> Result<Option<i32>, KernelError> {
+    let mut message = NsidMessage::default();
+    let fd = other.namespace.as_fd().as_raw_fd().unsigned_abs();
+    message.attributes.push(NsidAttribute::Fd(fd));
+    let answer = on.netlink.get(RouteNetlinkMessage::GetNsId(message), || "ip netns list-id".to_owned()).await?;
+    let Some(RouteNetlinkMessage::NewNsId(answer)) = answer else { return Ok(None) };
+    Ok(answer.attributes.iter().find_map(|attribute| match attribute {
+        // `NETNSA_NSID_NOT_ASSIGNED` is -1.
+        NsidAttribute::Id(id) if *id >= 0 => Some(*id),
+        _ => None,
+    }))
 }
 
 /// The address and prefix of an address message.

@@ -54,7 +54,8 @@ pub(in crate::lab) fn destination(entry: &NeighbourMessage) -> Option<IpAddr> {
     })
 }
 
-fn neighbour_state(state: NeighbourState) -> Option<NeighState> {
+/// A state in the words of `ip neighbour`; `None` for an entry that was just made and not asked for yet.
+pub(in crate::lab) fn neighbour_state(state: NeighbourState) -> Option<NeighState> {
     Some(match state {
         NeighbourState::Incomplete => NeighState::Incomplete,
         NeighbourState::Reachable => NeighState::Reachable,
@@ -64,7 +65,6 @@ fn neighbour_state(state: NeighbourState) -> Option<NeighState> {
         NeighbourState::Failed => NeighState::Failed,
         NeighbourState::Noarp => NeighState::Noarp,
         NeighbourState::Permanent => NeighState::Permanent,
-        // An entry that was just made and not asked for yet.
         _ => return None,
     })
 }

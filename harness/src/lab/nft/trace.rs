@@ -1,0 +1,216 @@
+//! Traces of rules: tables whose only rules mark packets, and what the kernel then says of these.
+//!
+//! Source of all numbers: `linux/netfilter/nf_tables.h`, `linux/netfilter/nfnetlink.h`, linux/netfilter.h.
+
+use super::attributes::{Attributes, find};
+use super::expression::Statement;
+use super::message::{Batch, FAMILY_HEADER, Kind};
+use super::ruleset::{family, long, text, word};
+use super::socket::{Refused, Socket};
+use super::{base_chain, in_chain};
+use crate::evidence::{Trace, TraceKind, TraceVerdict, decode_headers};
+use crate::lab::KernelError;
+use crate::namespace::Namespace;
+
+/// The tables that mark packets, one in each family.
+pub(super) const TABLE: &str = "netcase-trace";
+
+/// `NFPROTO_*` of the families whose packets can be marked at their first hooks.
+const INET: u8 = 1;
+const ARP: u8 = 3;
+const BRIDGE: u8 = 7;
+
+/// `NFNLGRP_NFTRACE`.
+const GROUP: u32 = 9;
+
+/// How much of what the kernel says may wait; some thousand steps.
+const BUFFER: usize = 8 << 20;
+
+/// `ETH_P_ARP` and `ETH_P_8021Q` (`linux/if_ether.h`): what a bridge's rules see beside IP.
+const FRAMES: [u16; 2] = [0x0806, 0x8100];
+
+/// Has packets marked that carry one of these protocols, wherever chains of the families named could see them. A packet
+/// that a `netdev` chain drops is never marked: such a chain belongs to a device and stands before every hook.
+pub(in crate::lab) fn mark(
+    namespace: &Namespace,
+    families: &[String],
+    protocols: &[u8],
+) -> Result<Option<Vec<u8>>, KernelError> {
+    let marked = marking(families);
+    if marked.is_empty() {
+        return Ok(None);
+    }
+    let mut batch = Batch::new();
+    for family in &marked {
+        batch.add_in(*family, Kind::NewTable, &Attributes::default().text(1, TABLE));
+        for (chain, hook) in hooks(*family) {
+            batch.add_in(*family, Kind::NewChain, &base_chain(TABLE, chain, "filter", hook, i32::MIN));
+            for statement in statements(*family, protocols) {
+                batch.add_in(*family, Kind::NewRule, &in_chain(TABLE, chain, &statement));
+            }
+        }
+    }
+    ask(namespace, batch, "add").map(|_| Some(marked))
+}
+
+/// A socket that is to be closed later.
+pub(in crate::lab) struct Open {
+    _socket: Socket,
+}
+
+/// Takes the marking tables of these families away.
+pub(in crate::lab) fn unmark(namespace: &Namespace, families: &[u8]) -> Result<Open, KernelError> {
+    let mut batch = Batch::new();
+    for family in families {
+        batch.add_in(*family, Kind::DelTable, &Attributes::default().text(1, TABLE));
+    }
+    ask(namespace, batch, "delete")
+}
+
+fn ask(namespace: &Namespace, batch: Batch, verb: &str) -> Result<Open, KernelError> {
+    let requests = batch.requests();
+    let done = Socket::open(namespace).and_then(|socket| {
+        socket.ask(&batch.finish(), requests)?;
+        Ok(Open { _socket: socket })
+    });
+    done.map_err(|refused| refused.named(format!("nft {verb} table {TABLE}")))
+}
+
+/// The families to mark in, so that chains of these families see marked packets.
+fn marking(families: &[String]) -> Vec<u8> {
+    let any = |names: &[&str]| families.iter().any(|family| names.contains(&family.as_str()));
+    let all = [(INET, any(&["inet", "ip", "ip6"])), (ARP, any(&["arp"])), (BRIDGE, any(&["bridge"]))];
+    all.into_iter().filter_map(|(family, wanted)| wanted.then_some(family)).collect()
+}
+
+/// The first hooks of what comes in and of what the node itself sends: `NF_INET_*`, `NF_BR_*`, `NF_ARP_*`.
+fn hooks(family: u8) -> [(&'static str, u32); 2] {
+    if family == ARP { [("input", 0), ("output", 1)] } else { [("prerouting", 0), ("output", 3)] }
+}
+
+fn statements(family: u8, protocols: &[u8]) -> Vec<Statement> {
+    if family == ARP {
+        return vec![Statement::default().traced()];
+    }
+    let mut statements: Vec<Statement> =
+        protocols.iter().map(|protocol| Statement::carries(*protocol).traced()).collect();
+    if family == BRIDGE {
+        statements.extend(FRAMES.map(|kind| Statement::is_frame_of(kind).traced()));
+    }
+    statements
+}
+
+/// Hears what the kernel says of marked packets.
+pub(in crate::lab) struct Listener(Socket);
+
+impl Listener {
+    /// Listens from now on.
+    pub(in crate::lab) fn open(namespace: &Namespace) -> Result<Self, KernelError> {
+        Socket::listen(namespace, GROUP, BUFFER).map(Self).map_err(named)
+    }
+
+    /// The steps that were heard since the last call, in order, and whether some were lost between them.
+    pub(in crate::lab) fn heard(&self, node: usize) -> Result<(Vec<Trace>, bool), KernelError> {
+        let (mut steps, mut lost) = (Vec::new(), false);
+        loop {
+            match self.0.heard(Kind::Trace.number()) {
+                Ok(Some(messages)) => steps.extend(messages.iter().filter_map(|message| step(node, message))),
+                Ok(None) => return Ok((of_users(steps), lost)),
+                // netlink(7): the socket goes on behind the gap.
+                Err(refused) if refused.errno == libc::ENOBUFS => lost = true,
+                Err(refused) => return Err(named(refused)),
+            }
+        }
+    }
+}
+
+fn named(refused: Refused) -> KernelError {
+    refused.named("nft monitor trace")
+}
+
+/// The steps without those of the marking tables. Where only a policy decided, no other step has shown the packet.
+fn of_users(steps: Vec<Trace>) -> Vec<Trace> {
+    let steps = with_packets(steps);
+    let (marks, mut own): (Vec<_>, Vec<_>) = steps.into_iter().partition(|step| step.table == TABLE);
+    for mark in marks.into_iter().filter(|mark| mark.packet.is_some()) {
+        let shown = own.iter().any(|step| step.id == mark.id && step.packet.is_some());
+        if let Some(first) = own.iter_mut().find(|step| !shown && step.id == mark.id) {
+            first.iif = first.iif.or(mark.iif);
+            first.packet = mark.packet;
+        }
+    }
+    own
+}
+
+/// The steps without those that only show the packet: a hook may show it in a message of its own, before the first rule.
+fn with_packets(steps: Vec<Trace>) -> Vec<Trace> {
+    let mut heads: Vec<Trace> = Vec::new();
+    let mut all = Vec::with_capacity(steps.len());
+    for mut step in steps {
+        if step.kind == SHOWS {
+            heads.push(step);
+            continue;
+        }
+        let head = heads.iter().rposition(|head| head.id == step.id && head.chain_is(&step));
+        if let Some(head) = head.filter(|_| step.packet.is_none()).map(|at| heads.swap_remove(at)) {
+            (step.iif, step.oif, step.packet) = (step.iif.or(head.iif), step.oif.or(head.oif), head.packet);
+        }
+        all.push(step);
+    }
+    all
+}
+
+/// What stands for a step that names no rule; handles begin with 1.
+const SHOWS: TraceKind = TraceKind::Rule(0);
+
+/// A step, of the marking tables too.
+fn step(node: usize, message: &[u8]) -> Option<Trace> {
+    let attributes = message.get(FAMILY_HEADER..)?;
+    // `NFTA_TRACE_TABLE`, `_CHAIN`, `_RULE_HANDLE`, `_TYPE`, `_ID`, `_NETWORK_HEADER`, `_TRANSPORT_HEADER`, `_IIF`, `_OIF`.
+    let table = text(attributes, 1)?;
+    let kind = match word(attributes, 4)? {
+        // `NFT_TRACETYPE_*`.
+        1 => TraceKind::Policy,
+        2 => TraceKind::Return,
+        _ => long(attributes, 3).map_or(SHOWS, TraceKind::Rule),
+    };
+    let network = find(attributes, 8).unwrap_or_default();
+    let version = network.first().map(|first| first >> 4);
+    let packet = version
+        .filter(|version| matches!(version, 4 | 6))
+        .and_then(|version| decode_headers(version == 6, network, find(attributes, 9).unwrap_or_default()));
+    Some(Trace {
+        node,
+        id: word(attributes, 6)?,
+        family: family(*message.first()?),
+        table,
+        chain: text(attributes, 2)?,
+        kind,
+        verdict: verdict(attributes).unwrap_or(TraceVerdict::Continue),
+        iif: word(attributes, 10),
+        oif: word(attributes, 12),
+        packet,
+    })
+}
+
+/// `NFTA_TRACE_VERDICT` with `NFTA_VERDICT_CODE` and `_CHAIN`, or `NFTA_TRACE_POLICY`.
+fn verdict(attributes: &[u8]) -> Option<TraceVerdict> {
+    let nested = find(attributes, 5);
+    let code = nested.and_then(|nested| word(nested, 1)).or_else(|| word(attributes, 16))?.cast_signed();
+    let chain = || nested.and_then(|nested| text(nested, 2)).unwrap_or_default();
+    // `NFT_*` below zero; `NF_*`, whose upper half is a queue's number, above.
+    Some(match code {
+        -5 => TraceVerdict::Return,
+        -4 => TraceVerdict::Goto(chain()),
+        -3 => TraceVerdict::Jump(chain()),
+        -2 | -1 => TraceVerdict::Continue,
+        0 => TraceVerdict::Drop,
+        1 => TraceVerdict::Accept,
+        other => TraceVerdict::Other(match other & 0xff {
+            2 => "stolen".to_owned(),
+            3 => format!("queue {}", other >> 16),
+            4 => "repeat".to_owned(),
+            _ => format!("verdict {other}"),
+        }),
+    })
+}
