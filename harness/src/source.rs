@@ -185,10 +185,29 @@ impl Source {
         place.text.get(place.range).unwrap_or_default()
     }
 
+    /// Where a text stands in its quotes; nothing where it does not read as it is written there, such as one with escapes.
+    pub fn inside(&self, span: Span, text: &str) -> Option<Span> {
+        let written = self.snippet(span);
+        // What parameters made has one byte for each quote, and is nowhere written as it reads.
+        let at =
+            if span.is_made() { (span.range().len() == text.len() + 2).then_some(1) } else { quoted(written, text) };
+        let start = span.start as usize + at?;
+        Some(Span::new(start, start + text.len()))
+    }
+
     /// The nearest character boundary at or before an offset of the case file.
     pub fn boundary(&self, offset: usize) -> usize {
         boundary(&self.text, offset)
     }
+}
+
+/// How far behind the start of a TOML string its text begins, when it reads as it is written.
+fn quoted(written: &str, text: &str) -> Option<usize> {
+    let quote = ["\"\"\"", "'''", "\"", "'"].into_iter().find(|quote| written.starts_with(quote))?;
+    let inner = written.strip_prefix(quote)?.strip_suffix(quote)?;
+    // A line end right behind three quotes is not part of the text.
+    let first = ["\r\n", "\n"].into_iter().find(|end| quote.len() == 3 && inner.starts_with(end)).unwrap_or_default();
+    (inner[first.len()..] == *text).then(|| quote.len() + first.len())
 }
 
 fn boundary(text: &str, offset: usize) -> usize {
@@ -202,6 +221,24 @@ fn boundary(text: &str, offset: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_is_found_in_its_quotes_when_it_reads_as_it_is_written() {
+        for (written, text, found) in [
+            ("'a'", "a", Some("a")),
+            (r#""a""#, "a", Some("a")),
+            ("'''a\nb'''", "a\nb", Some("a\nb")),
+            ("'''\na\nb'''", "a\nb", Some("a\nb")),
+            ("\"\"\"\r\na\"b\"\"\"", "a\"b", Some("a\"b")),
+            ("\"\"\"a\\\"b\"\"\"", "a\"b", None),
+            ("\"a\\nb\"", "a\nb", None),
+            ("\"\"\"\na\\\n  b\"\"\"", "ab", None),
+        ] {
+            let source = Source::new("a.toml", format!("x = {written}\n"));
+            let inside = source.inside(Span::new(4, 4 + written.len()), text);
+            assert_eq!(inside.map(|inside| source.snippet(inside)), found, "{written}");
+        }
+    }
 
     #[test]
     fn line_and_column_count_characters_from_one() {

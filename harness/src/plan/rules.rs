@@ -18,6 +18,9 @@ pub struct Rules {
     pub told: bool,
     /// Where the case asks for it.
     pub span: Span,
+    /// Where rules that are in the case begin and end there, in their quotes; nothing where they do not read as they are
+    /// written.
+    pub inside: Option<Span>,
 }
 
 /// Where rules are.

@@ -10,7 +10,7 @@ use crate::case::rules::{Rules, is_inline};
 use crate::case::{Case, LARGEST_FILE};
 use crate::diagnostic::{Diagnostic, Diagnostics, suggest};
 use crate::plan::{Loader, Need, Plan, RulesText};
-use crate::source::Spanned;
+use crate::source::{Source, Spanned};
 
 /// Looks for the files that a case in this folder names; what is wrong with them goes to `out`.
 pub fn check_files(case: &Case, folder: &Path, out: &mut Diagnostics) {
@@ -99,10 +99,14 @@ fn check_file(what: &str, path: &Spanned<String>, folder: &Path) -> Option<Diagn
     }
 }
 
-/// Adds what is known once the files are read: who loads rules, and what that needs of the machine.
-pub(super) fn complete(plan: &mut Plan, folder: &Path) {
+/// Adds what is known once the files are read: who loads rules, where those in the case itself stand, and what all that
+/// needs of the machine.
+pub(super) fn complete(plan: &mut Plan, source: &Source, folder: &Path) {
     let mut needs = Vec::new();
     for rules in plan.all_rules_mut() {
+        if let RulesText::Inline(text) = &rules.text {
+            rules.inside = source.inside(rules.span, text);
+        }
         if let (RulesText::File(path), Loader::Nft) = (&rules.text, rules.loader) {
             // One that was said to be for nft, and looks like one for iptables, is nft's to refuse.
             if !rules.told {

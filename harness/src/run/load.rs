@@ -63,7 +63,7 @@ pub fn resolve(file: &CaseFile, mut source: Source) -> Loaded {
     }
     let mut plan = case.and_then(|case| plan::resolve(case, &mut out));
     if let (Some(plan), Some(folder)) = (&mut plan, &folder) {
-        complete(plan, folder);
+        complete(plan, &source, folder);
         plan.folder = Some(folder.clone());
     }
     let failed = out.has_errors();
@@ -109,6 +109,9 @@ impl Loaded {
             diagnostics: self.diagnostics.clone(),
             tests,
             printed: Vec::new(),
+            plan: None,
+            options: Vec::new(),
+            bundle: None,
             elapsed: std::time::Duration::ZERO,
         }
     }
@@ -138,6 +141,9 @@ pub(super) fn problem_report(problem: &Problem) -> CaseReport {
         diagnostics: Vec::new(),
         tests: vec![TestReport::unprobed(CASE_TEST, None, Status::BadInput(finding))],
         printed: Vec::new(),
+        plan: None,
+        options: Vec::new(),
+        bundle: None,
         elapsed: std::time::Duration::ZERO,
     }
 }

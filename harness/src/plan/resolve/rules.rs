@@ -51,7 +51,8 @@ fn resolve_one(node: NodeId, written: Written, out: &mut Diagnostics) -> Option<
     let loader = loader.unwrap_or_else(|| Loader::of(&text));
     let Spanned { value, span } = text;
     let text = if is_inline(&value) { RulesText::Inline(value) } else { RulesText::File(value) };
-    Some(Rules { node, text, loader, told, span })
+    // What stands between the quotes is known to who has the text of the case.
+    Some(Rules { node, text, loader, told, span, inside: None })
 }
 
 /// Places that are not for a case to fill.
