@@ -3,11 +3,14 @@
 mod check;
 mod chosen;
 mod doctor;
+mod explain;
 mod list;
 mod new;
+mod one;
 mod output;
 mod run;
 mod schema;
+mod shell;
 
 use std::process::ExitCode;
 
@@ -33,6 +36,10 @@ enum Command {
     Run(run::Arguments),
     /// Show all mistakes and doubts in cases, without running them
     Check(check::Arguments),
+    /// Run a case and show the path of every packet, there and back, also of what holds
+    Explain(explain::Arguments),
+    /// Build a case and open a shell, or run a command, inside one of its nodes
+    Shell(shell::Arguments),
     /// List the cases that would run
     List(list::Arguments),
     /// Print the JSON Schema of a case, for editors
@@ -67,6 +74,8 @@ pub fn main() -> ExitCode {
     let code = match command {
         Command::Run(arguments) => run::execute(arguments, output),
         Command::Check(arguments) => check::execute(&arguments, output),
+        Command::Explain(arguments) => explain::execute(&arguments, output),
+        Command::Shell(arguments) => shell::execute(&arguments, output),
         Command::List(arguments) => list::execute(&arguments, output),
         Command::Schema => schema::execute(output),
         Command::New(arguments) => new::execute(&arguments, output),

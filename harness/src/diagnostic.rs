@@ -31,8 +31,27 @@ pub struct Diagnostic {
     pub related: Vec<(Span, String)>,
     /// Lines below: what was found out.
     pub notes: Vec<String>,
+    /// Lines below with a word of their own.
+    pub told: Vec<(String, String)>,
+    /// Lines of other files that belong to it.
+    pub elsewhere: Vec<Line>,
+    /// The last line, with a word of its own.
+    pub closing: Option<(String, String)>,
     /// Lines below: a way out.
     pub helps: Vec<String>,
+}
+
+/// A line of a file that is not the case's own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// The path as it is shown.
+    pub path: String,
+    /// The line, from 1.
+    pub number: u32,
+    /// Its text.
+    pub text: String,
+    /// Stands under it.
+    pub label: String,
 }
 
 impl Diagnostic {
@@ -54,6 +73,9 @@ impl Diagnostic {
             label: String::new(),
             related: Vec::new(),
             notes: Vec::new(),
+            told: Vec::new(),
+            elsewhere: Vec::new(),
+            closing: None,
             helps: Vec::new(),
         }
     }
@@ -128,8 +150,21 @@ impl Diagnostic {
                 group = group.element(Level::NOTE.message(note));
             }
         }
+        for (word, text) in &self.told {
+            group = group.element(Level::NOTE.with_name(&**word).message(text));
+        }
+        for line in &self.elsewhere {
+            let text = line.text.trim_end();
+            let start = text.len() - text.trim_start().len();
+            let snippet = Snippet::source(text).path(&line.path).line_start(line.number as usize);
+            let annotation = AnnotationKind::Context.span(start..text.len()).label(&line.label);
+            group = group.element(snippet.annotation(annotation));
+        }
         for help in &self.helps {
             group = group.element(Level::HELP.message(help));
+        }
+        if let Some((word, text)) = &self.closing {
+            group = group.element(Level::NOTE.with_name(&**word).message(text));
         }
         let renderer = match style {
             Style::Plain => Renderer::plain(),

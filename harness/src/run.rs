@@ -5,10 +5,14 @@ mod crew;
 pub mod exit;
 mod files;
 mod interrupt;
+mod keep;
 mod listing;
 mod load;
 mod schedule;
 pub mod select;
+mod session;
+mod shell;
+mod signals;
 
 use std::num::NonZero;
 use std::path::PathBuf;
@@ -18,9 +22,13 @@ use std::thread;
 pub use crew::{Conduct, Crew};
 pub use files::check_files;
 pub use interrupt::Interrupt;
+pub use keep::Keeper;
 pub use listing::listing;
 pub use load::{CASE_TEST, Loaded, load, resolve};
 pub use schedule::{run, selected};
+pub use shell::{NoShell, Wanted, shell};
+
+pub use crate::worker::message::Explain;
 
 /// What is run, and how.
 pub struct RunOptions {

@@ -45,7 +45,7 @@ use crate::report::junit::Junit;
 use crate::report::terminal::details;
 use crate::report::{CaseReport, Event, Listener, Status, Summary, Worst};
 use crate::run::select::{self, CaseFile, Set};
-use crate::run::{Conduct, Crew, Loaded, default_jobs, load};
+use crate::run::{Conduct, Crew, Explain, Loaded, default_jobs, load};
 use crate::worker::supervise::become_worker_if_asked;
 
 /// Declares the `main` of a test target whose trials are the cases below a folder.
@@ -125,6 +125,8 @@ fn conduct(variable: impl Fn(&str) -> Option<String>) -> Result<Conduct, String>
         rootless: flag("NETCASE_ROOTLESS")?,
         allow_unproven: flag("NETCASE_ALLOW_UNPROVEN")?,
         timeout_scale: scale,
+        explain: Explain::Failed,
+        keep: None,
     })
 }
 

@@ -176,7 +176,7 @@ enum Victim {
 /// Starts a run, kills a part of it after a time, and says whether that part still lived.
 fn kill_after(folder: &Folder, victim: Victim, time: Duration) -> Result<bool, String> {
     let begin = Instant::now();
-    let mut command = folder.run(&["case.toml"]);
+    let mut command = folder.run(&["--bundle", "never", "case.toml"]);
     let mut runner =
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(|error| error.to_string())?;
     while begin.elapsed() < time {

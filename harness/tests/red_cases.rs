@@ -129,7 +129,7 @@ fn run(root: &Path, path: &Path, twin: &Twin, update: bool) -> Result<Ending, St
     let changed = twin.change(&green)?;
     let place = stage(root, path, &case, &changed).map_err(|error| format!("no place to run it in: {error}"))?;
     let output = Command::new(env!("CARGO_BIN_EXE_netcase"))
-        .args(["run", "--color", "never", "--junit", "junit.xml", &case])
+        .args(["run", "--color", "never", "--junit", "junit.xml", "--bundle", "never", &case])
         .args(strictness())
         .current_dir(&place)
         .output()

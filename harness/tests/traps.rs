@@ -14,7 +14,7 @@ use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use netcase::plan::Plan;
-use netcase::worker::message::{Message, Order, VERSION};
+use netcase::worker::message::{Explain, Message, Order, VERSION};
 use netcase::worker::supervise::ROLE;
 use nix::poll::{PollTimeout, poll};
 
@@ -285,7 +285,14 @@ struct Standing(Child);
 impl Standing {
     fn build(folder: &Folder, text: &str) -> Self {
         let plan = Plan { folder: Some(folder.0.clone()), ..plan(text) };
-        let order = Order { version: VERSION, plan, rootless: false, timeout_scale: 1.0 };
+        let order = Order {
+            version: VERSION,
+            plan,
+            rootless: false,
+            timeout_scale: 1.0,
+            explain: Explain::Failed,
+            shell: None,
+        };
         let mut line = serde_json::to_vec(&order).expect("an order can be written");
         line.push(b'\n');
         let mut command = Command::new(program());
@@ -298,7 +305,7 @@ impl Standing {
             match serde_json::from_str(&line.expect("it can be read")).expect("a worker speaks in messages") {
                 Message::Done => return standing,
                 Message::Broken(broken) => panic!("the lab cannot be built: {broken:?}"),
-                Message::Doing { .. } | Message::Verdict { .. } | Message::Printed(_) => {}
+                _ => {}
             }
         }
         panic!("the worker ended");

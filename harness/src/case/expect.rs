@@ -6,6 +6,7 @@ use super::decode::{Decode, Value, record};
 use super::listing::{AddrCheck, FdbCheck, IsolatedCheck, LinksCheck, NeighsCheck, RoutesCheck, SysctlCheck};
 use super::matcher::Matcher;
 use super::program::Run;
+use super::refuser::Refuser;
 use super::scalar::{Loss, Time};
 use super::shape::{List, Many, Map, Number};
 use crate::diagnostic::Diagnostics;
@@ -82,6 +83,10 @@ record! {
         outcome("outcome"): Option<Many<Spanned<Outcome>>>,
         /// Who must have sent the refusal: a node or an address.
         by("by"): Option<Spanned<String>>,
+        /// Who must have dropped it, as a second probe proves: a node, or `{ node = "...", rule = "..." }`.
+        dropped_by("dropped-by"): Option<Spanned<Refuser>>,
+        /// Who must have rejected it, as a second probe proves: a node, or `{ node = "...", rule = "..." }`.
+        rejected_by("rejected-by"): Option<Spanned<Refuser>>,
         /// How many requests; every one must be answered (default: 1).
         count("count"): Option<Spanned<Number<1, 1000>>>,
         /// Bytes of payload (default: 56).
@@ -108,6 +113,10 @@ record! {
         outcome("outcome"): Option<Many<Spanned<Outcome>>>,
         /// Who must have sent the refusal: a node or an address.
         by("by"): Option<Spanned<String>>,
+        /// Who must have dropped it, as a second probe proves: a node, or `{ node = "...", rule = "..." }`.
+        dropped_by("dropped-by"): Option<Spanned<Refuser>>,
+        /// Who must have rejected it, as a second probe proves: a node, or `{ node = "...", rule = "..." }`.
+        rejected_by("rejected-by"): Option<Spanned<Refuser>>,
         /// Which source address the server must see: an address, `NODE.INTERFACE`, or a list of which any will do.
         seen_from("seen-from"): Option<Many<Spanned<String>>>,
     }
@@ -140,6 +149,10 @@ record! {
         outcome("outcome"): Option<Many<Spanned<Outcome>>>,
         /// Who must have sent the refusal: a node or an address.
         by("by"): Option<Spanned<String>>,
+        /// Who must have dropped it, as a second probe proves: a node, or `{ node = "...", rule = "..." }`.
+        dropped_by("dropped-by"): Option<Spanned<Refuser>>,
+        /// Who must have rejected it, as a second probe proves: a node, or `{ node = "...", rule = "..." }`.
+        rejected_by("rejected-by"): Option<Spanned<Refuser>>,
         /// Which source address the server must see: an address, `NODE.INTERFACE`, or a list of which any will do.
         seen_from("seen-from"): Option<Many<Spanned<String>>>,
     }
@@ -180,6 +193,10 @@ record! {
         outcome("outcome"): Option<Many<Spanned<Outcome>>>,
         /// Who must have sent the refusal: a node or an address.
         by("by"): Option<Spanned<String>>,
+        /// Who must have dropped it, as a second probe proves: a node, or `{ node = "...", rule = "..." }`.
+        dropped_by("dropped-by"): Option<Spanned<Refuser>>,
+        /// Who must have rejected it, as a second probe proves: a node, or `{ node = "...", rule = "..." }`.
+        rejected_by("rejected-by"): Option<Spanned<Refuser>>,
     }
 }
 

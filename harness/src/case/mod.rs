@@ -13,6 +13,7 @@ pub mod nat;
 mod parameters;
 mod places;
 pub mod program;
+pub mod refuser;
 pub mod rules;
 pub mod scalar;
 mod schema;

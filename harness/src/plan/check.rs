@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{End, InterfaceId, List, Listing, NodeId, Run};
+use super::{End, InterfaceId, List, Listing, NodeId, Refuser, Run};
 use crate::case::Template;
 use crate::source::Span;
 use crate::words::{
@@ -98,6 +98,14 @@ impl Check {
             Self::Http(http) => Some(&mut http.connection),
             Self::Dns(dns) => Some(&mut dns.carrier),
             _ => None,
+        }
+    }
+
+    /// Who must be proved to have dropped or rejected it.
+    pub fn refuser(&self) -> Option<&Refuser> {
+        match self {
+            Self::Ping(ping) => ping.refuser.as_ref(),
+            _ => self.transfer()?.refuser.as_ref(),
         }
     }
 
@@ -261,6 +269,8 @@ pub struct Ping {
     pub outcome: Vec<Outcome>,
     /// Who must have refused.
     pub by: Option<By>,
+    /// Who must be proved to have dropped or rejected it.
+    pub refuser: Option<Refuser>,
 }
 
 /// A TCP connection or a UDP datagram.
@@ -278,6 +288,8 @@ pub struct Transfer {
     pub outcome: Vec<Outcome>,
     /// Who must have refused.
     pub by: Option<By>,
+    /// Who must be proved to have dropped or rejected it.
+    pub refuser: Option<Refuser>,
     /// Whom the server must see at the other end.
     pub seen_from: Option<By>,
 }

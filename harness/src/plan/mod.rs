@@ -6,6 +6,7 @@ mod link;
 mod listing;
 mod nat;
 mod program;
+mod refuser;
 mod resolve;
 mod rules;
 mod wording;
@@ -31,6 +32,7 @@ pub use listing::{Entry, List, Listing, Must};
 pub use nat::{Forward, Landing, Leaving, MOST_FORWARDS, Nat, NatKind, Served, holder, holders, landing, translator};
 use nat::{follow, only_translator, server};
 pub use program::{Capture, CaptureBy, Input, Printed, Run};
+pub use refuser::{Refusal, Refuser};
 pub use resolve::resolve;
 pub use rules::{Loader, Placing, Rules, RulesText};
 
@@ -109,6 +111,10 @@ pub struct Node {
     pub serves: Vec<Served>,
     /// Who resolves names for it, the first choice first.
     pub resolver: Vec<IpAddr>,
+    /// Where the case names it.
+    pub span: Span,
+    /// Where the case says whether it forwards, if it does.
+    pub forwarding: Option<Span>,
 }
 
 /// An interface as it will be.

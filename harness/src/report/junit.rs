@@ -118,7 +118,7 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// Whether a path is something that is written to and never replaced: a device such as `/dev/null`, or a pipe.
-fn is_device(path: &Path) -> bool {
+pub fn is_device(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir())
 }
 
@@ -158,6 +158,17 @@ fn test_case(report: &CaseReport, test: &TestReport, name: &str) -> TestCase {
     }
     if test.attempts > 0 {
         case.add_property(("attempts", &*test.attempts.to_string()));
+    }
+    if let Some(flaky) = test.explained.as_ref().and_then(|explained| explained.explanation.flaky.as_deref()) {
+        case.add_property(("flaky", &*one_line(flaky)));
+    }
+    if let Some(bundle) = &report.bundle {
+        case.add_property(("bundle", &*one_line(bundle)));
+    }
+    if !test.attachments.is_empty() {
+        // GitLab reads the first such line, Jenkins all of them.
+        let lines = test.attachments.iter().map(|path| format!("[[ATTACHMENT|{}]]\n", one_line(path)));
+        case.set_system_out(lines.collect::<String>());
     }
     if let Some(reason) = &test.unproven {
         case.add_property(("unproven", &*one_line(reason)));

@@ -1,7 +1,11 @@
 //! What is told to the outside. A report listens to [`Event`]s and knows nothing of labs and probes.
 
+pub mod bundle;
+pub mod command;
 pub mod explain;
+pub mod explained;
 pub mod junit;
+pub mod path;
 pub mod plan;
 pub mod terminal;
 
@@ -11,6 +15,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::diagnostic::Diagnostic;
+use crate::evidence::{Evidence, Explanation};
+use crate::plan::Plan;
 use crate::source::{Source, Span};
 use crate::verdict::Finding;
 
@@ -67,6 +73,12 @@ pub struct CaseReport {
     pub tests: Vec<TestReport>,
     /// Each of its scripts that has printed something, and what.
     pub printed: Vec<(String, String)>,
+    /// What was built and probed; `None` when nothing was.
+    pub plan: Option<Arc<Plan>>,
+    /// The arguments that a command needs to run it as it ran.
+    pub options: Vec<String>,
+    /// The folder that holds all that is known of it, once it is written.
+    pub bundle: Option<String>,
     /// From start to end.
     pub elapsed: Duration,
 }
@@ -88,12 +100,35 @@ pub struct TestReport {
     pub elapsed: Duration,
     /// How many times it was probed.
     pub attempts: u32,
+    /// What became of it when it was probed once more with evidence on.
+    pub explained: Option<Box<Explained>>,
+    /// The files of the bundle that belong to it, the most telling first.
+    pub attachments: Vec<String>,
+}
+
+/// What became of a second probe.
+#[derive(Clone, Debug)]
+pub struct Explained {
+    /// Where the packet went, and why it ended there.
+    pub explanation: Explanation,
+    /// What was gathered.
+    pub evidence: Arc<Evidence>,
 }
 
 impl TestReport {
     /// A test that was not probed.
     pub fn unprobed(name: impl Into<String>, span: Option<Span>, status: Status) -> Self {
-        Self { name: name.into(), status, span, blame: None, unproven: None, elapsed: Duration::ZERO, attempts: 0 }
+        Self {
+            name: name.into(),
+            status,
+            span,
+            blame: None,
+            unproven: None,
+            elapsed: Duration::ZERO,
+            attempts: 0,
+            explained: None,
+            attachments: Vec::new(),
+        }
     }
 }
 

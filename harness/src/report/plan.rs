@@ -88,6 +88,9 @@ fn expectation_words(expectation: &Expectation, nodes: &[Node]) -> String {
         line.push_str(&format!(": {words}"));
     }
     line.push_str(&format!(" (within {}", time(expectation.within)));
+    if let Some(refuser) = expectation.check.refuser() {
+        line.push_str(&format!(", {}", refuser.words()));
+    }
     if !expectation.holds_for.is_zero() {
         line.push_str(&format!(", holds for {}", time(expectation.holds_for)));
     }

@@ -43,6 +43,9 @@ fn case(name: &str, milliseconds: u64, tests: Vec<TestReport>) -> CaseReport {
         diagnostics: Vec::new(),
         tests,
         printed: Vec::new(),
+        plan: None,
+        options: Vec::new(),
+        bundle: None,
         elapsed: Duration::from_millis(milliseconds),
     }
 }

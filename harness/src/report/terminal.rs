@@ -175,13 +175,18 @@ fn case_lines(report: &CaseReport, look: Look) -> String {
 }
 
 fn test_line(test: &TestReport, style: Style) -> String {
+    format!("     {}\n", verdict_words(test, style))
+}
+
+/// `pass ping a -> b (1.2 ms, 1 attempt)`.
+pub fn verdict_words(test: &TestReport, style: Style) -> String {
     let (word, color) = match test.status {
         Status::Pass => ("pass", AnsiColor::Green),
         Status::Fail(_) => ("fail", AnsiColor::Red),
         Status::BadInput(_) | Status::Error(_) => ("error", AnsiColor::Red),
         Status::Skip(_) => ("skip", AnsiColor::Yellow),
     };
-    let mut text = format!("     {} {}", painted(word, color, style), test.name);
+    let mut text = format!("{} {}", painted(word, color, style), test.name);
     if test.attempts > 0 {
         text.push_str(&format!(" ({}, {})", time(test.elapsed), plural(test.attempts as usize, "attempt")));
     }
@@ -190,7 +195,6 @@ fn test_line(test: &TestReport, style: Style) -> String {
         (_, Some(reason)) => text.push_str(&format!(", unproven: {reason}")),
         (Status::Pass | Status::Fail(_) | Status::BadInput(_) | Status::Error(_), None) => {}
     }
-    text.push('\n');
     text
 }
 
@@ -220,6 +224,15 @@ pub fn details(report: &CaseReport, style: Style) -> String {
         _ => format!("{text}\n({times} expectations ended so)"),
     }));
     blocks.join("\n\n") + "\n"
+}
+
+/// Why nothing of a case could be done: its details, or what this machine lacks.
+pub fn why(report: &CaseReport, style: Style) -> String {
+    match report.tests.iter().find_map(|test| if let Status::Skip(reason) = &test.status { Some(reason) } else { None })
+    {
+        Some(reason) if report.worst() == Worst::Skip => format!("SKIP {}: {reason}\n", report.label()),
+        _ => details(report, style),
+    }
 }
 
 /// Everything that is wrong or doubtful in a file, without a heading.

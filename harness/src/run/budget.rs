@@ -154,6 +154,7 @@ mod tests {
                 lost: None,
                 outcome: Vec::new(),
                 by: None,
+                refuser: None,
             }),
             within: Duration::ZERO,
             promised: false,

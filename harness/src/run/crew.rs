@@ -2,17 +2,21 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::budget::Budget;
+use super::keep::{Keeper, Ready};
 use super::load::Loaded;
+use super::select::Set;
 use crate::case::Places;
 use crate::plan::{Expectation, Need, Plan};
 use crate::preflight;
-use crate::report::{CaseReport, Status, TestReport};
+use crate::report::{CaseReport, Explained, Status, TestReport};
 use crate::verdict::{Finding, Outcome, Verdict};
-use crate::worker::message::{Broken, Printed};
-use crate::worker::supervise::{self, Ending};
+use crate::worker::message::{Broken, Explain, Printed, Shell};
+use crate::worker::supervise::opened::Opening;
+use crate::worker::supervise::{self, Ending, Finished};
 
 /// How cases are run and judged.
 #[derive(Clone, Debug)]
@@ -27,11 +31,23 @@ pub struct Conduct {
     pub allow_unproven: bool,
     /// Stretches every wait that is not a limit of the case.
     pub timeout_scale: f64,
+    /// What is probed once more with evidence on.
+    pub explain: Explain,
+    /// Keeps the lab of a case in which something failed.
+    pub keep: Option<Arc<Keeper>>,
 }
 
 impl Default for Conduct {
     fn default() -> Self {
-        Self { rootless: false, strict: false, may_lack: Vec::new(), allow_unproven: false, timeout_scale: 1.0 }
+        Self {
+            rootless: false,
+            strict: false,
+            may_lack: Vec::new(),
+            allow_unproven: false,
+            timeout_scale: 1.0,
+            explain: Explain::Failed,
+            keep: None,
+        }
     }
 }
 
@@ -42,6 +58,17 @@ impl Conduct {
     /// What was expected, in words.
     pub fn read_need(text: &str) -> Result<Need, String> {
         Need::from_word(text).ok_or_else(|| "expected `ipv6`, `link:KIND` or `program:NAME`".into())
+    }
+
+    /// The arguments of a command that runs a case in this way.
+    fn options(&self, set: &Set) -> Vec<String> {
+        let mut options: Vec<String> =
+            set.iter().flat_map(|(name, value)| ["--set".to_owned(), format!("{name}={value}")]).collect();
+        options.extend(self.rootless.then(|| "--rootless".to_owned()));
+        if (self.timeout_scale - 1.0).abs() > f64::EPSILON {
+            options.extend(["--timeout-scale".to_owned(), self.timeout_scale.to_string()]);
+        }
+        options
     }
 
     /// Reads a factor that leaves every wait finite and more than nothing.
@@ -121,21 +148,81 @@ impl Crew {
         };
         let permits = self.budget.take(plan);
         started();
-        let options = supervise::Options { rootless: self.conduct.rootless, timeout_scale: self.conduct.timeout_scale };
+        let (ready, shell) = match self.conduct.keep.as_ref().map(|keeper| keeper.prepare()).transpose() {
+            Ok(prepared) => prepared.unzip(),
+            Err(error) => {
+                self.budget.give_back(permits);
+                return loaded.all(&Status::Error(Finding::new(format!("no shell can be prepared: {error}"))));
+            }
+        };
+        let options = self.options(shell);
         let begin = Instant::now();
-        let (ending, worker) = match catch_unwind(AssertUnwindSafe(|| supervise::supervise(plan, options))) {
+        let (mut ending, worker) = match catch_unwind(AssertUnwindSafe(|| supervise::supervise(plan, options))) {
             Ok(ended) => ended,
             Err(panic) => {
                 self.budget.give_back(permits);
                 std::panic::resume_unwind(panic);
             }
         };
+        let opening = ending.opening.take();
+        let report = self.told(loaded, plan, ending, begin);
+        self.keep(&report, plan, ready, opening);
         self.budget.hold(worker, permits);
+        report
+    }
+
+    fn keep(&self, report: &CaseReport, plan: &Plan, ready: Option<Ready>, opening: Option<Opening>) {
+        if let (Some(keeper), Some(ready), Some(opening)) = (&self.conduct.keep, ready, opening) {
+            keeper.hold(report, plan, ready, opening);
+        }
+    }
+
+    fn options(&self, shell: Option<Shell>) -> supervise::Options {
+        supervise::Options {
+            rootless: self.conduct.rootless,
+            timeout_scale: self.conduct.timeout_scale,
+            explain: self.conduct.explain.clone(),
+            shell,
+        }
+    }
+
+    /// Builds a case for a program of the user's own, which runs for as long as the worker is kept.
+    ///
+    /// # Errors
+    /// What is known of a case that could not be built.
+    pub fn open(&self, loaded: &Loaded, shell: Shell) -> Result<(Opening, Finished), Box<CaseReport>> {
+        if let Some(report) = self.without_running(loaded) {
+            return Err(Box::new(report));
+        }
+        let Ok(plan) = &loaded.plan else {
+            return Err(Box::new(loaded.all(&Status::Pass)));
+        };
+        let begin = Instant::now();
+        let (mut ending, worker) = supervise::supervise(plan, self.options(Some(shell)));
+        match ending.opening.take() {
+            Some(opening) => Ok((opening, worker)),
+            None => {
+                let is_the_cases_own =
+                    ending.broken.as_ref().is_some_and(|it| it.subject.is_some() || it.span.is_some());
+                let mut report = self.told(loaded, plan, ending, begin);
+                // It is one thing that broke, and no expectation's fault.
+                report.tests.truncate(1);
+                for test in report.tests.iter_mut().filter(|_| !is_the_cases_own) {
+                    test.span = None;
+                }
+                Err(Box::new(report))
+            }
+        }
+    }
+
+    fn told(&self, loaded: &Loaded, plan: &Plan, ending: Ending, begin: Instant) -> CaseReport {
         let printed = ending.printed.iter().map(|Printed { who, text }| (who.clone(), text.clone())).collect();
         let mut tests = self.conclude(plan, ending);
         point_at_keys(loaded, &mut tests);
         let mut report = loaded.report(tests);
         report.printed = printed;
+        report.plan = Some(Arc::new(plan.clone()));
+        report.options = self.conduct.options(&loaded.file.given.set);
         report.elapsed = begin.elapsed();
         report
     }
@@ -143,16 +230,24 @@ impl Crew {
     /// A test for each expectation: its verdict, or why there is none; and before them one for what of the case's own
     /// has failed.
     fn conclude(&self, plan: &Plan, ending: Ending) -> Vec<TestReport> {
-        let Ending { verdicts, broken, printed: _, elapsed: _ } = ending;
+        let Ending { verdicts, broken, printed: _, mut explained, opening: _, elapsed: _ } = ending;
         let own = broken.iter().filter_map(|broken| {
             let Broken { message, notes, helps, span, subject, lacking: _ } = broken;
             let finding = Finding { notes: notes.clone(), helps: helps.clone(), ..Finding::new(message) };
             Some(TestReport::unprobed(subject.as_ref()?, *span, Status::Fail(finding)))
         });
         let mut verdicts = verdicts.into_iter();
-        let tests = plan.expectations.iter().map(|expectation| match verdicts.next().flatten() {
-            Some(verdict) => self.decided(expectation, verdict),
-            None => self.undecided(expectation, broken.as_ref()),
+        let tests = plan.expectations.iter().enumerate().map(|(at, expectation)| {
+            let mut test = match verdicts.next().flatten() {
+                Some(verdict) => self.decided(expectation, verdict),
+                None => self.undecided(expectation, broken.as_ref()),
+            };
+            let own = explained.iter().position(|(expectation, ..)| *expectation == at);
+            test.explained = own.map(|own| {
+                let (_, explanation, evidence) = explained.swap_remove(own);
+                Box::new(Explained { explanation, evidence: Arc::new(evidence) })
+            });
+            test
         });
         own.chain(tests).collect()
     }
@@ -196,6 +291,8 @@ impl Crew {
             unproven,
             elapsed,
             attempts,
+            explained: None,
+            attachments: Vec::new(),
         }
     }
 }
@@ -204,7 +301,7 @@ impl Crew {
 fn point_at_keys(loaded: &Loaded, tests: &mut [TestReport]) {
     let mut places = None;
     for test in tests {
-        let (Status::Fail(finding), Some(span)) = (&test.status, test.span) else {
+        let (Status::Fail(finding) | Status::Error(finding), Some(span)) = (&test.status, test.span) else {
             continue;
         };
         if !finding.about.is_empty() {

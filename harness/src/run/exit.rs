@@ -1,6 +1,6 @@
 //! What the exit code of `netcase` says.
 
-use crate::report::Summary;
+use crate::report::{CaseReport, Summary};
 
 /// All expectations hold.
 pub const PASSED: u8 = 0;
@@ -12,6 +12,13 @@ pub const BAD_INPUT: u8 = 2;
 pub const ERROR: u8 = 3;
 /// No case was selected, or everything was skipped.
 pub const NOTHING: u8 = 4;
+
+/// The exit code of a single case.
+pub fn code_of(report: &CaseReport) -> u8 {
+    let mut summary = Summary::default();
+    summary.add(report);
+    code(&summary)
+}
 
 /// The exit code of a run. When several things happened, bad input goes before errors, and errors before failures.
 pub fn code(summary: &Summary) -> u8 {

@@ -114,7 +114,7 @@ struct Shared {
 /// What job threads, and the interrupt, tell.
 enum Told {
     Started(usize, Arc<Loaded>),
-    Finished(usize, CaseReport),
+    Finished(usize, Box<CaseReport>),
     Interrupted(&'static str),
 }
 
@@ -142,7 +142,7 @@ impl Shared {
                 // Only the first is kept.
                 let _ = self.stopped_by.set(report.name.clone());
             }
-            if send.send(Told::Finished(index, report)).is_err() {
+            if send.send(Told::Finished(index, Box::new(report))).is_err() {
                 break;
             }
         }
@@ -180,7 +180,7 @@ impl Telling<'_, '_> {
                     self.tell(&Event::CaseStarted { index, name: loaded.file.name.clone() });
                     running[index] = Some(loaded);
                 }
-                Ok(Told::Finished(index, report)) => self.finish(index, report),
+                Ok(Told::Finished(index, report)) => self.finish(index, *report),
                 Ok(Told::Interrupted(signal)) => return self.interrupted(signal, shared, &running),
                 Err(mpsc::RecvError) => return,
             }
@@ -232,6 +232,9 @@ fn unread(file: &CaseFile, status: &Status) -> CaseReport {
         diagnostics: Vec::new(),
         tests: vec![TestReport::unprobed(CASE_TEST, None, status.clone())],
         printed: Vec::new(),
+        plan: None,
+        options: Vec::new(),
+        bundle: None,
         elapsed: Duration::ZERO,
     }
 }

@@ -6,6 +6,7 @@ mod dns;
 mod echo;
 mod http;
 mod missing;
+pub mod shell;
 
 use std::cell::RefCell;
 use std::collections::HashMap;

@@ -3,6 +3,7 @@
 //! [`judge`] decides, purely, from what was expected and what was seen; it is the only place that does.
 
 mod describe;
+mod explain;
 mod judge;
 mod words;
 
@@ -12,6 +13,8 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use describe::target_words;
 pub use describe::{describe_check, describe_traffic};
+pub use explain::{Explained, Matter, comments, explain, path_lines};
+pub(crate) use judge::refuser::judge as judge_refuser;
 pub(crate) use judge::run::{captured, judge as judge_run};
 pub use judge::{Judgement, judge};
 pub(crate) use words::duration;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::evidence::{Evidence, Explanation};
 use crate::plan::Plan;
 use crate::source::Span;
 use crate::verdict::Verdict;
@@ -20,6 +21,76 @@ pub struct Order {
     pub rootless: bool,
     /// Stretches every wait that is not a limit of the case.
     pub timeout_scale: f64,
+    /// What is probed once more with evidence on.
+    pub explain: Explain,
+    /// A program of the user's own that runs in the lab.
+    pub shell: Option<Shell>,
+}
+
+/// A program of the user's own in a node of the lab. Limits of the case do not count while it runs.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Shell {
+    /// Where, and when.
+    pub at: At,
+    /// The program and its arguments.
+    pub run: Vec<String>,
+    /// What is run where that is not there; empty for nothing.
+    pub otherwise: Vec<String>,
+    /// Environment variables beside the fixed ones.
+    pub env: Vec<(String, String)>,
+    /// The descriptors, inherited by the worker, that become its standard input, output and error; without them it
+    /// reads and writes nothing.
+    pub descriptors: Option<[i32; 3]>,
+    /// Whether they are a terminal.
+    pub terminal: bool,
+}
+
+/// Where a program of the user's own runs, and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum At {
+    /// In the lab before anything is probed.
+    Lab {
+        /// The node.
+        node: usize,
+        /// How many steps' actions are performed before.
+        steps: usize,
+    },
+    /// After a failure, in the node that sent the probe.
+    Failure,
+}
+
+/// A program of the user's own has begun.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Opened {
+    /// The node.
+    pub node: usize,
+    /// Its process.
+    pub process: u32,
+    /// Why the case could not go on before.
+    pub broken: Option<Box<Broken>>,
+}
+
+/// How a program of the user's own ended.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Left {
+    /// Its exit status.
+    pub status: Option<i32>,
+    /// The signal that has killed it.
+    pub signal: Option<i32>,
+}
+
+/// Which expectations are probed once more with evidence on, when they are decided.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Explain {
+    /// None.
+    Nothing,
+    /// Those that do not hold.
+    #[default]
+    Failed,
+    /// Those that hold, too.
+    Everything,
+    /// Those whose name has this text in it, whether they hold or not.
+    Named(String),
 }
 
 /// What the worker says.
@@ -39,8 +110,25 @@ pub enum Message {
         /// How.
         verdict: Box<Verdict>,
     },
+    /// What is decided is probed once more from now on, which counts for no limit of the case.
+    Explaining,
+    /// What became of an expectation's second probe.
+    Explained {
+        /// Its place in the plan.
+        expectation: usize,
+        /// Where the packet went, and why it ended there.
+        explanation: Box<Explanation>,
+        /// What was gathered.
+        evidence: Box<Evidence>,
+    },
+    /// The explanations are done: limits count again.
+    Onward,
     /// What a script of the case has printed.
     Printed(Printed),
+    /// A program of the user's own has begun: nothing else is said before it ends.
+    Opened(Opened),
+    /// It has ended.
+    Left(Left),
     /// The case cannot go on.
     Broken(Broken),
     /// Every expectation is decided.

@@ -2,27 +2,37 @@
 //! error that says what happened last.
 
 mod conversation;
+pub mod opened;
 
 use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::message::{Broken, Printed};
+use super::message::{Broken, Explain, Printed, Shell};
+use crate::evidence::{Evidence, Explanation};
 use crate::plan::Plan;
 use crate::verdict::Verdict;
 use conversation::Conversation;
+use opened::Opening;
 
 /// Hidden first argument of a worker process.
 pub const ROLE: &str = "netcase-worker";
 
+/// How long the explanations of one step may take: a dozen, each with a window of silence.
+const EXPLAINING: Duration = Duration::from_secs(60);
+
 /// How workers are started.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// An own user namespace even as root.
     pub rootless: bool,
     /// Stretches every wait that is not a limit of the case.
     pub timeout_scale: f64,
+    /// What is probed once more with evidence on.
+    pub explain: Explain,
+    /// A program of the user's own that runs in the lab.
+    pub shell: Option<Shell>,
 }
 
 /// What became of one case.
@@ -34,6 +44,10 @@ pub struct Ending {
     pub broken: Option<Broken>,
     /// What its scripts have printed.
     pub printed: Vec<Printed>,
+    /// What became of second probes, each with the place of its expectation in the plan.
+    pub explained: Vec<(usize, Explanation, Evidence)>,
+    /// The program of the user's own that runs in the lab now.
+    pub opening: Option<Opening>,
     /// From start to end.
     pub elapsed: Duration,
 }
@@ -94,7 +108,14 @@ pub fn supervise_with(mut command: Command, plan: &Plan, options: Options) -> (E
     // Ctrl-C on a terminal goes to a whole process group: it is the runner's to answer.
     command.process_group(0);
     let verdicts = plan.expectations.iter().map(|_| None).collect();
-    let mut ending = Ending { verdicts, broken: None, printed: Vec::new(), elapsed: Duration::ZERO };
+    let mut ending = Ending {
+        verdicts,
+        broken: None,
+        printed: Vec::new(),
+        explained: Vec::new(),
+        opening: None,
+        elapsed: Duration::ZERO,
+    };
     let mut finished = Finished { child: None };
     match command.spawn() {
         Ok(mut child) => {
@@ -103,7 +124,8 @@ pub fn supervise_with(mut command: Command, plan: &Plan, options: Options) -> (E
             if let (Some(stdin), Some(stdout), Some(stderr)) = pipes {
                 let scale = options.timeout_scale.max(1.0);
                 let deadline = started + plan.timeout.mul_f64(scale);
-                let conversation = Conversation::new(stdin, stdout, stderr, deadline);
+                let mut conversation = Conversation::new(stdin, stdout, stderr, deadline);
+                conversation.explaining = EXPLAINING.mul_f64(scale);
                 conversation.hold(plan, options, &mut ending, &mut finished);
             }
         }

@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Instant;
 
-use netcase::worker::message::{Message, Order, VERSION};
+use netcase::worker::message::{Explain, Message, Order, VERSION};
 use netcase::worker::supervise::ROLE;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
@@ -39,7 +39,14 @@ impl Drop for Shell {
 
 /// Starts a worker, below a shell so that its parent can be killed too, and gives it its order.
 fn start(text: &str) -> Shell {
-    let order = Order { version: VERSION, plan: plan(text), rootless: false, timeout_scale: 1.0 };
+    let order = Order {
+        version: VERSION,
+        plan: plan(text),
+        rootless: false,
+        timeout_scale: 1.0,
+        explain: Explain::Failed,
+        shell: None,
+    };
     let mut line = serde_json::to_vec(&order).expect("an order can be written");
     line.push(b'\n');
     let mut command = Command::new("/bin/sh");
@@ -63,7 +70,7 @@ fn hear(reader: &mut impl BufRead, number: usize) -> Result<Message, String> {
         match serde_json::from_str(&line).map_err(|error| format!("{line:?} is no message: {error}"))? {
             Message::Broken(broken) => return Err(format!("the worker cannot go on: {broken:?}")),
             message if heard == number || matches!(message, Message::Done) => return Ok(message),
-            Message::Doing { .. } | Message::Verdict { .. } | Message::Printed(_) | Message::Done => {}
+            _ => {}
         }
     }
     Err("it never ended".to_owned())

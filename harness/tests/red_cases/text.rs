@@ -30,9 +30,15 @@ pub(crate) fn redacted(text: &str) -> String {
     static ATTEMPTS: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\b\d+ attempts\b").expect("the pattern is fixed"));
     static PORT: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"((?:\d+\.){3}\d+|\[[0-9a-f:.]+\]):\d+ ->").expect("the pattern is fixed"));
+    // A port of the kernel's range for clients, wherever it stands.
+    static CLIENT: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"((?:\d+\.){3}\d+|\[[0-9a-f:.]+\]):(?:3[2-9]\d{3}|[45]\d{4}|60\d{3})\b")
+            .expect("the pattern is fixed")
+    });
     let text = TIME.replace_all(text, "[TIME]");
     let text = ATTEMPTS.replace_all(&text, "[COUNT] attempts");
-    PORT.replace_all(&text, "$1:[PORT] ->").into_owned()
+    let text = PORT.replace_all(&text, "$1:[PORT] ->");
+    CLIENT.replace_all(&text, "$1:[PORT]").into_owned()
 }
 
 /// The first line in which two texts differ.

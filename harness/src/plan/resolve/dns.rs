@@ -8,6 +8,7 @@ use super::checker::{Checker, Sender};
 use super::http::Url;
 use super::lab::{Lab, is_link_local};
 use super::outcomes::Protocol;
+use super::refuser::WrittenRefusers;
 use super::targets::{Goal, Reach};
 use super::traffic::{Way, WrittenWay, make_transfer, pairs, way};
 use super::{endpoint, ports};
@@ -151,9 +152,12 @@ pub(super) fn query(checker: &mut Checker<'_>, written: DnsQuery) -> Vec<Check> 
         rcode,
         outcome,
         by,
+        dropped_by,
+        rejected_by,
         span: _,
         sound: _,
     } = written;
+    let refusers = WrittenRefusers { dropped_by, rejected_by };
     let kind = r#type.map_or(RecordType::A, |kind| kind.value);
     let transport = transport.map_or(Transport::Udp, |transport| transport.value);
     if dns::question(0, &name, kind).is_err() || name.is_empty() {
@@ -173,7 +177,10 @@ pub(super) fn query(checker: &mut Checker<'_>, written: DnsQuery) -> Vec<Check> 
         );
     }
     let answer = answer.map(|answer| expected(checker, kind, &answer.items));
-    let way = way(checker, WrittenWay { protocol: Protocol::Dns, from, family, source, outcome, by, seen_from: None });
+    let way = way(
+        checker,
+        WrittenWay { protocol: Protocol::Dns, from, family, source, outcome, by, refusers, seen_from: None },
+    );
     let mut checks = Vec::new();
     for (word, senders) in servers(checker, server, &way) {
         let Some((goal, port)) = aim(checker, &word) else { continue };
@@ -271,7 +278,7 @@ pub(super) fn lookups(checker: &mut Checker<'_>, way: &Way, url: &Url) -> Vec<(S
     for (word, senders) in servers(checker, None, way) {
         let Some((goal, port)) = aim(checker, &word) else { continue };
         for from in senders {
-            let one = Way { from: vec![from], wanted: way.wanted.answered(), by: None, ..way.clone() };
+            let one = Way { from: vec![from], wanted: way.wanted.answered(), by: None, refuser: None, ..way.clone() };
             let narrow = way.reach.narrow.map(|narrow| narrow.value);
             let families = narrow.map_or_else(|| known_families(checker, from, &url.host), |family| vec![family]);
             // Any way to the server will do: which family it is asked by says nothing of what it knows.

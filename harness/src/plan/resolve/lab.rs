@@ -35,6 +35,8 @@ pub(super) struct Draft {
     pub routes: Vec<Route>,
     pub forward_ipv4: bool,
     pub forward_ipv6: bool,
+    /// Where the case says whether it forwards.
+    pub forwarding: Option<Span>,
     pub sysctls: Vec<Sysctl>,
     pub nat: Vec<Nat>,
     pub serves: Vec<Served>,
@@ -149,6 +151,7 @@ impl Draft {
             routes: Vec::new(),
             forward_ipv4: false,
             forward_ipv6: false,
+            forwarding: None,
             sysctls: Vec::new(),
             nat: Vec::new(),
             serves: Vec::new(),
@@ -399,6 +402,8 @@ fn finish_node(draft: &Draft) -> Node {
         nat: draft.nat.clone(),
         serves: draft.serves.clone(),
         resolver: draft.resolver.iter().flat_map(|(_, addresses)| addresses).copied().collect(),
+        span: draft.name.span,
+        forwarding: draft.forwarding,
     }
 }
 

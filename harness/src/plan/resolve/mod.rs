@@ -25,6 +25,7 @@ mod operations;
 mod outcomes;
 mod ports;
 mod program;
+mod refuser;
 mod route_check;
 mod routes;
 mod rules;

@@ -92,6 +92,7 @@ pub(super) fn declare(lab: &mut Lab, nodes: CaseMap<Node>, out: &mut Diagnostics
         if let Some(forwarding) = &forwarding {
             draft.forward_ipv4 = forwarding.forwards(Family::Ipv4);
             draft.forward_ipv6 = forwarding.forwards(Family::Ipv6);
+            draft.forwarding = Some(forwarding.span);
         }
         for (name, interface) in interfaces.unwrap_or_default().entries {
             declare_interface(&mut draft, name, interface, out);

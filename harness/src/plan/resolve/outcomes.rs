@@ -96,7 +96,7 @@ pub(super) fn is_positive(outcome: Outcome) -> bool {
 }
 
 /// Whether another machine may have said it, so that it makes sense to ask who.
-fn is_said_by_another(outcome: Outcome) -> bool {
+pub(super) fn is_said_by_another(outcome: Outcome) -> bool {
     match outcome {
         Outcome::Unreachable
         | Outcome::Closed
@@ -118,7 +118,7 @@ fn is_said_by_another(outcome: Outcome) -> bool {
 }
 
 /// Whether it may be met by nothing being heard.
-fn is_met_by_silence(outcome: Outcome) -> bool {
+pub(super) fn is_met_by_silence(outcome: Outcome) -> bool {
     matches!(outcome, Outcome::Silent | Outcome::Closed | Outcome::Unreachable)
 }
 

@@ -451,3 +451,29 @@ route = { on = "blue", get = "red", family = "ipv6", src = "fd00::1" }
     let read: Plan = serde_json::from_str(&wire).expect("a plan can be read");
     assert_eq!(format!("{read:#?}"), format!("{plan:#?}"));
 }
+
+#[test]
+fn rules_in_the_case_are_found_where_they_stand() {
+    for (quote, port, made) in [("'''", "99", false), ("'''", "${port}", true), ("\"\"\"", "${port}", true)] {
+        let text = format!(
+            "title = \"x\"\nparams.port = 99\n[nodes.a]\ninterfaces.e = {{ dummy = true }}\nrules = {quote}\ntable ip t {{\n \
+             chain c {{ tcp dport {port} drop\n  iif \"lo\" accept\n }}\n}}\n{quote}\n[[expect]]\nping = {{ from = \"a\", to = \"127.0.0.1\" }}\n"
+        );
+        let mut source = Source::new("case.toml", text);
+        let mut out = Diagnostics::default();
+        let case = crate::case::parse(&mut source, &crate::case::Given::default(), &mut out).expect("a case");
+        let Some(crate::case::rules::Rules::Plain(rules)) = case.nodes.as_ref().and_then(|nodes| {
+            nodes.entries.iter().find_map(|(_, node)| node.as_ref()?.rules.as_ref()?.items.first().cloned())
+        }) else {
+            panic!("{:?}", out.into_sorted(&source));
+        };
+        assert_eq!(rules.span.is_made(), made);
+        let inside = source.inside(rules.span, &rules).expect("it reads as it is written");
+        for (part, shown) in
+            [("iif \"lo\" accept", "iif \"lo\" accept"), ("tcp dport 99 drop", &*format!("tcp dport {port} drop"))]
+        {
+            let at = inside.start as usize + rules.find(part).expect("it is there");
+            assert_eq!(source.snippet(crate::source::Span::new(at, at + part.len())), shown, "{quote}");
+        }
+    }
+}

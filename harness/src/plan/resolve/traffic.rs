@@ -5,13 +5,14 @@ use std::net::IpAddr;
 use super::aims::Aim;
 use super::checker::{Checker, Sender};
 use super::outcomes::{self, Protocol, Wanted};
+use super::refuser::{self, WrittenRefusers};
 use super::seen_from::SeenFrom;
 use super::targets::{Goal, Reach};
 use super::{dns, endpoint, http, ports};
 use crate::case::Many;
 use crate::case::expect;
 use crate::diagnostic::Diagnostic;
-use crate::plan::{By, Check, Dns, Http, Ping, Target, Template, Trace, Transfer};
+use crate::plan::{By, Check, Dns, Http, Ping, Refuser, Target, Template, Trace, Transfer};
 use crate::source::Spanned;
 use crate::words::{Family, Outcome, Port, Transport};
 
@@ -26,6 +27,7 @@ pub(super) struct Way {
     pub reach: Reach,
     pub wanted: Wanted,
     pub by: Option<By>,
+    pub refuser: Option<Refuser>,
     pub seen_from: Option<SeenFrom>,
 }
 
@@ -37,16 +39,18 @@ pub(super) struct WrittenWay {
     pub source: Option<Spanned<IpAddr>>,
     pub outcome: Option<Many<Spanned<Outcome>>>,
     pub by: Option<Spanned<String>>,
+    pub refusers: WrittenRefusers,
     pub seen_from: Option<Many<Spanned<String>>>,
 }
 
 /// Reads what all checks of traffic have in common.
 pub(super) fn way(checker: &mut Checker<'_>, written: WrittenWay) -> Way {
-    let WrittenWay { protocol, from, family, source, outcome, by, seen_from } = written;
+    let WrittenWay { protocol, from, family, source, outcome, by, refusers, seen_from } = written;
     let mut from = checker.senders("from", from.items, FROM);
     let narrow = checker.narrow(family, source);
     checker.check_source(&from, source);
     let wanted = outcomes::read(protocol, outcome, checker);
+    let refuser = refuser::read(checker, refusers, &wanted, by.as_ref().map(|by| by.span));
     let said_by = by.iter().find_map(family_of);
     let by = by.and_then(|word| {
         outcomes::check_by(&wanted, word.span, checker);
@@ -62,7 +66,7 @@ pub(super) fn way(checker: &mut Checker<'_>, written: WrittenWay) -> Way {
     });
     let narrow = narrow.or(said_by).or(seen_from.as_ref().and_then(SeenFrom::only_family));
     let reach = Reach { narrow, positive: wanted.positive };
-    Way { from, source: source.map(|source| source.value), reach, wanted, by, seen_from }
+    Way { from, source: source.map(|source| source.value), reach, wanted, by, refuser, seen_from }
 }
 
 /// The family of a word that is an address: who says that one is meant leaves no other.
@@ -96,8 +100,27 @@ pub(super) fn pairs(checker: &mut Checker<'_>, way: &Way, goals: &[Goal]) -> Vec
 
 /// Resolves `ping`.
 pub(super) fn ping(checker: &mut Checker<'_>, written: expect::Ping) -> Vec<Check> {
-    let expect::Ping { from, to, family, source, outcome, by, count, size, ttl, lost, span: _, sound: _ } = written;
-    let way = way(checker, WrittenWay { protocol: Protocol::Ping, from, family, source, outcome, by, seen_from: None });
+    let expect::Ping {
+        from,
+        to,
+        family,
+        source,
+        outcome,
+        by,
+        dropped_by,
+        rejected_by,
+        count,
+        size,
+        ttl,
+        lost,
+        span: _,
+        sound: _,
+    } = written;
+    let refusers = WrittenRefusers { dropped_by, rejected_by };
+    let way = way(
+        checker,
+        WrittenWay { protocol: Protocol::Ping, from, family, source, outcome, by, refusers, seen_from: None },
+    );
     let count_of = count.map_or(1, |count| count.value.0);
     if let Some(lost) = lost {
         let wrong = |label: &str| Diagnostic::error(lost.span, "`lost` has no meaning here").label(label);
@@ -123,6 +146,7 @@ pub(super) fn ping(checker: &mut Checker<'_>, written: expect::Ping) -> Vec<Chec
             lost: lost.map(|lost| lost.percent),
             outcome: way.wanted.outcomes.clone(),
             by: way.by.clone(),
+            refuser: way.refuser.clone(),
         })
     };
     pairs(checker, &way, &goals).into_iter().map(make).collect()
@@ -149,6 +173,8 @@ pub(super) fn trace(checker: &mut Checker<'_>, written: expect::Trace) -> Vec<Ch
         source,
         outcome: None,
         by: None,
+        dropped_by: None,
+        rejected_by: None,
         count: None,
         size: None,
         ttl: None,
@@ -168,12 +194,25 @@ const MOST_ROUTERS: usize = 29;
 
 /// Resolves `tcp` and `udp`.
 pub(super) fn transfer(checker: &mut Checker<'_>, transport: Transport, written: expect::Transfer) -> Vec<Check> {
-    let expect::Transfer { from, to, family, source, outcome, by, seen_from, span: _, sound: _ } = written;
+    let expect::Transfer {
+        from,
+        to,
+        family,
+        source,
+        outcome,
+        by,
+        dropped_by,
+        rejected_by,
+        seen_from,
+        span: _,
+        sound: _,
+    } = written;
+    let refusers = WrittenRefusers { dropped_by, rejected_by };
     let protocol = match transport {
         Transport::Tcp => Protocol::Tcp,
         Transport::Udp => Protocol::Udp,
     };
-    let way = way(checker, WrittenWay { protocol, from, family, source, outcome, by, seen_from });
+    let way = way(checker, WrittenWay { protocol, from, family, source, outcome, by, refusers, seen_from });
     let (mut goals, mut numbers) = (Vec::new(), Vec::new());
     for word in checker.once(to.items) {
         let parsed = endpoint::parse(&word, &|host| ports::listening(checker.lab, checker.services, host, transport));
@@ -197,8 +236,8 @@ pub(super) fn transfer(checker: &mut Checker<'_>, transport: Transport, written:
 
 /// A transfer of which it does not matter what the server sees.
 pub(super) fn make_transfer(way: &Way, from: Sender, to: Target, port: u16) -> Transfer {
-    let (outcome, by) = (way.wanted.outcomes.clone(), way.by.clone());
-    Transfer { from: from.node, to, port, source: way.source, outcome, by, seen_from: None }
+    let (outcome, by, refuser) = (way.wanted.outcomes.clone(), way.by.clone(), way.refuser.clone());
+    Transfer { from: from.node, to, port, source: way.source, outcome, by, refuser, seen_from: None }
 }
 
 /// A transfer with what the server must see; nothing where it cannot see that.
@@ -233,11 +272,15 @@ pub(super) fn http(checker: &mut Checker<'_>, mut written: expect::Http) -> Vec<
         redirects,
         outcome,
         by,
+        dropped_by,
+        rejected_by,
         seen_from,
         span: _,
         sound: _,
     } = written;
-    let way = way(checker, WrittenWay { protocol: Protocol::Http, from, family, source, outcome, by, seen_from });
+    let refusers = WrittenRefusers { dropped_by, rejected_by };
+    let way =
+        way(checker, WrittenWay { protocol: Protocol::Http, from, family, source, outcome, by, refusers, seen_from });
     let (method, headers, body) = http::request(method, request, checker);
     let parsed = http::parse_url(&url);
     let Some(parsed) = checker.ok(parsed) else { return Vec::new() };

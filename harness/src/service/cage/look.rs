@@ -74,8 +74,17 @@ impl Cage {
     ///
     /// What readdir(3) says.
     pub fn namespaces(&self, room: &Room) -> io::Result<Vec<String>> {
+        self.names(room, Path::new(NAMESPACES))
+    }
+
+    /// The names in a folder, as a room has it, in their order.
+    ///
+    /// # Errors
+    ///
+    /// What readdir(3) says.
+    pub fn names(&self, room: &Room, folder: &Path) -> io::Result<Vec<String>> {
         let mut names: Vec<String> = self.visit(&room.mounts, || {
-            let entries = fs::read_dir(NAMESPACES)?;
+            let entries = fs::read_dir(folder)?;
             Ok(entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect())
         })?;
         names.sort();

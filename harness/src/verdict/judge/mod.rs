@@ -5,6 +5,7 @@
 
 mod dns;
 mod http;
+pub(crate) mod refuser;
 pub(crate) mod run;
 mod seen_from;
 mod solicit;

@@ -6,12 +6,13 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::clock::{Clock, Moment, Window};
+use super::gather::Captures;
 use super::refusals::Refusals;
 use super::runs::Captured;
 use super::services::Services;
 use super::stretch;
 use crate::lab::{Lab, LabNode, NeighbourTable};
-use crate::plan::{Check, End, Expectation, NodeId, Ping, Plan, Target, Trace};
+use crate::plan::{Check, End, Expectation, Node, NodeId, Operation, Ping, Plan, Target, Trace};
 use crate::probe::ping::Pingers;
 use crate::probe::ports::Ports;
 use crate::probe::solicit::Wires;
@@ -40,6 +41,12 @@ pub(super) struct Bench {
     pub(super) unread: HashMap<usize, Finding>,
     /// Time in which the worker could listen.
     pub(super) clock: Clock,
+    /// The nodes as they stand before the first step.
+    pub(super) initial: Vec<Node>,
+    /// What the steps have done so far.
+    pub(super) performed: Vec<Operation>,
+    /// What is captured when something is explained.
+    pub(super) captures: Captures,
     scale: f64,
 }
 
@@ -65,6 +72,9 @@ impl Bench {
             captured: RefCell::default(),
             unread: HashMap::new(),
             clock,
+            initial: Vec::new(),
+            performed: Vec::new(),
+            captures: Captures::default(),
             scale,
         }
     }

@@ -15,12 +15,12 @@ use crate::verdict::{Finding, Judgement, Outcome, Verdict, duration, judge};
 /// From one attempt to the next.
 const INTERVAL: Duration = Duration::from_millis(100);
 
-/// Probes until the expectation is decided.
-pub(super) async fn decide(bench: &Bench, index: usize) -> Verdict {
+/// Probes until the expectation is decided; gives what its last attempt saw, too.
+pub(super) async fn decide(bench: &Bench, index: usize) -> (Verdict, Option<Seen>) {
     let started = Instant::now();
     let expectation = &bench.plan.expectations[index];
     if let Some(outcome) = unread(bench, index) {
-        return Verdict { outcome, attempts: 0, elapsed: started.elapsed() };
+        return (Verdict { outcome, attempts: 0, elapsed: started.elapsed() }, None);
     }
     let moment = bench.clock.now();
     let within = bench.within(expectation);
@@ -36,7 +36,7 @@ pub(super) async fn decide(bench: &Bench, index: usize) -> Verdict {
             Ok(observation) => observation,
             Err(error) => {
                 let outcome = Outcome::Error(Finding::new(format!("the probe could not be made: {error}")));
-                return Verdict { outcome, attempts, elapsed: started.elapsed() };
+                return (Verdict { outcome, attempts, elapsed: started.elapsed() }, None);
             }
         };
         let decided = match (judge(&bench.plan, expectation, &observation), matched) {
@@ -64,10 +64,19 @@ pub(super) async fn decide(bench: &Bench, index: usize) -> Verdict {
             }
         };
         if let Some(outcome) = decided {
-            return Verdict { outcome, attempts, elapsed: started.elapsed() };
+            return (Verdict { outcome, attempts, elapsed: started.elapsed() }, seen(&observation));
         }
         tokio::time::sleep_until((began + interval(&observation)).into()).await;
         observe::prepare_next(bench, expectation, &observation).await;
+    }
+}
+
+/// What happened to the packets of an attempt.
+pub(super) fn seen(observation: &Observation) -> Option<Seen> {
+    match observation {
+        Observation::Traffic(traffic) | Observation::NoAnswer { traffic, .. } => Some(traffic.seen),
+        Observation::Http(_) | Observation::Dns(_) => Some(Seen::Answered),
+        _ => None,
     }
 }
 

@@ -7,8 +7,10 @@ mod attempt;
 mod clock;
 mod decide;
 mod enter;
+mod explain;
 mod fetch;
 mod files;
+mod gather;
 mod late;
 mod observe;
 mod programs;
@@ -22,6 +24,7 @@ mod runner;
 mod runs;
 mod scripts;
 mod services;
+mod shell;
 mod solicit;
 mod steps;
 mod trace;
@@ -36,10 +39,12 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-use super::message::{Broken, Message, Order, VERSION};
+use super::message::{At, Broken, Explain, Message, Order, Shell, VERSION};
 use crate::lab::{self, KernelError, Lab, LabError, NeighbourTable, Netlink};
 use crate::namespace::Namespace;
+use crate::observation::Seen;
 use crate::plan::{Plan, Step};
+use crate::verdict::{Outcome, Verdict};
 use attempt::Bench;
 use clock::Clock;
 use programs::Programs;
@@ -98,7 +103,8 @@ fn serve(wire: Wire, runner: Runner) -> Result<(), Broken> {
     }
     wire.doing("entering namespaces of its own");
     allow_descriptors();
-    let programs = order.plan.runs_programs();
+    // A program of the user's own is caged as those of the case are.
+    let programs = order.plan.runs_programs() || order.shell.is_some();
     let wanted = enter::Wanted {
         user: order.rootless || programs,
         programs,
@@ -125,7 +131,7 @@ fn serve(wire: Wire, runner: Runner) -> Result<(), Broken> {
 }
 
 async fn case(wire: Wire, order: Order, home: &Namespace, programs: Option<Programs>) -> Result<(), Broken> {
-    let Order { version: _, plan, rootless: _, timeout_scale } = order;
+    let Order { version: _, plan, rootless: _, timeout_scale, explain, shell } = order;
     wire.doing("asking the kernel what it can do");
     if let Some(reason) = lab::nat_lacking(&plan, home) {
         return Err(Broken::lacking(reason));
@@ -135,13 +141,42 @@ async fn case(wire: Wire, order: Order, home: &Namespace, programs: Option<Progr
     let netlink = Netlink::open_in(home).map_err(|error| Broken::new(KernelError::words(&error)))?;
     let read = async || NeighbourTable::read_by(&netlink).await.map_err(|error| Broken::new(error.to_string()));
     let table = read().await?;
-    match in_lab(wire, plan, lab, home, programs, table, timeout_scale).await {
+    let manner = Manner { timeout_scale, explain, shell };
+    match in_lab(wire, plan, lab, home, programs, table, manner).await {
         // A program that asks for a neighbour fails where there is no room for one.
         Err(broken) if broken.subject.is_some() => Err(match read().await?.overflowed_since(&table) {
             Some(overflow) => Broken { subject: None, ..broken }.note(format!("{overflow}: what fails proves nothing")),
             None => broken,
         }),
         ended => ended,
+    }
+}
+
+/// How a case is run.
+#[derive(Clone, Debug)]
+struct Manner {
+    timeout_scale: f64,
+    explain: Explain,
+    shell: Option<Shell>,
+}
+
+/// An expectation that is decided, and what its last probe saw.
+#[derive(Debug)]
+struct Decided {
+    expectation: usize,
+    verdict: Verdict,
+    seen: Option<Seen>,
+}
+
+impl Decided {
+    /// Whether a second probe must prove who refused, before the verdict stands.
+    fn is_pending(&self, plan: &Plan) -> bool {
+        let refuser = plan.expectations[self.expectation].check.refuser();
+        refuser.is_some() && matches!(self.verdict.outcome, Outcome::Pass { .. })
+    }
+
+    fn say_verdict(&self, wire: Wire) {
+        wire.say(&Message::Verdict { expectation: self.expectation, verdict: Box::new(self.verdict.clone()) });
     }
 }
 
@@ -153,7 +188,7 @@ async fn in_lab(
     home: &Namespace,
     programs: Option<Programs>,
     table: NeighbourTable,
-    timeout_scale: f64,
+    Manner { timeout_scale, explain, shell }: Manner,
 ) -> Result<(), Broken> {
     let steps = std::mem::take(&mut plan.steps);
     let clock = Clock::start();
@@ -176,27 +211,70 @@ async fn in_lab(
     services.start_in(&plan, &lab, |_| true).await?;
     wire.doing("probing");
     let mut bench = Bench::new(plan, lab, services, table, clock, timeout_scale);
-    for (number, step) in steps.iter().enumerate() {
-        let until_here = &steps[..=number];
-        if !step.actions.is_empty() {
-            if half_built.is_some() {
-                break;
-            }
-            steps::perform(wire, &mut bench, home, until_here).await?;
+    bench.initial.clone_from(&bench.plan.nodes);
+    if let Some(shell) = &shell
+        && let At::Lab { node, steps: most } = shell.at
+    {
+        if let Some(broken) = half_built {
+            return Err(broken);
         }
-        late::read(&mut bench, step).await?;
-        wire.doing("probing");
-        check_step(wire, &bench, step, half_built.is_some()).await?;
+        for number in 0..most.min(steps.len()) {
+            steps::perform(wire, &mut bench, home, &steps[..=number]).await?;
+        }
+        let opened = shell::open(wire, &bench.plan, &bench.lab, bench.services.programs(), node, shell, None).await;
+        std::mem::forget(bench);
+        return opened;
     }
+    let mut red = None;
+    let walked = walk(wire, &mut bench, home, &steps, half_built.is_some(), &explain, &mut red).await;
+    if let Some(shell) = &shell
+        && (red.is_some() || walked.is_err() || half_built.is_some())
+    {
+        let broken = walked.err().or(half_built);
+        let node = red.and_then(|red| bench.plan.expectations[red].check.nodes().next()).unwrap_or(0);
+        let opened = shell::open(wire, &bench.plan, &bench.lab, bench.services.programs(), node, shell, broken).await;
+        std::mem::forget(bench);
+        return opened;
+    }
+    walked?;
     // The entries of a lab that waits for its release would count against the machine's limit.
     lab::neighbours::forget(&bench.lab).await.map_err(|error| Broken::new(error.to_string()))?;
     std::mem::forget(bench);
     half_built.map_or(Ok(()), Err)
 }
 
+/// Goes through the steps; `red` becomes the first expectation that does not hold.
+async fn walk(
+    wire: Wire,
+    bench: &mut Bench,
+    home: &Namespace,
+    steps: &[Step],
+    half_built: bool,
+    which: &Explain,
+    red: &mut Option<usize>,
+) -> Result<(), Broken> {
+    for (number, step) in steps.iter().enumerate() {
+        let until_here = &steps[..=number];
+        if !step.actions.is_empty() {
+            if half_built {
+                break;
+            }
+            steps::perform(wire, bench, home, until_here).await?;
+        }
+        late::read(bench, step).await?;
+        wire.doing("probing");
+        let decided = check_step(wire, bench, step, half_built).await?;
+        let reds = decided.iter().filter(|decided| !matches!(decided.verdict.outcome, Outcome::Pass { .. }));
+        *red = red.or(reds.map(|decided| decided.expectation).min());
+        explain::explain(wire, bench, decided, which).await;
+    }
+    Ok(())
+}
+
 /// Decides the expectations of a step: its traffic first, and when that has settled what is looked at. In a lab that is
 /// half built, only those whose nodes and addresses are there.
-async fn check_step(wire: Wire, bench: &Bench, step: &Step, half_built: bool) -> Result<(), Broken> {
+async fn check_step(wire: Wire, bench: &Bench, step: &Step, half_built: bool) -> Result<Vec<Decided>, Broken> {
+    let mut decided = Vec::new();
     let expectations = &bench.plan.expectations;
     let reached = step.expectations.clone().filter(|index| !half_built || bench.is_there(*index));
     let (traffic, state): (Vec<_>, Vec<_>) = reached.partition(|index| expectations[*index].check.is_traffic());
@@ -204,19 +282,27 @@ async fn check_step(wire: Wire, bench: &Bench, step: &Step, half_built: bool) ->
         if number > 0 {
             lab::neighbours::forget(&bench.lab).await.map_err(|error| Broken::new(error.to_string()))?;
         }
-        decide_all(wire, bench, batch).await;
+        decided.extend(decide_all(wire, bench, batch).await);
     }
-    decide_all(wire, bench, &state).await;
-    Ok(())
+    decided.extend(decide_all(wire, bench, &state).await);
+    decided.sort_by_key(|decided| decided.expectation);
+    Ok(decided)
 }
 
-/// Decides expectations side by side, and says each verdict as soon as it stands.
-async fn decide_all(wire: Wire, bench: &Bench, indices: &[usize]) {
+/// Decides expectations side by side, and says each verdict as soon as it stands; those that a second probe must prove
+/// are left to it.
+async fn decide_all(wire: Wire, bench: &Bench, indices: &[usize]) -> Vec<Decided> {
+    let mut all = Vec::with_capacity(indices.len());
     let mut running: FuturesUnordered<_> =
         indices.iter().map(|index| async move { (*index, decide::decide(bench, *index).await) }).collect();
-    while let Some((expectation, verdict)) = running.next().await {
-        wire.say(&Message::Verdict { expectation, verdict: Box::new(verdict) });
+    while let Some((expectation, (verdict, seen))) = running.next().await {
+        let decided = Decided { expectation, verdict, seen };
+        if !decided.is_pending(&bench.plan) {
+            decided.say_verdict(wire);
+        }
+        all.push(decided);
     }
+    all
 }
 
 /// The traffic checks in groups that need at most [`NEIGHBOURS`] entries each; nearly always one group.

@@ -8,6 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 
 use super::files::Files;
+use super::rules::Load;
 use crate::case::LARGEST_FILE;
 use crate::lab::{self, Lab};
 use crate::plan::{NodeId, Plan};
@@ -21,6 +22,7 @@ pub(super) struct Programs {
     cage: Cage,
     rooms: RefCell<HashMap<NodeId, Rc<Room>>>,
     files: Files,
+    loads: RefCell<HashMap<NodeId, Vec<Load>>>,
 }
 
 impl Programs {
@@ -34,7 +36,7 @@ impl Programs {
             Broken::new(format!("cannot make the place where programs run: {error}"))
                 .help("run `netcase doctor`: it says what is missing and how to get it")
         })?;
-        Ok(Self { cage, rooms: RefCell::default(), files })
+        Ok(Self { cage, rooms: RefCell::default(), files, loads: RefCell::default() })
     }
 
     /// Says which network namespaces are the lab's own.
@@ -91,6 +93,7 @@ impl Programs {
     /// Forgets the room of a node that may be another one, or none, from now on.
     pub(super) fn forget(&self, node: NodeId) {
         self.rooms.borrow_mut().remove(&node);
+        self.loads.borrow_mut().remove(&node);
     }
 
     /// A path of the case as programs see it.
@@ -112,6 +115,21 @@ impl Programs {
     /// The network namespace that stands below `/run/netns` of a node.
     pub(super) fn namespace(&self, plan: &Plan, lab: &Lab, node: NodeId, name: &str) -> io::Result<OwnedFd> {
         self.settle(self.cage.open_namespace(&*self.room(plan, lab, node)?, name)?)
+    }
+
+    /// Remembers what a load has made in a node.
+    pub(super) fn loaded(&self, node: NodeId, load: Load) {
+        self.loads.borrow_mut().entry(node).or_default().push(load);
+    }
+
+    /// What loads have made in a node, in their order.
+    pub(super) fn loads(&self, node: NodeId) -> Vec<Load> {
+        self.loads.borrow().get(&node).cloned().unwrap_or_default()
+    }
+
+    /// The names in a folder as the programs of a node see it; none where there is no such folder.
+    pub(super) fn list(&self, room: &Room, folder: &Path) -> Vec<String> {
+        self.cage.names(room, folder).unwrap_or_default()
     }
 
     /// The files that the case brings.

@@ -192,6 +192,7 @@ pub(super) async fn let_go(bench: &mut Bench, home: &Namespace) -> Result<(), Br
     }
     bench.pingers = Pingers::default();
     bench.wires = Wires::default();
+    bench.captures.let_go(&created);
     for node in created {
         if let Some(programs) = bench.services.programs() {
             programs.forget(node);

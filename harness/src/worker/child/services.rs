@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::programs::Programs;
 use super::stretch;
+use crate::evidence::ServiceState;
 use crate::lab::{self, Lab};
 use crate::plan::{NodeId, Plan, Ready, Service, ServiceKind};
 use crate::service::command::{Invocation, Program};
@@ -91,6 +92,24 @@ impl Services {
     pub(super) async fn start_one(&mut self, plan: &Plan, lab: &Lab, at: usize) -> Result<(), Broken> {
         self.launch(plan, lab, at)?;
         self.wait(plan, lab, at).await
+    }
+
+    /// How the services of a node are.
+    pub(super) fn states(&mut self, plan: &Plan, node: NodeId) -> Vec<ServiceState> {
+        let own = plan.services.iter().enumerate().filter(|(_, service)| service.node == node);
+        own.map(|(service, _)| {
+            let mut state = ServiceState { service, started: false, ended: None, printed: Vec::new() };
+            if let Some(running) = &mut self.running[service] {
+                state.started = true;
+                if let Running::Program(program) = running {
+                    // One that cannot be asked has at least not said that it has ended.
+                    state.ended = program.ended().ok().flatten().map(|status| format!("has ended ({status})"));
+                    state.printed = program.last_lines();
+                }
+            }
+            state
+        })
+        .collect()
     }
 
     /// Whether a service runs, as far as the case has started and stopped it.

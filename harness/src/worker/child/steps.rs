@@ -27,6 +27,7 @@ pub(super) async fn perform(
             Broken { span: broken.span.or(Some(operation.span)), ..broken }
                 .note(format!("an action of `{title}`; what follows it is not reached"))
         })?;
+        bench.performed.push(operation.clone());
     }
     if let Some(nodes) = &step.nodes {
         bench.plan.nodes.clone_from(nodes);

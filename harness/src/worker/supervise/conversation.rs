@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+use super::opened::Opening;
 use super::{Ending, Finished, Options};
 use crate::plan::Plan;
-use crate::worker::message::{Broken, Message, Order, VERSION};
+use crate::worker::message::{Broken, Message, Opened, Order, VERSION};
 
 /// The longest message, and the most output altogether, that a worker may send: a case of 10,000 expectations stays a
 /// hundred times below.
@@ -38,6 +39,9 @@ pub(super) struct Conversation {
     heard: usize,
     complaints: Vec<u8>,
     doing: String,
+    /// How long explanations may take, and what was left of the case's own time when they began.
+    pub(super) explaining: Duration,
+    left: Option<Duration>,
     place: Option<crate::source::Span>,
 }
 
@@ -49,6 +53,8 @@ enum Next {
     Done,
     /// The worker says why it cannot go on, or is beyond hearing.
     Broken(Broken),
+    /// The user has the lab now.
+    Opened(Opened),
     /// The worker has closed its end.
     End,
 }
@@ -65,6 +71,8 @@ impl Conversation {
             heard: 0,
             complaints: Vec::new(),
             doing: "starting".to_owned(),
+            explaining: Duration::MAX,
+            left: None,
             place: None,
         }
     }
@@ -77,6 +85,8 @@ impl Conversation {
             plan: plan.clone(),
             rootless: options.rootless,
             timeout_scale: options.timeout_scale,
+            explain: options.explain,
+            shell: options.shell,
         };
         let outcome = serde_json::to_vec(&order).map_err(io::Error::from).and_then(|mut line| {
             line.push(b'\n');
@@ -87,6 +97,14 @@ impl Conversation {
             Ok(Next::Done) if ending.verdicts.iter().all(Option::is_some) => None,
             Ok(Next::Done) => Some(self.while_doing("the worker was done without a verdict for every expectation")),
             Ok(Next::Broken(broken)) => Some(broken),
+            Ok(Next::Opened(Opened { node, process, broken })) => {
+                ending.opening = Some(Opening::new(node, process, self.stdout, std::mem::take(&mut self.line)));
+                if let Some(child) = &mut finished.child {
+                    child.stdin = Some(self.stdin);
+                }
+                ending.broken = broken.map(|broken| *broken);
+                return;
+            }
             Ok(Next::End | Next::More) => Some(self.epitaph(finished)),
             Err(error) => Some(self.while_doing(&format!("the runner cannot talk to the worker: {error}"))),
         };
@@ -154,7 +172,9 @@ impl Conversation {
             Err(error) => return Err(error),
         };
         self.heard += length;
+        let mut begin = 0;
         for part in buffer[..length].split_inclusive(|byte| *byte == b'\n') {
+            begin += part.len();
             self.line.extend_from_slice(part);
             if self.line.len() > LARGEST_MESSAGE || self.heard > MOST_OUTPUT {
                 return Ok(Next::Broken(self.while_doing("the worker floods the runner with output")));
@@ -163,7 +183,10 @@ impl Conversation {
                 let line = std::mem::take(&mut self.line);
                 match self.understand(&line, ending) {
                     Next::More => {}
-                    other => return Ok(other),
+                    other => {
+                        self.line = buffer[begin..length].to_vec();
+                        return Ok(other);
+                    }
                 }
             }
         }
@@ -184,10 +207,30 @@ impl Conversation {
                 Some(_) => Next::Broken(self.while_doing("the worker judged an expectation twice")),
                 None => Next::Broken(self.while_doing("the worker judged an expectation that it was not asked for")),
             },
+            // What is explained takes none of the case's own time.
+            Ok(Message::Explaining) => {
+                self.left = Some(self.deadline.saturating_duration_since(Instant::now()));
+                self.deadline = Instant::now().checked_add(self.explaining).unwrap_or(self.deadline);
+                "explaining".clone_into(&mut self.doing);
+                Next::More
+            }
+            Ok(Message::Explained { expectation, explanation, evidence }) => {
+                if expectation >= ending.verdicts.len() {
+                    return Next::Broken(self.while_doing("the worker explained an expectation that there is not"));
+                }
+                ending.explained.push((expectation, *explanation, *evidence));
+                Next::More
+            }
+            Ok(Message::Onward) => {
+                self.deadline = self.left.take().map_or(self.deadline, |left| Instant::now() + left);
+                Next::More
+            }
             Ok(Message::Printed(printed)) => {
                 ending.printed.push(printed);
                 Next::More
             }
+            Ok(Message::Opened(opened)) => Next::Opened(opened),
+            Ok(Message::Left(_)) => Next::Broken(self.while_doing("a shell ended that was not opened")),
             Ok(Message::Broken(broken)) => Next::Broken(broken),
             Ok(Message::Done) => Next::Done,
             Err(_) => {

@@ -5,6 +5,7 @@ mod link;
 mod listing;
 mod neigh;
 mod outcomes;
+mod refuser;
 mod route;
 mod run;
 mod seen_from;
@@ -70,6 +71,8 @@ fn machine(name: &str, interfaces: Vec<Interface>) -> Node {
         nat: Vec::new(),
         serves: Vec::new(),
         resolver: Vec::new(),
+        span: crate::source::Span::default(),
+        forwarding: None,
     }
 }
 
@@ -118,6 +121,7 @@ fn ping(outcome: &[Outcome]) -> Ping {
         lost: None,
         outcome: outcome.to_vec(),
         by: None,
+        refuser: None,
     }
 }
 
@@ -129,6 +133,7 @@ fn transfer(outcome: &[Outcome]) -> Transfer {
         source: None,
         outcome: outcome.to_vec(),
         by: None,
+        refuser: None,
         seen_from: None,
     }
 }
@@ -170,16 +175,19 @@ fn judged(check: Check, observation: Observation) -> Judgement {
     judged_in(&plan(), check, &observation)
 }
 
-fn judged_in(plan: &Plan, check: Check, observation: &Observation) -> Judgement {
-    let expectation = Expectation {
+fn expectation(check: Check) -> Expectation {
+    Expectation {
         name: "test".to_owned(),
         check,
         within: Duration::ZERO,
         promised: false,
         holds_for: Duration::ZERO,
         span: Span::default(),
-    };
-    judge(plan, &expectation, observation)
+    }
+}
+
+fn judged_in(plan: &Plan, check: Check, observation: &Observation) -> Judgement {
+    judge(plan, &expectation(check), observation)
 }
 
 /// The finding of a mismatch; a match is a failed test.

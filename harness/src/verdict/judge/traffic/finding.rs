@@ -34,7 +34,7 @@ pub(super) fn mismatch(plan: &Plan, question: &Question<'_>, traffic: &Traffic) 
         (_, Some(there)) => {
             format!("{from} was redirected by {target} to {there} and got no answer there: {seen}, {expected}")
         }
-        (_, None) => format!("{from} {} {target}: {seen}, {expected}", could_not(question)),
+        (_, None) => format!("{}, {expected}", could_not_say(plan, question, traffic)),
     };
     let about = if question.wants_answer() { &["url", "server", "name"][..] } else { &["outcome"] };
     let mut finding = Finding::new(message).about(about);
@@ -48,6 +48,13 @@ pub(super) fn mismatch(plan: &Plan, question: &Question<'_>, traffic: &Traffic) 
     finding.notes.extend(notes(plan, question, traffic));
     finding.helps = way_out(plan, question, traffic).into_iter().collect();
     finding
+}
+
+/// What the sender could not do, and what it heard instead.
+pub(in crate::verdict::judge) fn could_not_say(plan: &Plan, question: &Question<'_>, traffic: &Traffic) -> String {
+    let from = node(plan, question.from);
+    let seen = seen_in(plan, question.from, question.port_probed(), traffic);
+    format!("{from} {} {}: {seen}", could_not(question), question.target())
 }
 
 /// The finding for an open port from which no answer came in the words of the protocol.

@@ -8,14 +8,14 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::{Judgement, seen_from, silence_unproven};
 use crate::observation::{IcmpError, LocalRefusal, Seen, Traffic};
-use crate::plan::{By, Dns, Http, Landing, NodeId, Ping, Plan, Target, Transfer, landing};
+use crate::plan::{By, Check, Dns, Http, Landing, NodeId, Ping, Plan, Target, Transfer, landing};
 use crate::verdict::Finding;
 use crate::verdict::describe::{flow, node, target_port_words, target_words, who};
 use crate::verdict::words::{any_of, is_of_the_network, is_port_unreachable};
 use crate::words::{Outcome, Port, Transport};
 use finding::mismatch;
 
-pub(super) use finding::no_answer;
+pub(super) use finding::{could_not_say, no_answer};
 
 /// What ping, TCP, UDP and HTTP have in common.
 pub(super) struct Question<'a> {
@@ -71,6 +71,18 @@ impl<'a> Question<'a> {
 
     pub(super) fn of_dns(dns: &'a Dns) -> Self {
         Self::of_transfer(Kind::Dns(dns.transport), &dns.carrier)
+    }
+
+    /// The question of a check that has outcome words.
+    pub(super) fn of_check(check: &'a Check) -> Option<Self> {
+        Some(match check {
+            Check::Ping(ping) => Self::of_ping(ping),
+            Check::Tcp(transfer) => Self::of_tcp(transfer),
+            Check::Udp(transfer) => Self::of_udp(transfer),
+            Check::Http(http) => Self::of_http(http),
+            Check::Dns(dns) => Self::of_dns(dns),
+            _ => return None,
+        })
     }
 
     fn of_transfer(kind: Kind, transfer: &'a Transfer) -> Self {

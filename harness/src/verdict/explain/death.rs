@@ -1,0 +1,121 @@
+//! The place where a packet ended, and what of the walk stands there.
+
+use super::trails::{Trail, Trails};
+use super::walk::Step;
+use super::world::World;
+use super::{endpoint, hops, translation};
+use crate::evidence::{Cause, CauseKind, Payload, Way};
+
+/// The place where a packet ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Death {
+    /// The step at which it ended.
+    pub(super) step: usize,
+    /// Whether it had left the node of that step.
+    pub(super) on_link: bool,
+    /// The node that saw it last.
+    pub(super) node: usize,
+}
+
+impl Death {
+    /// Where a probe ended; `None` when an answer came back to the sender.
+    pub(super) fn of(
+        steps: &[Step],
+        there: Option<&Trail<'_>>,
+        back: Option<&Trail<'_>>,
+        world: &World<'_>,
+    ) -> Option<Self> {
+        let from = world.evidence().flow.from;
+        // An answer that somebody on the way has made in the receiver's name says nothing of the way back.
+        let end = steps.iter().find(|step| step.local).map(|step| step.node);
+        let first = back.and_then(|trail| trail.sights.first()).map(|sight| sight.frame.node);
+        if let Some(last) = back.filter(|_| end.is_none() || first == end).and_then(Trail::last) {
+            if last.frame.node == from && !last.frame.outgoing {
+                return None;
+            }
+            return Self::at(steps, Way::Answer, last.frame.node, last.frame.outgoing, back);
+        }
+        match there.and_then(Trail::last) {
+            None => Some(Self { step: 0, on_link: false, node: from }),
+            Some(last) => Self::at(steps, Way::Request, last.frame.node, last.frame.outgoing, there),
+        }
+    }
+
+    fn at(steps: &[Step], way: Way, node: usize, outgoing: bool, trail: Option<&Trail<'_>>) -> Option<Self> {
+        let of_way = || steps.iter().enumerate().filter(|(_, step)| step.way == way);
+        if let Some((step, _)) = of_way().rfind(|(_, step)| step.node == node) {
+            return Some(Self { step, on_link: outgoing, node });
+        }
+        // A bridge has it, or a node where nobody expected it: it ended behind the last node that it had left.
+        let seen = |at: usize| {
+            trail.is_some_and(|trail| trail.sights.iter().any(|sight| sight.frame.node == at && sight.frame.outgoing))
+        };
+        let (step, _) = of_way().rfind(|(_, step)| seen(step.node)).or_else(|| of_way().next())?;
+        Some(Self { step, on_link: true, node })
+    }
+}
+
+/// The causes: what stands at the place of death, and then what would have come next.
+pub(super) fn causes(world: &World<'_>, steps: &[Step], death: Option<Death>, trails: &Trails<'_>) -> Vec<Cause> {
+    let Some(death) = death else { return endpoint::unwanted_answer(world, steps, trails) };
+    if let Some(cause) = hops::ran_out(world, steps, trails) {
+        return vec![cause];
+    }
+    if let Some(cause) = duplicate(steps, death).or_else(|| endpoint::tentative_source(world)) {
+        return vec![cause];
+    }
+    // That nobody answered may be for what the receiver is, or because its answer could not leave.
+    let at_the_end = steps[death.step].local && !death.on_link;
+    let first = |at: usize| at == death.step || (at_the_end && at == death.step + 1);
+    let (mut causes, mut later) = (Vec::new(), Vec::new());
+    // That the receiver has refused is no answer that got lost.
+    let refused = trails
+        .back
+        .first()
+        .and_then(|trail| trail.sights.first())
+        .is_some_and(|sight| matches!(sight.packet.payload, Payload::Tcp { rst: true, .. }));
+    if let Some(end) = steps.iter().find(|step| step.local).filter(|_| refused && steps[death.step].way == Way::Answer)
+    {
+        later.extend(endpoint::faults(world, end.node, Way::Request, &end.before));
+    }
+    for (at, step) in steps.iter().enumerate().skip(death.step) {
+        let inside = if at == death.step && death.on_link { &[][..] } else { &step.inside[..] };
+        let policy = inside.iter().any(|cause| cause.kind == CauseKind::PolicyRule);
+        // What a policy rule leads to is its doing.
+        let own = |cause: &&Cause| !policy || cause.kind == CauseKind::PolicyRule;
+        let expected = |cause: &&Cause| !endpoint::is_wanted(world, cause.kind);
+        let found = inside
+            .iter()
+            .filter(own)
+            .filter(expected)
+            .chain(&step.link)
+            .map(|cause| translation::meant(world, steps, at, cause));
+        if first(at) { causes.extend(found) } else { later.extend(found) }
+    }
+    if causes.is_empty() {
+        return endpoint::unasked_answer(world, steps, trails).into_iter().collect();
+    }
+    let mut told: Vec<Cause> = Vec::new();
+    for cause in causes.into_iter().chain(later) {
+        // What is wrong on the way there is wrong on the way back, too.
+        let same = |known: &Cause| {
+            let kind = known.kind == cause.kind;
+            let once = matches!(
+                cause.kind,
+                CauseKind::MtuTooSmall | CauseKind::TunnelMismatch | CauseKind::PortBlocked | CauseKind::PortIsolated
+            );
+            known.words == cause.words || (kind && (once || known.blame == cause.blame))
+        };
+        if !told.iter().any(same) {
+            told.push(cause);
+        }
+    }
+    told
+}
+
+/// Several that have the address of the next hop, where the packet ended with one of them.
+fn duplicate(steps: &[Step], death: Death) -> Option<Cause> {
+    let before = death.step.checked_sub(1).and_then(|at| steps.get(at)).and_then(|step| step.duplicate.clone());
+    let own = steps[death.step].duplicate.clone().filter(|_| death.on_link);
+    before.or(own)
+}

@@ -1,0 +1,336 @@
+//! Where a packet ends: who takes it there, and who answers.
+
+use super::blame;
+use super::trails::Trails;
+use super::walk::{self, Step, Travelling};
+use super::world::World;
+use crate::evidence::{Cause, CauseKind, Protocol, Way};
+use crate::observation::{Observation, Seen};
+use crate::plan::{Check, Landing, ServiceKind};
+use crate::words::{Outcome, Port, RecordType};
+
+/// Why nobody in a node answers what has come for it.
+pub(super) fn faults(world: &World<'_>, node: usize, way: Way, packet: &Travelling) -> Vec<Cause> {
+    if way != Way::Request {
+        return Vec::new();
+    }
+    match packet.protocol {
+        Protocol::Icmp => ignores_echo(world, node, packet).into_iter().collect(),
+        Protocol::Tcp | Protocol::Udp => {
+            packet.target_port().and_then(|port| listens(world, node, packet, port)).into_iter().collect()
+        }
+        Protocol::Neighbour => Vec::new(),
+    }
+}
+
+fn ignores_echo(world: &World<'_>, node: usize, packet: &Travelling) -> Option<Cause> {
+    let key = if packet.to.is_ipv4() { "ipv4/icmp_echo_ignore_all" } else { "ipv6/icmp/echo_ignore_all" };
+    (world.setting(node, key) != 0).then(|| {
+        let words = format!("{} ignores echo requests: net.{} is 1", world.name(node), key.replace('/', "."));
+        let help = Some("set it to 0".to_owned());
+        blame::of_setting(world, node, &[key.to_owned()], CauseKind::EchoIgnored, words, help)
+    })
+}
+
+/// Why nobody in a node takes what has come for a port.
+fn listens(world: &World<'_>, node: usize, packet: &Travelling, port: Port) -> Option<Cause> {
+    let state = world.node(node);
+    let takes = |it: &crate::evidence::Listening| {
+        let any =
+            it.at.ip().is_unspecified() && (it.at.is_ipv6() == packet.to.is_ipv6() || (it.at.is_ipv6() && !it.only_v6));
+        it.transport == port.transport && it.at.port() == port.number && (any || it.at.ip() == packet.to)
+    };
+    if state.listening.iter().any(takes) {
+        return None;
+    }
+    let name = world.name(node);
+    let of_port = |at: &usize| world.plan().services[*at].node == node && world.plan().services[*at].kind.takes(port);
+    let runs = |at: &usize| state.services.iter().any(|it| it.service == *at && it.started);
+    let all = 0..world.plan().services.len();
+    // A program that says by its output that it is ready may have listened on any port.
+    let gone = |at: &usize| state.services.iter().any(|it| it.service == *at && it.ended.is_some());
+    let own = all.clone().find(|at| of_port(at) && runs(at)).or_else(|| all.clone().find(of_port));
+    let service = own.or_else(|| all.clone().find(gone));
+    if let Some(cause) = service.and_then(|service| died(world, node, service, port)) {
+        return Some(cause);
+    }
+    let same_port = |it: &&crate::evidence::Listening| it.transport == port.transport && it.at.port() == port.number;
+    let elsewhere: Vec<String> = state.listening.iter().filter(same_port).map(|it| it.at.ip().to_string()).collect();
+    let span = service.map(|service| world.plan().services[service].span);
+    if !elsewhere.is_empty() {
+        let words = format!("{name} listens on {port} only at {}, not at {}", elsewhere.join(" and "), packet.to);
+        let help = Some("`listen` of the service names its addresses; without it, it listens on all".to_owned());
+        return Some(cause(world, node, CauseKind::ListensElsewhere, words, span, help));
+    }
+    let mut others: Vec<String> =
+        state.listening.iter().map(|it| format!("{}/{}", it.at.port(), it.transport)).collect();
+    others.sort();
+    others.dedup();
+    let stopped = service.filter(|at| world.node(node).services.iter().any(|it| it.service == *at && !it.started));
+    let which = if let Some(at) = stopped {
+        format!("the service {} does not run at this step", world.plan().services[at].name)
+    } else if others.is_empty() {
+        "nor on any other port".to_owned()
+    } else {
+        format!("it listens on {}", others.join(", "))
+    };
+    let words = format!("nobody in {name} listens on {port}; {which}");
+    let of_node: Vec<_> = world.plan().services.iter().filter(|it| it.node == node).map(|it| it.span).collect();
+    let only = if let [one] = *of_node { Some(one) } else { None };
+    Some(cause(world, node, CauseKind::NobodyListens, words, span.or(only), None))
+}
+
+fn cause(
+    world: &World<'_>,
+    node: usize,
+    kind: CauseKind,
+    words: String,
+    span: Option<crate::source::Span>,
+    help: Option<String>,
+) -> Cause {
+    match span {
+        Some(span) => blame::by(world, node, blame::at(kind, words, span, help)),
+        None => blame::on_node(world, node, kind, words, help),
+    }
+}
+
+/// A service that has ended, or was not started.
+fn died(world: &World<'_>, node: usize, service: usize, port: Port) -> Option<Cause> {
+    let state = world.node(node).services.iter().find(|it| it.service == service)?;
+    let planned = &world.plan().services[service];
+    let who = format!("the service {} of {}", planned.name, world.name(node));
+    let words = match &state.ended {
+        Some(how) => {
+            let said = match &*state.printed {
+                [] => "it had printed nothing".to_owned(),
+                lines => format!("its last words were: {}", lines.join(" / ")),
+            };
+            format!("{who} {how}, so that nobody listens on {port}; {said}")
+        }
+        None => return None,
+    };
+    Some(blame::by(world, node, blame::at(CauseKind::ServiceDied, words, planned.span, None)))
+}
+
+/// A name that did not become an address.
+pub(super) fn no_name(world: &World<'_>) -> Option<Cause> {
+    let Observation::NoName { name, why } = world.matter.observation? else { return None };
+    let Check::Http(http) = world.matter.check else { return None };
+    let server =
+        http.lookup.as_ref().or(http.names.as_ref()).and_then(|lookup| lookup.carrier.to.owner).map(|end| end.node);
+    let is_dns = |kind: &ServiceKind| matches!(kind, ServiceKind::Dns { .. });
+    let service = world.plan().services.iter().find(|it| Some(it.node) == server && is_dns(&it.kind));
+    let words = format!("the name {name} did not become an address: {why}");
+    let help = Some(format!("a record for {name} ({}) at that server", RecordType::WORDS[..2].join(" or ")));
+    Some(match (service, server) {
+        (Some(service), _) => blame::at(CauseKind::NameNotResolved, words, service.span, help),
+        (None, Some(node)) => blame::on_node(world, node, CauseKind::NameNotResolved, words, help),
+        (None, None) => Cause { kind: CauseKind::NameNotResolved, words, node: None, rule: None, blame: None, help },
+    })
+}
+
+/// Why an answer that did come is not the one that was expected: a refusal by the target, or the wrong server.
+pub(super) fn unwanted_answer(world: &World<'_>, steps: &[Step], trails: &Trails<'_>) -> Vec<Cause> {
+    let end = steps.iter().find(|step| step.way == Way::Request && step.is_local());
+    let Some(end) = end else { return Vec::new() };
+    if let Some(cause) = duplicate_before(steps, end) {
+        return vec![cause];
+    }
+    if walk::seen(world) == Some(Seen::Answered) {
+        let cause = other_server(world, steps, end).or_else(|| no_such_name(world, end));
+        return cause.into_iter().collect();
+    }
+    if let Some(cause) = past_the_translator(world, steps, trails) {
+        return vec![cause];
+    }
+    let packet = end.before;
+    let found = faults(world, end.node, Way::Request, &packet);
+    found.iter().map(|cause| super::translation::meant(world, steps, position(steps, end), cause)).collect()
+}
+
+fn position(steps: &[Step], end: &Step) -> usize {
+    steps.iter().position(|step| std::ptr::eq(step, end)).unwrap_or(0)
+}
+
+/// Several have the address of the receiver, or of its gateway, where the packet came to one that is not meant.
+fn duplicate_before(steps: &[Step], end: &Step) -> Option<Cause> {
+    let at = position(steps, end);
+    steps[..at].last().and_then(|step| step.duplicate.clone())
+}
+
+/// The answer came back with the source that a translation had given the receiver: it has gone past the translator.
+fn past_the_translator(world: &World<'_>, steps: &[Step], trails: &Trails<'_>) -> Option<Cause> {
+    let answer = trails.back.first()?.last()?;
+    let asked = steps.first()?.before.to;
+    let step = steps.iter().find(|step| step.way == Way::Request && step.before.to != step.leaving().to)?;
+    if answer.frame.outgoing || answer.packet.from == asked {
+        return None;
+    }
+    let (who, name) = (answer.packet.from, world.name(step.node));
+    let sender = world.name(world.evidence().flow.from);
+    let whose = world.owners(who).first().map(|owner| world.name(owner.0)).unwrap_or_default();
+    let words = format!(
+        "the answer came from {who}, and {asked} was asked: {whose} answers {sender} directly, past {name}, which had \
+         translated the target"
+    );
+    let help = format!("{name} must also translate the source of what comes from that network and goes back into it");
+    Some(Cause {
+        kind: CauseKind::AnswerFromElsewhere,
+        words,
+        node: Some(name.to_owned()),
+        rule: None,
+        blame: super::translation::of_target(world, step.node),
+        help: Some(help),
+    })
+}
+
+/// Whether it is the source that is wrong which the server saw.
+fn wrong_source(world: &World<'_>) -> bool {
+    let Some(transfer) = world.matter.check.transfer() else { return false };
+    let seen = match world.matter.observation {
+        Some(Observation::Http(answer)) => answer.seen_from,
+        Some(Observation::Traffic(traffic)) => traffic.seen_from,
+        _ => None,
+    };
+    transfer.seen_from.as_ref().is_some_and(|by| seen.is_none_or(|seen| !by.addresses.contains(&seen)))
+}
+
+/// Whether a refusal by the receiver, or its silence, is what is expected of it: then nothing is wrong with that.
+pub(super) fn is_wanted(world: &World<'_>, kind: CauseKind) -> bool {
+    let check = world.matter.check;
+    let outcome = match (check, check.transfer()) {
+        (Check::Ping(ping), _) => &ping.outcome,
+        (_, Some(transfer)) => &transfer.outcome,
+        (_, None) => return false,
+    };
+    // What was refused, though by another one than expected, is worth a reason.
+    if matches!(super::walk::seen(world), Some(Seen::Reset | Seen::Icmp { .. })) {
+        return false;
+    }
+    let has = |words: &[Outcome]| outcome.iter().any(|word| words.contains(word));
+    match kind {
+        CauseKind::NobodyListens | CauseKind::ListensElsewhere | CauseKind::ServiceDied => {
+            has(&[Outcome::Refused, Outcome::Closed])
+        }
+        CauseKind::EchoIgnored => has(&[Outcome::Unreachable, Outcome::Silent]),
+        _ => false,
+    }
+}
+
+/// Whether it is enough that the packet arrives.
+pub(super) fn needs_no_answer(world: &World<'_>) -> bool {
+    world.matter.check.transfer().is_some_and(|transfer| transfer.outcome == [Outcome::Delivered])
+}
+
+/// The name server has no such record.
+fn no_such_name(world: &World<'_>, end: &Step) -> Option<Cause> {
+    let (Check::Dns(query), Observation::Dns(answer)) = (world.matter.check, world.matter.observation?) else {
+        return None;
+    };
+    if answer.reply.records.iter().any(|record| record.kind == Some(query.kind)) {
+        return None;
+    }
+    let server = world.name(end.node);
+    let says = answer.reply.rcode.map_or("nothing".to_owned(), |rcode| rcode.to_string());
+    let words = format!("{server} knows no {} record of {}: it says {says}", query.kind, query.name);
+    let is_dns = |kind: &ServiceKind| matches!(kind, ServiceKind::Dns { .. });
+    let service = world.plan().services.iter().find(|it| it.node == end.node && is_dns(&it.kind)).map(|it| it.span);
+    Some(cause(world, end.node, CauseKind::NameNotResolved, words, service, None))
+}
+
+/// The address that the sender would speak from is tentative.
+pub(super) fn tentative_source(world: &World<'_>) -> Option<Cause> {
+    let flow = &world.evidence().flow;
+    let local = super::refusal::is_link_local;
+    let unfit = flow.source.is_none_or(|source| local(source) != local(flow.to));
+    if !flow.to.is_ipv6() || !unfit {
+        return None;
+    }
+    let (end, address) = world.ends().filter(|(end, _)| end.0 == flow.from).find_map(|(end, it)| {
+        let own = it.addresses.iter().find(|own| own.tentative && local(own.cidr.address) == local(flow.to))?;
+        Some((end, own.cidr.address))
+    })?;
+    let name = world.end_name(end);
+    let words =
+        format!("{address} of {name} is still tentative, so that {} has no address to speak from", world.name(end.0));
+    let help = Some("wait until it is not (`within`), or add it with `nodad`".to_owned());
+    Some(blame::of_interface(world, end, CauseKind::Tentative, words, help))
+}
+
+/// The answer came from another node than the one that was meant.
+fn other_server(world: &World<'_>, steps: &[Step], end: &Step) -> Option<Cause> {
+    let transfer = world.matter.check.transfer()?;
+    let plan = world.plan();
+    let port = end.before.target_port()?;
+    let landing: Landing =
+        crate::plan::landing(&plan.nodes, &transfer.to, Some(Port { number: transfer.port, ..port }));
+    let meant = landing.owner?.node;
+    let translated = steps.iter().find(|step| step.way == Way::Request && step.before.to != step.leaving().to);
+    if meant == end.node && translated.is_none() {
+        return None;
+    }
+    let (there, wanted) = (world.name(end.node), world.name(meant));
+    if let Some(step) = translated.filter(|step| step.node == end.node && meant != end.node) {
+        let words = format!(
+            "it was {there} that answered, not {wanted}: it takes what is for {} to its own port {}",
+            std::net::SocketAddr::new(step.before.to, step.before.port),
+            step.leaving().port
+        );
+        return Some(Cause {
+            kind: CauseKind::WrongServer,
+            words,
+            node: Some(there.to_owned()),
+            rule: None,
+            blame: super::translation::of_target(world, step.node),
+            help: Some("let pass what is for the server that is meant".to_owned()),
+        });
+    }
+    let other = super::translation::who_listens(world, end.node, &end.before);
+    if wrong_source(world) || (meant == end.node && other.is_none()) {
+        return None;
+    }
+    if let Some(step) = translated.filter(|step| step.node != end.node) {
+        let words = format!(
+            "it was {there} that answered: {} forwards {} to {}",
+            world.name(step.node),
+            step.before.to,
+            step.leaving().to
+        );
+        return Some(Cause {
+            kind: CauseKind::WrongServer,
+            words,
+            node: Some(world.name(step.node).to_owned()),
+            rule: None,
+            blame: super::translation::of_target(world, step.node),
+            help: Some("the address of the server that is meant".to_owned()),
+        });
+    }
+    if meant == end.node {
+        return None;
+    }
+    let words = format!("it was {there} that answered, not {wanted}: both have {}", end.before.to);
+    let iface = world.owners(end.before.to).into_iter().find(|owner| owner.0 == end.node)?;
+    Some(blame::of_interface(world, iface, CauseKind::WrongServer, words, None))
+}
+
+/// An answer that came from an address which was not asked.
+pub(super) fn unasked_answer(world: &World<'_>, steps: &[Step], trails: &Trails<'_>) -> Option<Cause> {
+    let stray = trails.strays.first()?;
+    let first = steps.first()?;
+    let from = stray.packet.from;
+    let whose = world.owners(from).first().map(|owner| world.end_name(*owner));
+    let asked = first.before.to;
+    let words = match &whose {
+        Some(end) => {
+            format!("the answer came from {from} ({end}), and {asked} was asked: the sender takes it for no answer")
+        }
+        None => format!("the answer came from {from}, and {asked} was asked: the sender takes it for no answer"),
+    };
+    let node = steps.iter().find(|step| step.is_local()).map(|step| step.node);
+    let service = world.plan().services.iter().find(|it| Some(it.node) == node).map(|it| it.span);
+    let help = Some("a server with several addresses must answer from the one that was asked (`bind`)".to_owned());
+    Some(match service {
+        Some(span) => blame::at(CauseKind::AnswerFromElsewhere, words, span, help),
+        None => Cause { kind: CauseKind::AnswerFromElsewhere, words, node: None, rule: None, blame: None, help },
+    })
+}

@@ -1,0 +1,221 @@
+//! The path of a packet: what was seen, in order.
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::blame;
+use super::death::Death;
+use super::refusal::planned_routes;
+use super::trails::{Ends, Sight, Trail, Trails};
+use super::walk::Step;
+use super::world::World;
+use crate::evidence::{Act, Cause, CauseKind, Hop, Icmp, Payload, Way};
+use crate::plan::Check;
+
+/// The hops of a probe, there and back, and how it ended.
+pub(super) fn of(
+    world: &World<'_>,
+    there: Option<&Trail<'_>>,
+    back: Option<&Trail<'_>>,
+    trails: &Trails<'_>,
+    steps: &[Step],
+    death: Option<&Death>,
+    causes: &[Cause],
+) -> Vec<Hop> {
+    let mut hops = Vec::new();
+    if there.is_none() {
+        hops.extend(asked(world, trails, None));
+    }
+    hops.extend(there.into_iter().flat_map(|trail| seen(world, Way::Request, trail)));
+    let answers = back.or(trails.errors.first());
+    if let Some(trail) = answers {
+        hops.extend(seen(world, Way::Answer, trail));
+    }
+    hops.extend(death.map(|death| ending(world, steps, death, causes, answers.is_some())));
+    hops
+}
+
+/// The hops of a question on the wire.
+pub(super) fn of_questions(world: &World<'_>, trails: &Trails<'_>, about: IpAddr, answered: bool) -> Vec<Hop> {
+    let mut hops = asked(world, trails, Some(about));
+    if answered && let Some(hop) = hops.last_mut() {
+        hop.act = Act::Answered;
+    }
+    hops
+}
+
+/// What a trail shows.
+fn seen(world: &World<'_>, way: Way, trail: &Trail<'_>) -> Vec<Hop> {
+    let mut hops: Vec<Hop> = Vec::new();
+    let mut visit: Option<&Sight<'_>> = None;
+    let mut before: Option<&Sight<'_>> = None;
+    for sight in &trail.sights {
+        let end = (sight.frame.node, sight.frame.interface);
+        let Some(interface) = world.interface(end) else { continue };
+        let same_node = before.is_some_and(|before| before.frame.node == sight.frame.node);
+        let same_way = before.is_some_and(|before| before.frame.outgoing == sight.frame.outgoing);
+        let act = match (sight.frame.outgoing, same_node && same_way) {
+            // What stands on another interface passes that one, too.
+            (_, true) => None,
+            (false, false) => {
+                visit = Some(sight);
+                Some(Act::Received { flow: flow(sight) })
+            }
+            (true, false) => Some(passed(world, visit.filter(|visit| visit.frame.node == sight.frame.node), sight)),
+        };
+        before = Some(sight);
+        if let Some(act) = act {
+            hops.push(Hop { way, node: world.name(end.0).to_owned(), interface: Some(interface.name.clone()), act });
+        }
+        if hops.len() >= MOST_HOPS {
+            break;
+        }
+    }
+    hops
+}
+
+/// How many hops of one way are told: a packet in a loop makes two for each of its 64 lives.
+const MOST_HOPS: usize = 24;
+
+/// How a packet left a node: as its own, or as one that it has got.
+fn passed(world: &World<'_>, visit: Option<&Sight<'_>>, sight: &Sight<'_>) -> Act {
+    let Some(visit) = visit else { return Act::Sent { flow: flow(sight) } };
+    let master = |sight: &Sight<'_>| {
+        let end = (sight.frame.node, sight.frame.interface);
+        world.interface(end).and_then(|it| it.master.map(|master| (end.0, master)))
+    };
+    if let Some(bridge) = master(visit).filter(|bridge| master(sight) == Some(*bridge)) {
+        return Act::Bridged { bridge: world.interface(bridge).map(|it| it.name.clone()).unwrap_or_default() };
+    }
+    let (from, to) = (flow(visit), flow(sight));
+    if from == to { Act::Forwarded } else { Act::Translated { from, to } }
+}
+
+/// The ends of a packet in words.
+fn flow(sight: &Sight<'_>) -> String {
+    let Some(ends) = Ends::of(&sight.packet) else {
+        return format!("{} -> {}", sight.packet.from, sight.packet.to);
+    };
+    let ports = !matches!(sight.packet.payload, Payload::Icmp(_));
+    let end = |address: IpAddr, port: u16| {
+        if ports { SocketAddr::new(address, port).to_string() } else { address.to_string() }
+    };
+    format!("{} -> {}", end(ends.from, ends.source_port), end(ends.to, ends.port))
+}
+
+/// How it ended.
+fn ending(world: &World<'_>, steps: &[Step], death: &Death, causes: &[Cause], answered: bool) -> Hop {
+    let step = &steps[death.step];
+    let rejected = causes.iter().find(|cause| cause.kind == CauseKind::RuleRejected);
+    let node = if death.on_link { death.node } else { step.node };
+    let act = match rejected {
+        Some(_) => Act::Rejected { how: "by a rule".to_owned() },
+        None if answered && step.way == Way::Request => Act::Rejected { how: "with an error".to_owned() },
+        None => Act::Dropped { by: None },
+    };
+    Hop { way: step.way, node: world.name(node).to_owned(), interface: None, act }
+}
+
+/// Who asked for whom.
+fn asked(world: &World<'_>, trails: &Trails<'_>, about: Option<IpAddr>) -> Vec<Hop> {
+    let mut hops: Vec<Hop> = Vec::new();
+    for sight in &trails.questions {
+        let Payload::Neighbour(question) = &sight.packet.payload else { continue };
+        let wanted = about.is_none_or(|about| question.about == about);
+        let mine = about.is_some() || world.has(world.evidence().flow.from, sight.packet.from);
+        if !wanted || !mine || question.answer {
+            continue;
+        }
+        let end = (sight.frame.node, sight.frame.interface);
+        let Some(interface) = world.interface(end).filter(|it| it.master.is_none()) else { continue };
+        let flow = format!("who has {}", question.about);
+        let act = if sight.frame.outgoing {
+            Act::Asked { about: question.about.to_string() }
+        } else {
+            Act::Received { flow }
+        };
+        let hop =
+            Hop { way: Way::Ask, node: world.name(end.0).to_owned(), interface: Some(interface.name.clone()), act };
+        if !hops.contains(&hop) && hops.len() < MOST_HOPS {
+            hops.push(hop);
+        }
+    }
+    hops
+}
+
+/// Whether the time to live ran out, and between which nodes the packet went round.
+pub(super) fn ran_out(world: &World<'_>, steps: &[Step], trails: &Trails<'_>) -> Option<Cause> {
+    let is_expired = |trail: &&Trail<'_>| {
+        trail.sights.iter().any(|sight| {
+            matches!(sight.packet.payload, Payload::Icmp(Icmp::Error { kind, code: 0, .. }) if kind == if sight.packet.to.is_ipv6() { 3 } else { 11 })
+        })
+    };
+    let trail = trails.there.first()?;
+    let last = trail.last()?;
+    let at_end = !last.frame.outgoing
+        && last.packet.ttl <= 1
+        && !steps.iter().any(|step| step.is_local() && step.node == last.frame.node);
+    if !at_end && !trails.errors.iter().any(|trail| is_expired(&trail)) {
+        return None;
+    }
+    let mut nodes: Vec<usize> =
+        trail.sights.iter().filter(|sight| !sight.frame.outgoing).map(|sight| sight.frame.node).collect();
+    nodes.retain(|node| steps.iter().any(|step| step.node == *node && step.iif.is_some()));
+    nodes.dedup();
+    let to = last.packet.to;
+    let again =
+        nodes.iter().enumerate().find_map(|(at, node)| Some((nodes[..at].iter().position(|it| it == node)?, at)));
+    let Some((first, second)) = again else {
+        let ttl = trail.sights.first().map_or(0, |sight| sight.packet.ttl);
+        let words = format!(
+            "the time to live of {ttl} ran out at {}, before the packet was there",
+            world.name(last.frame.node)
+        );
+        return Some(match world.matter.check {
+            Check::Ping(_) => {
+                blame::at(CauseKind::TtlExpired, words, world.matter.span, Some("a larger `ttl`".to_owned()))
+            }
+            _ => Cause { kind: CauseKind::TtlExpired, words, node: None, rule: None, blame: None, help: None },
+        });
+    };
+    let round: Vec<&str> = nodes[first..second].iter().map(|node| world.name(*node)).collect();
+    // Who sent it back to where it had been already.
+    let culprit = nodes[second - 1];
+    let words = format!(
+        "the time to live ran out: {} send what is for {to} round in a loop ({} -> {})",
+        crate::verdict::words::all_of(&round),
+        round.join(" -> "),
+        round[0]
+    );
+    let help = Some(format!("{} must send what is for {to} on, and not back", world.name(culprit)));
+    let route = planned_routes(world, culprit, to).first().copied();
+    Some(match (route, blame::script_of(world, culprit)) {
+        (Some(route), _) => blame::at(CauseKind::TtlExpired, words, route.span, help),
+        (None, Some(span)) => blame::at(CauseKind::TtlExpired, words, span, help),
+        (None, None) => blame::on_node(world, culprit, CauseKind::TtlExpired, words, help),
+    })
+}
+
+/// What is known where no cause is.
+pub(super) fn known(world: &World<'_>, steps: &[Step], death: Option<&Death>) -> Vec<String> {
+    let Some(death) = death else { return Vec::new() };
+    let step = &steps[death.step];
+    let name = world.name(step.node);
+    let what = if step.way == Way::Answer { "the answer" } else { "the packet" };
+    let mut known = vec![if death.on_link {
+        format!("{what} left {name} and was seen nowhere else but in {}", world.name(death.node))
+    } else if step.iif.is_some() {
+        format!("{what} was seen last coming into {name}")
+    } else {
+        format!("{what} was seen on no interface of {name}")
+    }];
+    let has_rules = !world.node(step.node).rules.is_empty();
+    let mut out = vec!["links", "addresses", "routes"];
+    if has_rules {
+        out.push("rules");
+    }
+    if step.is_local() {
+        out.push("listening sockets");
+    }
+    known.push(format!("ruled out there: {}", out.join(", ")));
+    known
+}

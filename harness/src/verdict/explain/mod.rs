@@ -1,0 +1,68 @@
+//! Where a packet died, and why.
+//!
+//! A walk from the sender to the receiver and back, in which the kernels' own answers say what happens at each node and
+//! every reason for which a packet would end is noted. What was seen on the interfaces says how far the packet really
+//! came: a reason that stands before that place is none, the one at that place is the cause, and those behind it would
+//! be the next ones. Where there is no reason at the place, none is named.
+//!
+//! Pure: what only a kernel knows is asked for ([`Explained::Asks`]) and comes with the evidence the next time.
+
+mod blame;
+mod death;
+mod endpoint;
+mod hops;
+mod neighbour;
+mod passages;
+mod refusal;
+mod rules;
+mod trails;
+mod translation;
+mod tunnel;
+mod walk;
+mod wire;
+mod words;
+mod world;
+
+use crate::evidence::{Ask, Evidence, Explanation};
+use crate::observation::Observation;
+use crate::plan::{Check, Node, Operation, Plan};
+use crate::source::Span;
+pub use passages::comments;
+pub use words::path_lines;
+use world::World;
+
+/// What is explained.
+#[derive(Clone, Copy, Debug)]
+pub struct Matter<'a> {
+    /// The plan; its nodes are as the case wants them at this step.
+    pub plan: &'a Plan,
+    /// The nodes as the case has them at first.
+    pub initial: &'a [Node],
+    /// What the steps have done so far.
+    pub performed: &'a [Operation],
+    /// What was probed.
+    pub check: &'a Check,
+    /// Where that stands.
+    pub span: Span,
+    /// What the second probe saw.
+    pub observation: Option<&'a Observation>,
+    /// What was gathered of it.
+    pub evidence: &'a Evidence,
+}
+
+/// An explanation, or what it lacks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Explained {
+    /// This became of it.
+    Done(Box<Explanation>),
+    /// The kernels must be asked this first.
+    Asks(Vec<Ask>),
+}
+
+/// Explains what became of a probe.
+pub fn explain(matter: Matter<'_>) -> Explained {
+    let world = World::new(matter);
+    let explanation = walk::explain(&world);
+    let asks = world.into_asks();
+    if asks.is_empty() { Explained::Done(Box::new(explanation)) } else { Explained::Asks(asks) }
+}

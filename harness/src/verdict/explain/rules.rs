@@ -1,0 +1,239 @@
+//! What the rules of a node did with a packet.
+
+use super::trails::Ends;
+use super::world::World;
+use crate::evidence::{Blame, Cause, CauseKind, Chain, Icmp, Payload, Rule, Trace, TraceKind, TraceVerdict};
+
+/// What dropped or refused a packet with any of these ends in a node.
+pub(super) fn dropped(world: &World<'_>, node: usize, ends: &[Ends]) -> Option<Cause> {
+    let is_it = |trace: &Trace| {
+        let packet = trace.packet.as_ref().and_then(Ends::of);
+        packet.is_some_and(|found| ends.contains(&found))
+    };
+    find(world, node, is_it).map(|(first, end)| cause(world, first, end, &what(first)))
+}
+
+/// What dropped a question about a neighbour, or its answer.
+pub(super) fn dropped_question(world: &World<'_>, node: usize, about: std::net::IpAddr) -> Option<Cause> {
+    let is_it = |trace: &Trace| {
+        trace.packet.as_ref().is_some_and(|packet| match &packet.payload {
+            Payload::Neighbour(question) => question.about == about,
+            // A trace shows too little of it to read whom it is about: a solicitation goes to the group of that address,
+            // and an advertisement comes from it (RFC 4861, sections 4.3 and 4.4).
+            Payload::Icmp(Icmp::Other { kind: 135, .. }) => packet.to == about || group_of(about) == Some(packet.to),
+            Payload::Icmp(Icmp::Other { kind: 136, .. }) => packet.from == about,
+            _ => false,
+        })
+    };
+    find(world, node, is_it)
+        .map(|(first, end)| cause(world, first, end, &format!("the neighbour solicitation for {about}")))
+}
+
+/// What dropped the packets of a tunnel to a UDP port in a node.
+pub(super) fn dropped_tunnel(world: &World<'_>, node: usize, port: u16) -> Option<Cause> {
+    let is_it = |trace: &Trace| {
+        let payload = trace.packet.as_ref().map(|packet| &packet.payload);
+        matches!(payload, Some(Payload::Udp { port: to, .. }) if *to == port)
+    };
+    let own = &world.evidence().flow;
+    if own.protocol == crate::evidence::Protocol::Udp && own.port == port {
+        return None;
+    }
+    find(world, node, is_it).map(|(first, end)| cause(world, first, end, "the tunnel's packets"))
+}
+
+/// The solicited-node multicast address of an address (RFC 4291, section 2.7.1).
+fn group_of(address: std::net::IpAddr) -> Option<std::net::IpAddr> {
+    let std::net::IpAddr::V6(address) = address else { return None };
+    let [.., a, b, c] = address.octets();
+    let low = u16::from_be_bytes([b, c]);
+    Some(std::net::Ipv6Addr::new(0xff02, 0, 0, 0, 0, 1, 0xff00 | u16::from(a), low).into())
+}
+
+/// The step that ended a packet. Only the first step of each hook shows the packet, so it is known by the number of the
+/// steps.
+fn find<'a>(world: &World<'a>, node: usize, is_it: impl Fn(&Trace) -> bool) -> Option<(&'a Trace, &'a Trace)> {
+    let own = || world.evidence().traces.iter().filter(move |trace| trace.node == node);
+    let mut ends = own().filter(|trace| trace.verdict == TraceVerdict::Drop);
+    let shown =
+        |end: &Trace, near: bool| own().filter(|it| it.id == end.id && (!near || it.chain_is(end)) && is_it(it)).last();
+    ends.find_map(|end| Some((shown(end, true).or_else(|| shown(end, false))?, end)))
+}
+
+fn what(trace: &Trace) -> String {
+    trace.packet.as_ref().map_or_else(
+        || "the packet".to_owned(),
+        |packet| match &packet.payload {
+            Payload::Tcp { port, .. } => format!("the packet to {}, {port}/tcp,", packet.to),
+            Payload::Udp { port, .. } => format!("the packet to {}, {port}/udp,", packet.to),
+            _ => format!("the packet to {}", packet.to),
+        },
+    )
+}
+
+fn cause(world: &World<'_>, first: &Trace, trace: &Trace, what: &str) -> Cause {
+    let node = world.node(trace.node);
+    let name = world.name(trace.node);
+    let Trace { family, table, chain, .. } = trace;
+    let is_here = |f: &str, t: &str, c: &str| f == family && t == table && c == chain;
+    let bridged = is_passing_by(world, first) && ["ip", "ip6", "inet"].contains(&&**family);
+    let kind = |usual: CauseKind| if bridged { CauseKind::BridgeNetfilter } else { usual };
+    let also = if bridged { ", to which bridge netfilter gives what its bridge passes on" } else { "" };
+    let help = |usual: &str| {
+        let off = "`sysctl net.bridge.bridge-nf-call-iptables = 0` leaves bridged packets alone";
+        Some(if bridged { off } else { usual }.to_owned())
+    };
+    match trace.kind {
+        TraceKind::Rule(handle) => {
+            let rule = node.rules.iter().find(|it| is_here(&it.family, &it.table, &it.chain) && it.handle == handle);
+            let text = rule.map_or_else(|| format!("rule {handle}"), |rule| rule.text.clone());
+            let rejects = rule.is_some_and(is_refusing);
+            let usual = if rejects { CauseKind::RuleRejected } else { CauseKind::RuleDropped };
+            let verb = if rejects { "rejected" } else { "dropped" };
+            Cause {
+                kind: kind(usual),
+                words: format!("{name} {verb} {what} by a rule of chain `{chain}` ({family} {table}){also}: {text}"),
+                node: Some(name.to_owned()),
+                rule: rule.map(|rule| rule.text.clone()),
+                blame: rule.and_then(|rule| rule.place.clone()),
+                help: help("accept it before this rule, or make the rule narrower"),
+            }
+        }
+        TraceKind::Policy | TraceKind::Return => {
+            let found = node.chains.iter().find(|it| is_here(&it.family, &it.table, &it.name));
+            Cause {
+                kind: kind(CauseKind::PolicyDropped),
+                words: format!(
+                    "{name} dropped {what} because no rule of chain `{chain}` ({family} {table}){also} matched it and the \
+                     policy is drop"
+                ),
+                node: Some(name.to_owned()),
+                rule: None,
+                blame: found.and_then(|chain: &Chain| -> Option<Blame> { chain.place.clone() }),
+                help: help("a rule of that chain must accept it"),
+            }
+        }
+    }
+}
+
+/// Whether a rule says so to the sender: nft's `reject`, and the target REJECT of iptables.
+pub(super) fn is_refusing(rule: &Rule) -> bool {
+    rule.text.split(|c: char| !c.is_ascii_alphabetic()).any(|word| word.eq_ignore_ascii_case("reject"))
+}
+
+/// Whether a node's rules may change the ends of packets.
+pub(super) fn may_translate(world: &World<'_>, node: usize) -> bool {
+    let words = ["dnat", "snat", "masquerade", "redirect", "DNAT", "SNAT", "MASQUERADE", "REDIRECT", "NETMAP"];
+    let translates = |rule: &Rule| {
+        rule.text.split(|c: char| !c.is_ascii_alphabetic()).any(|word| words.contains(&word)) || rule.table == "nat"
+    };
+    world.node(node).rules.iter().any(translates)
+}
+
+/// Whether a packet is for neither address nor MAC address of the node, so that its bridge passes it on.
+fn is_passing_by(world: &World<'_>, trace: &Trace) -> bool {
+    let Some(packet) = &trace.packet else { return false };
+    !world.has(trace.node, packet.to) && !world.has(trace.node, packet.from) && is_bridged(world, trace)
+}
+
+/// Whether both interfaces of a step are one bridge, or ports of one.
+fn is_bridged(world: &World<'_>, trace: &Trace) -> bool {
+    let bridge = |index: Option<u32>| {
+        let index = index?;
+        let interface = world.interface((trace.node, index))?;
+        interface.master.or((interface.kind.as_deref() == Some("bridge")).then_some(index))
+    };
+    bridge(trace.iif).is_some() && (trace.oif.is_none() || bridge(trace.oif) == bridge(trace.iif))
+}
+
+/// The ends that a rule of a node has given a packet with these ends, as its text says.
+pub(super) fn translated(world: &World<'_>, node: usize, ends: Ends) -> Option<Ends> {
+    let own = || world.evidence().traces.iter().filter(move |trace| trace.node == node);
+    let shown = |id: u32| own().any(|it| it.id == id && it.packet.as_ref().and_then(Ends::of) == Some(ends));
+    own().filter(|trace| trace.verdict == TraceVerdict::Accept && shown(trace.id)).find_map(|trace| {
+        let TraceKind::Rule(handle) = trace.kind else { return None };
+        let rules = &world.node(node).rules;
+        let rule = rules.iter().find(|it| {
+            (&it.family, &it.table, &it.chain, it.handle) == (&trace.family, &trace.table, &trace.chain, handle)
+        })?;
+        let own = || own_address(world, node, trace.id, ends.to.is_ipv6());
+        let (to, port) = target_of(&rule.text).or_else(|| Some((own()?, Some(own_port(&rule.text)?))))?;
+        Some(Ends { to, port: port.filter(|_| ends.port != ends.source_port).unwrap_or(ends.port), ..ends })
+    })
+}
+
+/// The address to which `redirect` sends packets: that of the interface that they came in by.
+fn own_address(world: &World<'_>, node: usize, id: u32, v6: bool) -> Option<std::net::IpAddr> {
+    let mut steps = world.evidence().traces.iter().filter(|trace| trace.node == node && trace.id == id);
+    let interface = world.interface((node, steps.find_map(|trace| trace.iif)?))?;
+    let own = interface.addresses.iter().map(|own| own.cidr.address);
+    own.clone().find(|own| own.is_ipv6() == v6 && !super::refusal::is_link_local(*own))
+}
+
+/// The port to which a rule sends packets of the node itself: `redirect to :PORT` of nft(8), `-j REDIRECT --to-ports
+/// PORT` of iptables.
+fn own_port(text: &str) -> Option<u16> {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let behind = |word: &str| words.iter().position(|it| it.eq_ignore_ascii_case(word)).map(|at| &words[at + 1..]);
+    let rest = behind("redirect")?;
+    let port = match behind("--to-ports") {
+        Some([port, ..]) => port,
+        _ => rest.iter().find(|word| word.starts_with(':'))?,
+    };
+    port.trim_start_matches(':').parse().ok()
+}
+
+/// Where a rule sends packets: `dnat to ADDRESS[:PORT]` of nft(8), `--to-destination ADDRESS[:PORT]` of iptables.
+fn target_of(text: &str) -> Option<(std::net::IpAddr, Option<u16>)> {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let after = words.iter().position(|word| *word == "--to-destination").map(|at| at + 1).or_else(|| {
+        let dnat = words.iter().position(|word| *word == "dnat")?;
+        words.iter().skip(dnat).position(|word| *word == "to").map(|at| dnat + at + 1)
+    })?;
+    let target = words.get(after)?;
+    if let Ok(socket) = target.parse::<std::net::SocketAddr>() {
+        return Some((socket.ip(), Some(socket.port())));
+    }
+    target.trim_matches(['[', ']']).parse().ok().map(|address| (address, None))
+}
+
+/// Chains at the very entrance of an interface, before anything that a trace shows: of those the packet did not get to
+/// the first chain that sees what is for the node.
+pub(super) fn dropped_early(
+    world: &World<'_>,
+    trail: &super::trails::Trail<'_>,
+    node: usize,
+    iif: Option<u32>,
+) -> Option<Cause> {
+    let last = trail.last()?;
+    let index = iif?;
+    if last.frame.node != node || last.frame.outgoing || last.frame.interface != index {
+        return None;
+    }
+    let state = world.node(node);
+    let chains: Vec<&Chain> = state.chains.iter().filter(|chain| chain.hook.as_deref() == Some("ingress")).collect();
+    let traced = world.evidence().traces.iter().any(|trace| trace.node == node);
+    let sees_later = state.chains.iter().any(|chain| chain.hook.is_some() && chain.hook.as_deref() != Some("ingress"));
+    let [chain] = *chains else { return None };
+    // Where other chains would have shown the packet and did not, it did not come so far.
+    if traced || (!sees_later && state.rules.iter().filter(|rule| rule.chain == chain.name).count() != 1) {
+        return None;
+    }
+    let is_here = |rule: &&Rule| rule.family == chain.family && rule.table == chain.table && rule.chain == chain.name;
+    let drops = |rule: &&Rule| rule.text.split_whitespace().any(|word| word == "drop");
+    let mut dropping = state.rules.iter().filter(is_here).filter(drops);
+    let (first, more) = (dropping.next(), dropping.next().is_some());
+    let (name, end) = (world.name(node), world.end_name((node, index)));
+    let rule = first.filter(|_| !more && chain.policy.as_deref() != Some("drop"))?;
+    Some(Cause {
+        kind: CauseKind::RuleDropped,
+        words: format!(
+            "{name} dropped the packet where it came in, by the rule of chain `{}` ({} {}) at {end}: {}",
+            chain.name, chain.family, chain.table, rule.text
+        ),
+        node: Some(name.to_owned()),
+        rule: Some(rule.text.clone()),
+        blame: rule.place.clone(),
+        help: Some("accept it before this rule, or make the rule narrower".to_owned()),
+    })
+}

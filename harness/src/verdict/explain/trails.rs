@@ -1,0 +1,147 @@
+//! The packets of a probe, each with the places where it was seen, in the order of time.
+
+use std::net::IpAddr;
+
+use crate::evidence::{self, Evidence, Frame, Icmp, Packet, Payload};
+
+/// A packet at one interface.
+#[derive(Debug)]
+pub(super) struct Sight<'a> {
+    pub(super) frame: &'a Frame,
+    pub(super) packet: Packet,
+}
+
+/// The ends of a packet: addresses, and ports or the identifier of an echo.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ends {
+    pub(super) from: IpAddr,
+    pub(super) to: IpAddr,
+    pub(super) source_port: u16,
+    pub(super) port: u16,
+}
+
+impl Ends {
+    /// Those of a packet; `None` for one that has none.
+    pub(super) fn of(packet: &Packet) -> Option<Self> {
+        let (source_port, port) = match &packet.payload {
+            Payload::Tcp { source_port, port, .. } | Payload::Udp { source_port, port, .. } => (*source_port, *port),
+            Payload::Icmp(Icmp::Echo { identifier, .. }) => (*identifier, *identifier),
+            Payload::Icmp(_) | Payload::Neighbour(_) | Payload::Other { .. } => return None,
+        };
+        Some(Self { from: packet.from, to: packet.to, source_port, port })
+    }
+
+    /// Those of the answer.
+    pub(super) fn turned(self) -> Self {
+        Self { from: self.to, to: self.from, source_port: self.port, port: self.source_port }
+    }
+}
+
+/// One packet on its way.
+#[derive(Debug, Default)]
+pub(super) struct Trail<'a> {
+    pub(super) sights: Vec<Sight<'a>>,
+}
+
+/// What was seen of a probe.
+#[derive(Debug, Default)]
+pub(super) struct Trails<'a> {
+    /// What went there, each packet once.
+    pub(super) there: Vec<Trail<'a>>,
+    /// What came back.
+    pub(super) back: Vec<Trail<'a>>,
+    /// ICMP errors about it.
+    pub(super) errors: Vec<Trail<'a>>,
+    /// What came back to the sender's port from an address that was not asked.
+    pub(super) strays: Vec<Sight<'a>>,
+    /// Questions for neighbours, and answers.
+    pub(super) questions: Vec<Sight<'a>>,
+}
+
+impl<'a> Trails<'a> {
+    /// Sorts what was captured.
+    pub(super) fn of(evidence: &'a Evidence) -> Self {
+        let mut trails = Self::default();
+        let mut known: Vec<Ends> = Vec::new();
+        let mut frames: Vec<&Frame> = evidence.frames.iter().collect();
+        frames.sort_by_key(|frame| frame.time);
+        for frame in frames {
+            if let Some(packet) = evidence::decode(&frame.bytes) {
+                trails.sort(evidence, &mut known, Sight { frame, packet });
+            }
+        }
+        trails
+    }
+
+    fn sort(&mut self, evidence: &Evidence, known: &mut Vec<Ends>, sight: Sight<'a>) {
+        let packet = &sight.packet;
+        match &packet.payload {
+            Payload::Neighbour(_) => return self.questions.push(sight),
+            Payload::Icmp(Icmp::Error { about: Some(about), .. }) => {
+                let quoted = Ends { from: about.from, to: about.to, source_port: about.ports.0, port: about.ports.1 };
+                if known.iter().any(|ends| is_quoted(*ends, quoted, about.protocol)) {
+                    add(&mut self.errors, sight);
+                }
+                return;
+            }
+            _ => {}
+        }
+        let Some(ends) = Ends::of(packet) else { return };
+        let is_reply = matches!(packet.payload, Payload::Icmp(Icmp::Echo { reply: true, .. }));
+        if !is_reply && (packet.is_request_of(&evidence.flow) || known.contains(&ends)) {
+            if !known.contains(&ends) {
+                known.push(ends);
+            }
+            add(&mut self.there, sight);
+        } else if known.contains(&ends.turned()) {
+            add(&mut self.back, sight);
+        } else if !is_reply && self.there.iter().any(|trail| trail.is_of(&sight)) {
+            // With other ends than before: somebody has translated it.
+            known.push(ends);
+            add(&mut self.there, sight);
+        } else if self.back.iter().any(|trail| trail.is_of(&sight)) {
+            add(&mut self.back, sight);
+        } else if evidence.flow.source_port != 0
+            && Some(ends.to) == evidence.flow.source
+            && ends.port == evidence.flow.source_port
+        {
+            self.strays.push(sight);
+        }
+    }
+}
+
+impl Trail<'_> {
+    /// Whether a sight is one of this packet.
+    fn is_of(&self, sight: &Sight<'_>) -> bool {
+        self.sights.first().is_some_and(|first| first.packet.fingerprint() == sight.packet.fingerprint())
+    }
+
+    /// Where it was seen last.
+    pub(super) fn last(&self) -> Option<&Sight<'_>> {
+        self.sights.last()
+    }
+}
+
+fn add<'a>(trails: &mut Vec<Trail<'a>>, sight: Sight<'a>) {
+    match trails.iter_mut().find(|trail| trail.is_of(&sight)) {
+        // What is sent again goes the same way once more.
+        Some(trail) if trail.sights.iter().any(|known| is_again(known, &sight)) => {}
+        Some(trail) => trail.sights.push(sight),
+        None => trails.push(Trail { sights: vec![sight] }),
+    }
+}
+
+/// Whether a packet was at an interface before. One that goes round in a loop lives shorter each time.
+fn is_again(known: &Sight<'_>, sight: &Sight<'_>) -> bool {
+    let place = |sight: &Sight<'_>| (sight.frame.node, sight.frame.interface, sight.frame.outgoing, sight.packet.ttl);
+    place(known) == place(sight)
+}
+
+/// Whether an ICMP error quotes a packet with these ends. Of an echo it quotes the identifier, then the sequence number.
+fn is_quoted(ends: Ends, quoted: Ends, protocol: u8) -> bool {
+    let ports = match protocol {
+        1 | 58 => quoted.source_port == ends.source_port,
+        _ => (quoted.source_port, quoted.port) == (ends.source_port, ends.port),
+    };
+    ports && (quoted.from, quoted.to) == (ends.from, ends.to)
+}

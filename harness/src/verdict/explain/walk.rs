@@ -1,0 +1,473 @@
+//! The walk of a packet from node to node.
+
+use std::net::IpAddr;
+
+use super::blame;
+use super::death::{self, Death};
+use super::hops;
+use super::rules;
+use super::trails::{Ends, Trail, Trails};
+use super::world::{End, World};
+use super::{endpoint, neighbour, refusal, translation, wire};
+use crate::evidence::{Ask, Cause, CauseKind, Chosen, Evidence, Explanation, Fingerprint, Packet, Protocol, Way};
+use crate::observation::{Observation, Seen};
+use crate::plan::Landing;
+use crate::words::{Port, Transport};
+
+/// More nodes than any packet passes: its time to live is 64.
+const MOST_STEPS: usize = 64;
+
+/// A packet as it is on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Travelling {
+    /// Where it comes from; not known before the first node has chosen.
+    pub(super) from: Option<IpAddr>,
+    pub(super) to: IpAddr,
+    pub(super) protocol: Protocol,
+    /// Ports; of an echo both are its identifier.
+    pub(super) source_port: u16,
+    pub(super) port: u16,
+    /// Its length in bytes, 0 when it is not known.
+    pub(super) length: u32,
+    /// Whether routers may not cut it.
+    pub(super) whole: bool,
+}
+
+impl Travelling {
+    fn first(evidence: &Evidence, trail: Option<&Trail<'_>>) -> Self {
+        let flow = &evidence.flow;
+        let packet = trail.and_then(|trail| trail.sights.first()).map(|sight| &sight.packet);
+        let ends = packet.and_then(Ends::of);
+        Self {
+            from: ends.map(|ends| ends.from).or(flow.source),
+            to: ends.map_or(flow.to, |ends| ends.to),
+            protocol: flow.protocol,
+            source_port: ends.map_or(flow.source_port, |ends| ends.source_port),
+            port: ends.map_or(flow.port, |ends| ends.port),
+            length: packet.map_or(0, |packet| packet.length),
+            whole: packet.is_some_and(|packet| packet.whole),
+        }
+    }
+
+    /// What asks for a neighbour.
+    pub(super) fn question(to: IpAddr) -> Self {
+        let protocol = Protocol::Neighbour;
+        Self { from: None, to, protocol, source_port: 0, port: 0, length: 0, whole: false }
+    }
+
+    pub(super) fn ends(&self) -> Option<Ends> {
+        Some(Ends { from: self.from?, to: self.to, source_port: self.source_port, port: self.port })
+    }
+
+    fn with(self, ends: Ends) -> Self {
+        Self { from: Some(ends.from), to: ends.to, source_port: ends.source_port, port: ends.port, ..self }
+    }
+
+    /// The question where a node would send it.
+    fn ask(&self, node: usize, iif: Option<u32>) -> Ask {
+        let ports = self.protocol != Protocol::Icmp;
+        let [source_port, port] = [self.source_port, self.port].map(|port| if ports { port } else { 0 });
+        Ask { node, to: self.to, from: self.from, iif, protocol: self.protocol, source_port, port }
+    }
+
+    /// The port of the target, where it has one.
+    pub(super) fn target_port(&self) -> Option<Port> {
+        let transport = match self.protocol {
+            Protocol::Tcp => Transport::Tcp,
+            Protocol::Udp => Transport::Udp,
+            Protocol::Icmp | Protocol::Neighbour => return None,
+        };
+        Some(Port { number: self.port, transport })
+    }
+}
+
+/// What a node on the way does, and why it might not.
+#[derive(Debug)]
+pub(super) struct Step {
+    pub(super) way: Way,
+    pub(super) node: usize,
+    pub(super) iif: Option<u32>,
+    /// Why the packet would end inside the node.
+    pub(super) inside: Vec<Cause>,
+    /// Why it would end between this node and the next.
+    pub(super) link: Vec<Cause>,
+    /// The packet as it comes in, and as it leaves.
+    pub(super) before: Travelling,
+    after: Travelling,
+    /// Where it leaves, and where it comes in next.
+    out: Option<End>,
+    next: Option<End>,
+    /// The next hop.
+    hop: Option<IpAddr>,
+    /// Whether it is for this node.
+    pub(super) local: bool,
+    /// Several have the address of the next hop.
+    pub(super) duplicate: Option<Cause>,
+}
+
+/// Follows a packet from node to node, as the kernels would.
+struct Walker<'w, 'a> {
+    world: &'w World<'a>,
+    way: Way,
+    trail: Option<&'w Trail<'a>>,
+    /// How the ends were changed on the way there: where, from, to.
+    changes: Vec<(usize, Ends, Ends)>,
+    steps: Vec<Step>,
+}
+
+impl Walker<'_, '_> {
+    /// Walks as far as the way is known.
+    fn walk(&mut self, node: usize, packet: Travelling) {
+        let (mut node, mut iif, mut packet) = (node, None, packet);
+        for _ in 0..MOST_STEPS {
+            if self.steps.iter().any(|step| step.way == self.way && step.node == node && step.iif == iif) {
+                return;
+            }
+            let step = self.step(node, iif, packet);
+            let next = step.next.map(|next| (next, step.after));
+            self.steps.push(step);
+            match next {
+                Some((next, after)) => (node, iif, packet) = (next.0, Some(next.1), after),
+                None => return,
+            }
+        }
+    }
+
+    fn step(&self, node: usize, iif: Option<u32>, packet: Travelling) -> Step {
+        let world = self.world;
+        let mut step = Step {
+            way: self.way,
+            node,
+            iif,
+            inside: Vec::new(),
+            link: Vec::new(),
+            before: packet,
+            after: packet,
+            out: None,
+            next: None,
+            hop: None,
+            local: false,
+            duplicate: None,
+        };
+        if world.node(node).absent {
+            return step;
+        }
+        let Some(changed) = self.changed(node, packet) else { return step };
+        let early = self.trail.and_then(|trail| rules::dropped_early(world, trail, node, iif));
+        step.inside.extend(early);
+        step.after = changed;
+        let ends: Vec<Ends> = packet.ends().into_iter().chain(changed.ends()).chain(self.seen_in_rules(node)).collect();
+        step.inside.extend(rules::dropped(world, node, &ends));
+        // A packet finds its way after its target, and before its source, is translated.
+        let routed = Travelling { to: changed.to, port: changed.port, ..packet };
+        let Some(chosen) = self.route(&mut step, routed) else {
+            step.next = self.behind(&step, &routed);
+            return step;
+        };
+        if chosen.local || world.has(node, routed.to) {
+            step.local = true;
+            step.inside.extend(translation::kept(world, &self.steps, &step, &routed));
+            step.inside.extend(endpoint::faults(world, node, self.way, &routed));
+            return step;
+        }
+        let Some(oif) = chosen.oif.filter(|_| !chosen.many) else { return step };
+        let out = (node, oif);
+        step.out = Some(out);
+        step.inside.extend(too_large(world, out, &packet, self.way));
+        let hop = chosen.via.unwrap_or(routed.to);
+        let found = neighbour::find(world, out, hop, chosen.via.is_some(), &routed);
+        let resolved = found.resolved || self.left(node);
+        step.next = found.next;
+        step.hop = Some(hop);
+        step.duplicate = found.duplicate;
+        if resolved {
+            step.link.extend(found.wire);
+        } else {
+            step.inside.extend(found.wire);
+            step.inside.extend(found.causes);
+        }
+        if let Some(way) = &found.way {
+            let length = packet.length;
+            let bridged =
+                way.iter().map(|end| end.0).filter(|it| *it != node && Some(*it) != found.next.map(|it| it.0));
+            let mut bridges: Vec<usize> = bridged.collect();
+            bridges.dedup();
+            step.link.extend(bridges.iter().filter_map(|bridge| rules::dropped(world, *bridge, &ends)));
+            if resolved {
+                step.link.retain(|cause| cause.kind != CauseKind::MtuTooSmall);
+                let silent = wire::faults(world, way, length).into_iter();
+                step.link.extend(silent.filter(|cause| cause.kind == CauseKind::MtuTooSmall));
+            }
+        }
+        step
+    }
+
+    /// The way that the node's kernel would choose. Where it would choose none, why; and the way it would choose if it
+    /// were the node's own packet, so that the walk can go on.
+    fn route(&self, step: &mut Step, packet: Travelling) -> Option<Chosen> {
+        let world = self.world;
+        // A kernel does not answer for a source that is the node's own.
+        let own = packet.from.is_some_and(|from| step.iif.is_some() && world.has(step.node, from));
+        let asked = Travelling { from: packet.from.filter(|_| !own), ..packet };
+        let ask = match step.iif {
+            None => Ask { from: None, ..asked.ask(step.node, None) },
+            Some(_) if own => return None,
+            iif => asked.ask(step.node, iif),
+        };
+        match world.decide(ask)? {
+            Ok(chosen) => {
+                if !chosen.local && step.iif.is_some() {
+                    let off = refusal::forwarding_off(world, step.node, step.iif, &packet);
+                    step.inside.extend(off.map(|cause| self.wrong_gateway(step.node, &packet).unwrap_or(cause)));
+                }
+                step.inside.extend(by_policy(world, step.node, &packet, chosen));
+                Some(chosen.clone())
+            }
+            Err(errno) => {
+                let refused = refusal::of_lookup(world, step.node, step.iif, &packet, *errno);
+                step.inside.extend(refused.map(|cause| match cause.kind {
+                    CauseKind::ForwardingOff => self.wrong_gateway(step.node, &packet).unwrap_or(cause),
+                    _ => cause,
+                }));
+                step.iif?;
+                // Nobody has the address: there is no way to look on.
+                if step.inside.iter().any(|cause| cause.kind == CauseKind::NoAddress) {
+                    return None;
+                }
+                match world.decide(Ask { from: None, ..packet.ask(step.node, None) })? {
+                    Ok(plain) => Some(plain.clone()),
+                    Err(errno) => {
+                        step.inside.extend(refusal::of_lookup(world, step.node, None, &packet, *errno));
+                        None
+                    }
+                }
+            }
+        }
+    }
+
+    /// Where to look on behind a node that has no way: at the target itself, where one node alone has its address.
+    fn behind(&self, step: &Step, packet: &Travelling) -> Option<End> {
+        let lost = [CauseKind::NoRoute, CauseKind::LinkDown, CauseKind::NoAddress];
+        let owners = self.world.owners(packet.to);
+        let [owner] = *owners else { return None };
+        let known = step.inside.iter().any(|cause| lost.contains(&cause.kind)) && self.way == Way::Request;
+        (known && owner.0 != step.node).then_some(owner)
+    }
+
+    /// Whether the node that got the packet is no router, while another one on the same link would have passed it on.
+    fn wrong_gateway(&self, node: usize, packet: &Travelling) -> Option<Cause> {
+        let before = self.steps.last().filter(|step| step.way == self.way)?;
+        neighbour::better_gateway(self.world, before.out?, node, before.hop?, packet.to)
+    }
+
+    /// The packet behind a node's translation: as it was seen to leave, as the way there has shown, or as the plan has
+    /// it; `None` where rules may translate it in a way that is not known.
+    fn changed(&self, node: usize, packet: Travelling) -> Option<Travelling> {
+        if let Some(seen) = self.seen_leaving(node) {
+            return Some(packet.with(seen));
+        }
+        let ends = packet.ends();
+        let turned = |(at, from, to): &(usize, Ends, Ends)| {
+            (self.way == Way::Answer && *at == node && Some(to.turned()) == ends).then(|| from.turned())
+        };
+        if let Some(back) = self.changes.iter().find_map(turned) {
+            return Some(packet.with(back));
+        }
+        if self.way == Way::Request && self.steps.is_empty() {
+            return Some(packet);
+        }
+        if self.came_in(node)
+            && let Some(to) = ends.and_then(|ends| rules::translated(self.world, node, ends))
+        {
+            return Some(packet.with(to));
+        }
+        let nat = &self.world.planned(node).nat;
+        let landing = Landing::sent(packet.to, packet.target_port(), None);
+        let forwarded = landing.forwarded(nat, packet.target_port()).filter(|_| self.way == Way::Request);
+        if let Some(next) = forwarded {
+            return Some(Travelling { to: next.address, port: next.port, ..packet });
+        }
+        let unknown = self.world.node(node).rules.iter().any(|rule| rule.table != OWN_TABLE)
+            && rules::may_translate(self.world, node)
+            && self.way == Way::Request
+            && !self.came_in(node);
+        (!unknown).then_some(packet)
+    }
+
+    /// How a packet was seen to leave a node that it had come into.
+    fn seen_leaving(&self, node: usize) -> Option<Ends> {
+        let mut of_node = self.trail?.sights.iter().filter(|sight| sight.frame.node == node);
+        let left = of_node.rfind(|sight| sight.frame.outgoing)?;
+        Ends::of(&left.packet)
+    }
+
+    /// How the rules of a node saw the packets of the probe, behind its translations.
+    fn seen_in_rules(&self, node: usize) -> Vec<Ends> {
+        let Some(trail) = self.trail.and_then(|trail| trail.sights.first()) else { return Vec::new() };
+        let same = |packet: &Packet| alike(packet, &trail.packet);
+        let traces = self.world.evidence().traces.iter().filter(|trace| trace.node == node);
+        traces.filter_map(|trace| trace.packet.as_ref()).filter(|packet| same(packet)).filter_map(Ends::of).collect()
+    }
+
+    /// Whether it was seen to leave a node.
+    fn left(&self, node: usize) -> bool {
+        self.seen_leaving(node).is_some()
+    }
+
+    /// Whether it was seen to come into a node.
+    fn came_in(&self, node: usize) -> bool {
+        self.trail
+            .is_some_and(|trail| trail.sights.iter().any(|sight| sight.frame.node == node && !sight.frame.outgoing))
+    }
+}
+
+/// Whether a packet that a rule trace shows may be another one. Of UDP a trace has no data: there the ports must do.
+fn alike(shown: &Packet, sent: &Packet) -> bool {
+    match (shown.fingerprint(), sent.fingerprint()) {
+        (Fingerprint::Udp(_), Fingerprint::Udp(_)) => {
+            let (shown, sent) = (Ends::of(shown), Ends::of(sent));
+            shown
+                .zip(sent)
+                .is_some_and(|(shown, sent)| shown.from == sent.from && shown.source_port == sent.source_port)
+        }
+        (shown, sent) => shown == sent,
+    }
+}
+
+/// The table in which a lab's own translations stand.
+const OWN_TABLE: &str = "netcase";
+
+/// The routing tables that every node has: `local`, `main`, `default` (rtnetlink(7)).
+const USUAL_TABLES: [u32; 4] = [255, 254, 253, 0];
+
+/// A way that a policy rule has chosen, where the case declares another.
+fn by_policy(world: &World<'_>, node: usize, packet: &Travelling, chosen: &Chosen) -> Option<Cause> {
+    if USUAL_TABLES.contains(&chosen.table) {
+        return None;
+    }
+    let rules = &world.node(node).policy;
+    let rule = rules.iter().find(|rule| rule.v6 == packet.to.is_ipv6() && rule.table == Some(chosen.table))?;
+    let way = match (chosen.via, chosen.oif) {
+        (Some(via), _) => format!("through {via}"),
+        (None, Some(oif)) => format!("out by {}", world.end_name((node, oif))),
+        (None, None) => "away".to_owned(),
+    };
+    Some(refusal::policy_cause(world, node, &rule.text, format!("sends what is for {} {way}", packet.to)))
+}
+
+/// A packet that is larger than what it has to leave by.
+fn too_large(world: &World<'_>, out: End, packet: &Travelling, way: Way) -> Option<Cause> {
+    let interface = world.interface(out)?;
+    if !packet.whole || packet.length <= interface.mtu || interface.mtu == 0 {
+        return None;
+    }
+    let name = world.end_name(out);
+    let which = if way == Way::Answer { "the answer" } else { "the packet" };
+    let words = format!("{name} takes packets of at most {} bytes; {which} has {}", interface.mtu, packet.length);
+    let help = Some("a larger `mtu` there, or smaller packets".to_owned());
+    Some(blame::of_interface(world, out, CauseKind::MtuTooSmall, words, help))
+}
+
+/// Explains what became of a probe.
+pub(super) fn explain(world: &World<'_>) -> Explanation {
+    let trails = Trails::of(world.evidence());
+    let mut explanation = Explanation { cut: world.evidence().cut.clone(), ..Explanation::default() };
+    // A name that nobody was heard about is a question that died on its way.
+    let heard = trails.back.iter().any(|trail| trail.last().is_some_and(|sight| !sight.frame.outgoing));
+    if let Some(cause) = endpoint::no_name(world).filter(|_| heard || trails.there.is_empty()) {
+        explanation.causes.push(cause);
+        return explanation;
+    }
+    let flow = &world.evidence().flow;
+    if flow.protocol == Protocol::Neighbour {
+        return neighbour::explain(world, &trails, explanation);
+    }
+    let there = unanswered(&trails).or_else(|| dead_or_first(world, &trails.there));
+    let back = match there {
+        Some(there) if flow.protocol == Protocol::Icmp => trails.back.iter().find(|trail| answers(trail, there)),
+        _ => dead_or_first(world, &trails.back),
+    };
+    let mut walker = Walker { world, way: Way::Request, trail: there, changes: Vec::new(), steps: Vec::new() };
+    walker.walk(flow.from, Travelling::first(world.evidence(), there));
+    walker.changes = walker.steps.iter().filter_map(|step| changed(step, there)).collect();
+    let end = walker.steps.last().filter(|step| step.local).map(|step| (step.node, step.before, step.after));
+    let unknown = walker.steps.iter().any(|step| {
+        let passed = walker.left(step.node) || step.local || step.node == flow.from;
+        !passed && translation::may_change_source(world, step.node, step.before.from)
+    });
+    let answered = !unknown && !endpoint::needs_no_answer(world);
+    if let Some((node, _, packet)) = end.filter(|(node, ..)| *node != flow.from && answered) {
+        // The answer goes back from where the request ended, to whom it seemed to come from.
+        if let Some(ends) = packet.ends() {
+            (walker.way, walker.trail) = (Way::Answer, back);
+            let first = back.and_then(|trail| trail.sights.first());
+            let length = first.map_or(packet.length, |sight| sight.packet.length);
+            walker.walk(node, Travelling { length, ..packet.with(ends.turned()) });
+        }
+    }
+    if world.is_asking() {
+        return explanation;
+    }
+    let steps = walker.steps;
+    let death = Death::of(&steps, there, back, world);
+    explanation.causes = death::causes(world, &steps, death, &trails);
+    explanation.hops = hops::of(world, there, back, &trails, &steps, death.as_ref(), &explanation.causes);
+    if explanation.causes.is_empty() {
+        explanation.known = hops::known(world, &steps, death.as_ref());
+    }
+    explanation
+}
+
+/// How a node changed the ends of what it passed on.
+fn changed(step: &Step, trail: Option<&Trail<'_>>) -> Option<(usize, Ends, Ends)> {
+    let passed = trail?.sights.iter().any(|sight| sight.frame.node == step.node && sight.frame.outgoing);
+    let (before, after) = (step.before.ends()?, step.after.ends()?);
+    (before != after && (passed || step.next.is_some())).then_some((step.node, before, after))
+}
+
+/// The first echo request that was not answered, where others were.
+fn unanswered<'t, 'a>(trails: &'t Trails<'a>) -> Option<&'t Trail<'a>> {
+    trails.there.iter().find(|there| !trails.back.iter().any(|back| answers(back, there)))
+}
+
+/// Whether a packet is the answer to another one.
+fn answers(back: &Trail<'_>, there: &Trail<'_>) -> bool {
+    let ends = |trail: &Trail<'_>| trail.sights.iter().filter_map(|sight| Ends::of(&sight.packet)).collect::<Vec<_>>();
+    let asked = ends(there);
+    ends(back).iter().any(|ends| asked.contains(&ends.turned()))
+}
+
+/// The packet that got least far, or the first.
+fn dead_or_first<'t, 'a>(world: &World<'_>, trails: &'t [Trail<'a>]) -> Option<&'t Trail<'a>> {
+    let first = trails.first()?;
+    let far = first.last().map(|sight| sight.frame.node);
+    let dead =
+        trails.iter().find(|trail| trail.last().map(|sight| sight.frame.node) != far && ends_early(world, trail));
+    Some(dead.unwrap_or(first))
+}
+
+/// Whether a packet was seen last where it left a node.
+fn ends_early(_world: &World<'_>, trail: &Trail<'_>) -> bool {
+    trail.last().is_some_and(|sight| sight.frame.outgoing)
+}
+
+impl Step {
+    /// Whether the packet is for this node.
+    pub(super) fn is_local(&self) -> bool {
+        self.local
+    }
+
+    /// Its ends as it leaves.
+    pub(super) fn leaving(&self) -> Travelling {
+        self.after
+    }
+}
+
+/// What was seen of the second probe.
+pub(super) fn seen(world: &World<'_>) -> Option<Seen> {
+    match world.matter.observation? {
+        Observation::Traffic(traffic) | Observation::NoAnswer { traffic, .. } => Some(traffic.seen),
+        Observation::Http(_) | Observation::Dns(_) => Some(Seen::Answered),
+        _ => None,
+    }
+}

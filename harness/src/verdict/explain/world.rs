@@ -1,0 +1,120 @@
+//! What is known of the lab at the time of the probe.
+
+use std::cell::RefCell;
+use std::net::IpAddr;
+
+use super::Matter;
+use crate::evidence::{Ask, Chosen, Evidence, Interface, Neighbour, NodeState};
+use crate::plan::{self, Plan};
+use crate::words::Mac;
+
+/// An interface: its node and its index.
+pub(super) type End = (usize, u32);
+
+/// The evidence, and what it lacks.
+pub(super) struct World<'a> {
+    pub(super) matter: Matter<'a>,
+    asks: RefCell<Vec<Ask>>,
+}
+
+impl<'a> World<'a> {
+    pub(super) fn new(matter: Matter<'a>) -> Self {
+        Self { matter, asks: RefCell::default() }
+    }
+
+    pub(super) fn into_asks(self) -> Vec<Ask> {
+        self.asks.into_inner()
+    }
+
+    pub(super) fn evidence(&self) -> &'a Evidence {
+        self.matter.evidence
+    }
+
+    pub(super) fn plan(&self) -> &'a Plan {
+        self.matter.plan
+    }
+
+    /// Whether something is still to be asked: then nothing is concluded yet.
+    pub(super) fn is_asking(&self) -> bool {
+        !self.asks.borrow().is_empty()
+    }
+
+    /// What a kernel says of a route; `None` when it must be asked first.
+    pub(super) fn decide(&self, ask: Ask) -> Option<&'a Result<Chosen, i32>> {
+        let known = self.evidence().decisions.iter().find(|decision| decision.asked == ask);
+        if known.is_none() && !self.asks.borrow().contains(&ask) {
+            self.asks.borrow_mut().push(ask);
+        }
+        known.map(|decision| &decision.answer)
+    }
+
+    pub(super) fn node(&self, node: usize) -> &'a NodeState {
+        &self.evidence().nodes[node]
+    }
+
+    pub(super) fn planned(&self, node: usize) -> &'a plan::Node {
+        &self.plan().nodes[node]
+    }
+
+    pub(super) fn name(&self, node: usize) -> &'a str {
+        self.plan().nodes.get(node).map_or("an unknown node", |node| &node.name)
+    }
+
+    /// Every interface of the lab.
+    pub(super) fn ends(&self) -> impl Iterator<Item = (End, &'a Interface)> + use<'a> {
+        let nodes = self.evidence().nodes.iter().enumerate();
+        nodes.flat_map(|(node, state)| state.interfaces.iter().map(move |found| ((node, found.index), found)))
+    }
+
+    pub(super) fn interface(&self, (node, index): End) -> Option<&'a Interface> {
+        self.evidence().nodes.get(node)?.interfaces.iter().find(|interface| interface.index == index)
+    }
+
+    /// `NODE.INTERFACE`.
+    pub(super) fn end_name(&self, end: End) -> String {
+        let name = self.interface(end).map_or("an interface that is gone", |interface| &interface.name);
+        format!("{}.{name}", self.name(end.0))
+    }
+
+    /// The interfaces that have an address.
+    pub(super) fn owners(&self, address: IpAddr) -> Vec<End> {
+        let has = |interface: &Interface| interface.addresses.iter().any(|own| own.cidr.address == address);
+        self.ends().filter(|(_, interface)| has(interface)).map(|(end, _)| end).collect()
+    }
+
+    /// The interfaces with a MAC address, but for those that stand on another one with the same.
+    pub(super) fn with_mac(&self, mac: Mac) -> Vec<End> {
+        self.ends().filter(|(_, interface)| interface.mac == Some(mac)).map(|(end, _)| end).collect()
+    }
+
+    /// Whether a node has an address itself.
+    pub(super) fn has(&self, node: usize, address: IpAddr) -> bool {
+        self.owners(address).iter().any(|(owner, _)| *owner == node)
+    }
+
+    /// What a node knows of a neighbour.
+    pub(super) fn neighbour(&self, (node, index): End, address: IpAddr) -> Option<&'a Neighbour> {
+        self.node(node).neighbours.iter().find(|it| it.interface == index && it.address == address)
+    }
+
+    /// A setting as a number, 0 where there is none.
+    pub(super) fn setting(&self, node: usize, path: &str) -> i64 {
+        self.node(node).sysctls.get(path).and_then(|value| value.trim().parse().ok()).unwrap_or(0)
+    }
+
+    /// A setting of an interface of IPv4, of which the larger one of `all` and its own counts
+    /// (`IN_DEV_MAXCONF` of linux/inetdevice.h).
+    pub(super) fn larger_setting(&self, end: End, key: &str) -> i64 {
+        let Some(interface) = self.interface(end) else { return 0 };
+        let own = self.setting(end.0, &format!("ipv4/conf/{}/{key}", interface.name));
+        own.max(self.setting(end.0, &format!("ipv4/conf/all/{key}")))
+    }
+
+    /// An interface of the plan by its place in the kernel.
+    pub(super) fn planned_interface(&self, end: End) -> Option<&'a plan::Interface> {
+        let interfaces = &self.plan().nodes.get(end.0)?.interfaces;
+        let name = self.interface(end).map(|interface| interface.name.as_str());
+        let by_index = interfaces.iter().find(|it| it.present && it.index == end.1 && end.1 > 0);
+        by_index.or_else(|| interfaces.iter().find(|it| it.present && Some(it.name.as_str()) == name))
+    }
+}
