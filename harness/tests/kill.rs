@@ -211,7 +211,7 @@ fn killed_at_any_time(test: &str, user: User) {
         cases::write(folder, "case", &case());
     }
     let begin = Instant::now();
-    let whole = folders[0].run(&["case.toml"]).output().expect("netcase can be started");
+    let whole = folders[0].run(&["--bundle", "never", "case.toml"]).output().expect("netcase can be started");
     assert_eq!(whole.status.code(), Some(FAILED), "undisturbed: {}", told(&whole));
     // With others beside it a run takes longer.
     let length = begin.elapsed().mul_f64(1.25);
