@@ -94,6 +94,8 @@ fn add(diagnostic: &mut Diagnostic, check: Option<Span>, explanation: &Explanati
     if !explanation.causes.is_empty() {
         diagnostic.helps = explanation.causes.iter().filter_map(|cause| cause.help.as_deref()).map(visible).collect();
     } else if !explanation.known.is_empty() {
+        // What the plan alone suggests is less than what was seen.
+        diagnostic.helps.clear();
         diagnostic.told.push(("cause".to_owned(), format!("not known; {}", visible(&explanation.known.join("; ")))));
     }
     diagnostic.told.extend(explanation.cut.iter().map(|cut| ("cut".to_owned(), visible(cut))));

@@ -58,7 +58,7 @@ impl Death {
 /// The causes: what stands at the place of death, and then what would have come next.
 pub(super) fn causes(world: &World<'_>, steps: &[Step], death: Option<Death>, trails: &Trails<'_>) -> Vec<Cause> {
     let Some(death) = death else { return endpoint::unwanted_answer(world, steps, trails) };
-    if let Some(cause) = hops::ran_out(world, steps, trails) {
+    if let Some(cause) = hops::ran_out(world, steps, trails).or_else(|| hops::answer_ran_out(world, trails)) {
         return vec![cause];
     }
     if let Some(cause) = duplicate(steps, death).or_else(|| endpoint::tentative_source(world)) {

@@ -140,8 +140,13 @@ pub(super) fn unwanted_answer(world: &World<'_>, steps: &[Step], trails: &Trails
         let cause = other_server(world, steps, end).or_else(|| no_such_name(world, end));
         return cause.into_iter().collect();
     }
-    if let Some(cause) = past_the_translator(world, steps, trails) {
+    if let Some(cause) = past_the_translator(world, steps, trails).or_else(|| changed_answer(world, steps, trails)) {
         return vec![cause];
+    }
+    // What came back to the sender, it may have dropped itself.
+    let back = steps.last().filter(|step| step.way == Way::Answer && step.node == world.evidence().flow.from);
+    if let Some(step) = back.filter(|step| !step.inside.is_empty() && walk::seen(world) == Some(Seen::Silent)) {
+        return step.inside.clone();
     }
     let packet = end.before;
     let found = faults(world, end.node, Way::Request, &packet);
@@ -220,6 +225,31 @@ pub(super) fn is_wanted(world: &World<'_>, kind: CauseKind) -> bool {
 /// Whether it is enough that the packet arrives.
 pub(super) fn needs_no_answer(world: &World<'_>) -> bool {
     world.matter.check.transfer().is_some_and(|transfer| transfer.outcome == [Outcome::Delivered])
+}
+
+/// Somebody on the way back gave the answer another source.
+fn changed_answer(world: &World<'_>, steps: &[Step], trails: &Trails<'_>) -> Option<Cause> {
+    let trail = trails.back.iter().find(|trail| trail.sights.len() > 1)?;
+    let (first, last) = (trail.sights.first()?, trail.last()?);
+    let asked = steps.first()?.before.to;
+    let arrived = !last.frame.outgoing && last.frame.node == world.evidence().flow.from;
+    if !arrived || first.packet.from != asked || last.packet.from == asked {
+        return None;
+    }
+    let changed = trail.sights.iter().find(|sight| sight.packet.from != asked)?;
+    let name = world.name(changed.frame.node);
+    let words = format!(
+        "the answer came from {}, and {asked} was asked: {name} translates the source of what comes back",
+        last.packet.from
+    );
+    Some(Cause {
+        kind: CauseKind::AnswerFromElsewhere,
+        words,
+        node: Some(name.to_owned()),
+        rule: None,
+        blame: super::translation::of_source(world, changed.frame.node),
+        help: Some("the answers must go back the way that the requests came".to_owned()),
+    })
 }
 
 /// The name server has no such record.

@@ -105,6 +105,19 @@ fn flow(sight: &Sight<'_>) -> String {
 /// How it ended.
 fn ending(world: &World<'_>, steps: &[Step], death: &Death, causes: &[Cause], answered: bool) -> Hop {
     let step = &steps[death.step];
+    let dropped = [
+        CauseKind::RuleDropped,
+        CauseKind::PolicyDropped,
+        CauseKind::RuleRejected,
+        CauseKind::ReversePath,
+        CauseKind::BridgeNetfilter,
+    ];
+    let arrived = causes.first().is_none_or(|cause| !dropped.contains(&cause.kind));
+    if step.is_local() && !death.on_link && step.way == Way::Request && !answered && arrived {
+        // It arrived: it is the answer that there was none of.
+        let node = world.name(step.node).to_owned();
+        return Hop { way: Way::Answer, node, interface: None, act: Act::Dropped { by: None } };
+    }
     let rejected = causes.iter().find(|cause| cause.kind == CauseKind::RuleRejected);
     let node = if death.on_link { death.node } else { step.node };
     let act = match rejected {
@@ -195,27 +208,17 @@ pub(super) fn ran_out(world: &World<'_>, steps: &[Step], trails: &Trails<'_>) ->
     })
 }
 
-/// What is known where no cause is.
-pub(super) fn known(world: &World<'_>, steps: &[Step], death: Option<&Death>) -> Vec<String> {
-    let Some(death) = death else { return Vec::new() };
-    let step = &steps[death.step];
-    let name = world.name(step.node);
-    let what = if step.way == Way::Answer { "the answer" } else { "the packet" };
-    let mut known = vec![if death.on_link {
-        format!("{what} left {name} and was seen nowhere else but in {}", world.name(death.node))
-    } else if step.iif.is_some() {
-        format!("{what} was seen last coming into {name}")
-    } else {
-        format!("{what} was seen on no interface of {name}")
-    }];
-    let has_rules = !world.node(step.node).rules.is_empty();
-    let mut out = vec!["links", "addresses", "routes"];
-    if has_rules {
-        out.push("rules");
+/// Whether the time to live of an answer ran out.
+pub(super) fn answer_ran_out(world: &World<'_>, trails: &Trails<'_>) -> Option<Cause> {
+    let trail = trails.back.first()?;
+    let (first, last) = (trail.sights.first()?, trail.last()?);
+    if last.frame.outgoing || last.packet.ttl > 1 || last.frame.node == world.evidence().flow.from {
+        return None;
     }
-    if step.is_local() {
-        out.push("listening sockets");
-    }
-    known.push(format!("ruled out there: {}", out.join(", ")));
-    known
+    let (node, at) = (first.frame.node, world.name(last.frame.node));
+    let name = world.name(node);
+    let words = format!("the time to live of the answer ran out at {at}: {name} sends with {}", first.packet.ttl);
+    let key = "ipv4/ip_default_ttl".to_owned();
+    let help = Some("64 is usual (net.ipv4.ip_default_ttl)".to_owned());
+    Some(blame::of_setting(world, node, &[key], CauseKind::TtlExpired, words, help))
 }

@@ -11,6 +11,7 @@ mod blame;
 mod death;
 mod endpoint;
 mod hops;
+mod known;
 mod neighbour;
 mod passages;
 mod refusal;

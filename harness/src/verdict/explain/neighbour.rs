@@ -55,7 +55,7 @@ pub(super) fn find(world: &World<'_>, out: End, hop: IpAddr, gateway: bool, pack
         by_mac.into_iter().filter(linked).filter(|end| world.interface(*end).is_some_and(|it| it.master.is_none()));
     let by_mac: Vec<End> = by_mac.collect();
     found.next = by_mac.iter().find(|end| near.contains(end)).or(by_mac.first()).or(near.first()).copied();
-    found.duplicate = duplicate(world, hop, &near, found.next);
+    found.duplicate = duplicate(world, hop, &near, found.next).or_else(|| misled(world, out, hop, &near, &by_mac));
     found.causes.extend(super::tunnel::leads_nowhere(world, out));
     let Some(next) = found.next else {
         if found.causes.is_empty() {
@@ -84,7 +84,15 @@ pub(super) fn find(world: &World<'_>, out: End, hop: IpAddr, gateway: bool, pack
             let there = sight.frame.node == next.0 && !sight.frame.outgoing;
             there && matches!(&sight.packet.payload, Payload::Neighbour(question) if question.about == hop)
         });
-        if found.causes.is_empty() && found.wire.is_empty() && asked && heard {
+        let answered = trails(world).questions.iter().any(|sight| {
+            let left = sight.frame.node == next.0 && sight.frame.outgoing;
+            left && matches!(&sight.packet.payload, Payload::Neighbour(question) if question.answer && question.about == hop)
+        });
+        if answered && found.causes.is_empty() {
+            // What it said was lost on its way back.
+            let back = wire::between(world, next, out).unwrap_or_default();
+            found.causes.extend(wire::faults(world, &back, 0));
+        } else if found.causes.is_empty() && found.wire.is_empty() && asked && heard {
             found.causes.push(plainly_silent(world, out, next, hop));
         }
     }
@@ -113,6 +121,26 @@ pub(super) fn explain(world: &World<'_>, trails: &Trails<'_>, mut explanation: E
         explanation.causes.extend(found.causes);
     }
     explanation
+}
+
+/// A neighbour entry that somebody has made, with a MAC address that is not the neighbour's.
+fn misled(world: &World<'_>, out: End, hop: IpAddr, near: &[End], by_mac: &[End]) -> Option<Cause> {
+    let entry = world.neighbour(out, hop).filter(|entry| entry.state == NeighState::Permanent)?;
+    let (mac, owner) = (entry.mac?, *near.first()?);
+    if !by_mac.is_empty() {
+        return None;
+    }
+    let (name, other) = (world.name(out.0), world.end_name(owner));
+    let words =
+        format!("{name} has a permanent neighbour entry that {hop} is {mac}, which is not the address of {other}");
+    let address = hop.to_string();
+    let made =
+        ["neigh", "neighbour", "neighbor"].iter().find_map(|word| blame::done_by(world, out.0, &[word, &address]));
+    let help = Some(format!("delete the entry, or give it the MAC address of {other}"));
+    Some(match made {
+        Some(line) => blame::by(world, out.0, Cause::at(CauseKind::NoNeighbour, words, Some(line), help)),
+        None => blame::on_node(world, out.0, CauseKind::NoNeighbour, words, help),
+    })
 }
 
 /// Several nodes have the address of the next hop.
@@ -150,6 +178,15 @@ fn nobody(world: &World<'_>, out: End, hop: IpAddr, gateway: bool, to: IpAddr, o
     let owner_name = world.end_name(*owner);
     let theirs = world.interface(*owner)?.addresses.iter().find(|it| it.cidr.address == hop)?.cidr;
     match own {
+        // With a router on the link it is not a cable that is missing: two links have one network.
+        Some(own) if own.length == theirs.length && router_on(world, out, hop) => {
+            let words = format!(
+                "{name} has {own}, and so looks for {hop} on its own link; {owner_name} has it as {theirs} on another one: two \
+                 links have the same network"
+            );
+            let help = Some("every link needs a network of its own".to_owned());
+            Some(blame::of_interface(world, out, CauseKind::WrongPrefix, words, help))
+        }
         Some(own) if own.length < theirs.length => {
             let words = format!(
                 "{name} has {own}, and so looks for {hop} on its own link; {owner_name} has it as {theirs}, on another one"
@@ -159,6 +196,13 @@ fn nobody(world: &World<'_>, out: End, hop: IpAddr, gateway: bool, to: IpAddr, o
         }
         _ => Some(not_connected(world, out, *owner)),
     }
+}
+
+/// Whether another node on a link forwards.
+fn router_on(world: &World<'_>, out: End, hop: IpAddr) -> bool {
+    let key = if hop.is_ipv4() { "ipv4/ip_forward" } else { "ipv6/conf/all/forwarding" };
+    let speaks = |end: &End| world.interface(*end).is_some_and(|it| !it.addresses.is_empty());
+    wire::segment(world, out).iter().any(|end| end.0 != out.0 && speaks(end) && world.setting(end.0, key) != 0)
 }
 
 /// The end of the cable at a switch is a port of no bridge.

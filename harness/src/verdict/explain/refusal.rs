@@ -149,7 +149,8 @@ fn by_route(world: &World<'_>, node: usize, to: IpAddr, errno: i32) -> Option<Ca
     let planned = planned_routes(world, node, to);
     let help = Some("delete it, or add a narrower route for what should pass".to_owned());
     if let Some(route) = planned.first().filter(|route| route.kind == kind) {
-        let words = format!("{name} has a {kind} route to {}", prefix(route));
+        let a = if kind == RouteType::Unreachable { "an" } else { "a" };
+        let words = format!("{name} has {a} {kind} route to {}", prefix(route));
         return Some(blame::at(CauseKind::RouteRefuses, words, route.span, help));
     }
     // One that a script made stands in the kernel's own table.

@@ -10,7 +10,7 @@ pub(super) fn dropped(world: &World<'_>, node: usize, ends: &[Ends]) -> Option<C
         let packet = trace.packet.as_ref().and_then(Ends::of);
         packet.is_some_and(|found| ends.contains(&found))
     };
-    find(world, node, is_it).map(|(first, end)| cause(world, first, end, &what(first)))
+    find(world, node, is_it).map(|(first, end)| cause(world, first, end, &what(world, first)))
 }
 
 /// What dropped a question about a neighbour, or its answer.
@@ -60,10 +60,12 @@ fn find<'a>(world: &World<'a>, node: usize, is_it: impl Fn(&Trace) -> bool) -> O
     ends.find_map(|end| Some((shown(end, true).or_else(|| shown(end, false))?, end)))
 }
 
-fn what(trace: &Trace) -> String {
+fn what(world: &World<'_>, trace: &Trace) -> String {
+    let source = world.evidence().flow.source;
     trace.packet.as_ref().map_or_else(
         || "the packet".to_owned(),
         |packet| match &packet.payload {
+            _ if Some(packet.to) == source => format!("the answer to {}", packet.to),
             Payload::Tcp { port, .. } => format!("the packet to {}, {port}/tcp,", packet.to),
             Payload::Udp { port, .. } => format!("the packet to {}, {port}/udp,", packet.to),
             _ => format!("the packet to {}", packet.to),

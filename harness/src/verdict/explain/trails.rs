@@ -95,7 +95,10 @@ impl<'a> Trails<'a> {
             add(&mut self.there, sight);
         } else if known.contains(&ends.turned()) {
             add(&mut self.back, sight);
-        } else if !is_reply && self.there.iter().any(|trail| trail.is_of(&sight)) {
+        } else if !is_reply
+            && Some(ends.to) != evidence.flow.source
+            && self.there.iter().any(|trail| trail.is_of(&sight))
+        {
             // With other ends than before: somebody has translated it.
             known.push(ends);
             add(&mut self.there, sight);
@@ -113,7 +116,12 @@ impl<'a> Trails<'a> {
 impl Trail<'_> {
     /// Whether a sight is one of this packet.
     fn is_of(&self, sight: &Sight<'_>) -> bool {
-        self.sights.first().is_some_and(|first| first.packet.fingerprint() == sight.packet.fingerprint())
+        // An acknowledgement and the data behind it have the same numbers.
+        let tcp = matches!(sight.packet.payload, Payload::Tcp { .. });
+        self.sights.first().is_some_and(|first| {
+            first.packet.fingerprint() == sight.packet.fingerprint()
+                && (!tcp || first.packet.length == sight.packet.length)
+        })
     }
 
     /// Where it was seen last.

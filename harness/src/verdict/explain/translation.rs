@@ -76,12 +76,25 @@ fn way_back(world: &World<'_>, steps: &[Step], at: usize, cause: &Cause) -> Opti
 fn forwarded(world: &World<'_>, steps: &[Step], at: usize, cause: &Cause) -> Option<Cause> {
     let to = steps[at].before.to;
     let changes = |step: &&Step| step.before.to != step.leaving().to && step.leaving().to == to;
+    let own_port = |step: &Step| step.is_local() && step.before.port != step.leaving().port;
     let step = steps[..=at].iter().rev().filter(|step| step.way == Way::Request).find(changes).or_else(|| {
         let own = &steps[at];
-        (own.before.to != own.leaving().to).then_some(own)
+        (own.before.to != own.leaving().to || own_port(own)).then_some(own)
     })?;
     let (before, after) = (step.before, step.leaving());
     let name = world.name(step.node);
+    if step.is_local() && cause.kind == CauseKind::NobodyListens {
+        return Some(Cause {
+            kind: CauseKind::NatWrong,
+            words: format!(
+                "{name} takes what is for {} to its own port {}, where nobody listens",
+                ends(before.to, before.port),
+                after.port
+            ),
+            blame: entry(world, step.node, &TARGETS).or_else(|| cause.blame.clone()),
+            ..cause.clone()
+        });
+    }
     let gone = world.owners(after.to).is_empty()
         && matches!(cause.kind, CauseKind::NoNeighbour | CauseKind::NoRoute | CauseKind::WrongGateway);
     let other = (cause.kind == CauseKind::NobodyListens).then(|| who_listens(world, steps[at].node, &after)).flatten();
@@ -203,4 +216,9 @@ pub(super) fn kept(world: &World<'_>, steps: &[Step], step: &Step, packet: &supe
     let blame = entry(world, translator.node, &SOURCES)
         .or_else(|| super::blame::of_node(world, translator.node).map(Blame::Case));
     Some(super::blame::by(world, translator.node, Cause::at(CauseKind::NatMissing, words, blame, Some(help))))
+}
+
+/// The entry or rule that changes sources at a node.
+pub(super) fn of_source(world: &World<'_>, node: usize) -> Option<Blame> {
+    entry(world, node, &SOURCES)
 }

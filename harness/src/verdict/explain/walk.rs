@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::blame;
 use super::death::{self, Death};
 use super::hops;
+use super::known;
 use super::rules;
 use super::trails::{Ends, Trail, Trails};
 use super::world::{End, World};
@@ -164,7 +165,9 @@ impl Walker<'_, '_> {
             step.next = self.behind(&step, &routed);
             return step;
         };
+        step.inside.extend(many(world, node, &chosen, &routed));
         if chosen.local || world.has(node, routed.to) {
+            step.inside.extend(loopback_down(world, &step));
             step.local = true;
             step.inside.extend(translation::kept(world, &self.steps, &step, &routed));
             step.inside.extend(endpoint::faults(world, node, self.way, &routed));
@@ -230,8 +233,9 @@ impl Walker<'_, '_> {
                     _ => cause,
                 }));
                 step.iif?;
-                // Nobody has the address: there is no way to look on.
-                if step.inside.iter().any(|cause| cause.kind == CauseKind::NoAddress) {
+                // Nobody has the address, or it should not have come here: there is no way to look on.
+                let ends = [CauseKind::NoAddress, CauseKind::WrongGateway];
+                if step.inside.iter().any(|cause| ends.contains(&cause.kind)) {
                     return None;
                 }
                 match world.decide(Ask { from: None, ..packet.ask(step.node, None) })? {
@@ -355,6 +359,32 @@ fn by_policy(world: &World<'_>, node: usize, packet: &Travelling, chosen: &Chose
     Some(refusal::policy_cause(world, node, &rule.text, format!("sends what is for {} {way}", packet.to)))
 }
 
+/// The target is the broadcast address of one of the node's networks.
+fn many(world: &World<'_>, node: usize, chosen: &Chosen, packet: &Travelling) -> Option<Cause> {
+    let oif = chosen.oif.filter(|_| chosen.many && !packet.to.is_multicast())?;
+    let (end, interface) = ((node, oif), world.interface((node, oif))?);
+    let own = interface.addresses.iter().find(|own| own.cidr.contains(packet.to))?.cidr;
+    if world.owners(packet.to).is_empty() {
+        return None;
+    }
+    let words =
+        format!("{} is the broadcast address of the network that {} has as {own}", packet.to, world.end_name(end));
+    let help = Some("the same prefix length at both".to_owned());
+    Some(blame::of_interface(world, end, CauseKind::WrongPrefix, words, help))
+}
+
+/// What a node sends to its own addresses goes by `lo`.
+fn loopback_down(world: &World<'_>, step: &Step) -> Option<Cause> {
+    let own = step.iif.is_none() && step.way == Way::Request;
+    let (end, _) = world.ends().find(|(end, it)| end.0 == step.node && it.name == "lo" && !it.up).filter(|_| own)?;
+    let words = format!(
+        "{} is down, and what {} sends to its own addresses goes by it",
+        world.end_name(end),
+        world.name(end.0)
+    );
+    Some(blame::of_interface(world, end, CauseKind::LinkDown, words, Some("take it up".to_owned())))
+}
+
 /// A packet that is larger than what it has to leave by.
 fn too_large(world: &World<'_>, out: End, packet: &Travelling, way: Way) -> Option<Cause> {
     let interface = world.interface(out)?;
@@ -382,10 +412,10 @@ pub(super) fn explain(world: &World<'_>) -> Explanation {
     if flow.protocol == Protocol::Neighbour {
         return neighbour::explain(world, &trails, explanation);
     }
-    let there = unanswered(&trails).or_else(|| dead_or_first(world, &trails.there));
+    let there = unanswered(&trails).or_else(|| dead_or_first(&trails.there, None));
     let back = match there {
         Some(there) if flow.protocol == Protocol::Icmp => trails.back.iter().find(|trail| answers(trail, there)),
-        _ => dead_or_first(world, &trails.back),
+        _ => dead_or_first(&trails.back, Some(flow.from)),
     };
     let mut walker = Walker { world, way: Way::Request, trail: there, changes: Vec::new(), steps: Vec::new() };
     walker.walk(flow.from, Travelling::first(world.evidence(), there));
@@ -413,7 +443,7 @@ pub(super) fn explain(world: &World<'_>) -> Explanation {
     explanation.causes = death::causes(world, &steps, death, &trails);
     explanation.hops = hops::of(world, there, back, &trails, &steps, death.as_ref(), &explanation.causes);
     if explanation.causes.is_empty() {
-        explanation.known = hops::known(world, &steps, death.as_ref());
+        explanation.known = known::of(world, &steps, death.as_ref(), &trails);
     }
     explanation
 }
@@ -437,24 +467,25 @@ fn answers(back: &Trail<'_>, there: &Trail<'_>) -> bool {
     ends(back).iter().any(|ends| asked.contains(&ends.turned()))
 }
 
-/// The packet that got least far, or the first.
-fn dead_or_first<'t, 'a>(world: &World<'_>, trails: &'t [Trail<'a>]) -> Option<&'t Trail<'a>> {
+/// The first packet that did not get to its end, or the first of all. Where that end is not known, it is where the first
+/// packet got to.
+fn dead_or_first<'t, 'a>(trails: &'t [Trail<'a>], end: Option<usize>) -> Option<&'t Trail<'a>> {
     let first = trails.first()?;
-    let far = first.last().map(|sight| sight.frame.node);
-    let dead =
-        trails.iter().find(|trail| trail.last().map(|sight| sight.frame.node) != far && ends_early(world, trail));
-    Some(dead.unwrap_or(first))
-}
-
-/// Whether a packet was seen last where it left a node.
-fn ends_early(_world: &World<'_>, trail: &Trail<'_>) -> bool {
-    trail.last().is_some_and(|sight| sight.frame.outgoing)
+    let end = end.or(first.last().map(|sight| sight.frame.node));
+    let died =
+        |trail: &&Trail<'_>| trail.last().is_some_and(|last| last.frame.outgoing || Some(last.frame.node) != end);
+    Some(trails.iter().find(died).unwrap_or(first))
 }
 
 impl Step {
     /// Whether the packet is for this node.
     pub(super) fn is_local(&self) -> bool {
         self.local
+    }
+
+    /// Whether the kernel has a way for it.
+    pub(super) fn has_way(&self) -> bool {
+        self.out.is_some()
     }
 
     /// Its ends as it leaves.

@@ -27,9 +27,10 @@ fn line(hops: &[&Hop]) -> String {
             Act::Answered => (" -> ", format!("{place}, answered")),
             Act::Asked { about } => (" -> ", format!("{place} (who has {about})")),
             Act::Dropped { by } => {
+                let nothing = if hop.way == Way::Answer { "sent no answer" } else { "did not send it" };
                 let by = by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
                 if text.is_empty() {
-                    ("", format!("{place} did not send it{by}"))
+                    ("", format!("{place} {nothing}{by}"))
                 } else {
                     (", ", format!("dropped in {place}{by}"))
                 }

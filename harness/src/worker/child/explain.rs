@@ -7,7 +7,7 @@ use super::attempt::Bench;
 use super::decide::seen;
 use super::refusals::is_limited;
 use super::{Decided, Wire, gather, observe};
-use crate::evidence::{Evidence, Explanation, Flow, Protocol};
+use crate::evidence::{Evidence, Explanation, Flow, Protocol, decode};
 use crate::lab;
 use crate::observation::{Observation, Seen};
 use crate::plan::{Check, Expectation, Ping};
@@ -90,12 +90,33 @@ async fn explain_one(bench: &mut Bench, decided: &Decided) -> Second {
     let observed = probe(bench, &expectation).await;
     let flow = real_flow(bench, flow, observed.as_ref().ok()).await;
     let mut evidence = gather::end(bench, watch, flow).await;
+    over_tcp(&mut evidence);
     if let Err(error) = &observed {
         evidence.cut.push(format!("the second probe could not be made: {error}"));
     }
     let mut explanation = conclude(bench, &expectation, observed.as_ref().ok(), &mut evidence).await;
+    // What is answered as expected has no fault, whatever else the walk would find.
+    if let Ok(observed) = &observed
+        && seen(observed) == Some(Seen::Answered)
+        && matches!(judge(&bench.plan, &expectation, observed), Judgement::Match { .. })
+    {
+        explanation.causes.clear();
+        explanation.known.clear();
+    }
     explanation.flaky = observed.as_ref().ok().and_then(|observed| differs(bench, &expectation, decided, observed));
     Second { observed, explanation, evidence, elapsed: started.elapsed() }
+}
+
+/// A DNS query whose answer was cut is asked again over TCP, from a port of its own.
+fn over_tcp(evidence: &mut Evidence) {
+    let sent = |flow: &Flow| {
+        let packets = evidence.frames.iter().filter_map(|frame| decode(&frame.bytes));
+        packets.into_iter().any(|packet| packet.is_request_of(flow))
+    };
+    let again = Flow { protocol: Protocol::Tcp, ..evidence.flow.clone() };
+    if evidence.flow.protocol == Protocol::Udp && !sent(&evidence.flow) && sent(&again) {
+        evidence.flow = again;
+    }
 }
 
 /// Lets a pass stand only where the second probe shows that it was refused by whom the expectation names.

@@ -41,7 +41,13 @@ pub(super) async fn begin(bench: &mut Bench, flow: &Flow) -> Watch {
     let mut watch = Watch { tracers: Vec::new(), before: Vec::new(), cut: Vec::new() };
     let first = bench.captures.0.is_empty();
     let tunnels = bench.plan.nodes.iter().any(|node| node.open || node.interfaces.iter().any(is_tunnel));
-    let protocols = [flow.protocol, if tunnels { Protocol::Udp } else { flow.protocol }];
+    // A DNS query may be asked again over TCP, and what a tunnel carries travels in UDP.
+    let more = match (flow.protocol, tunnels) {
+        (Protocol::Udp, _) => Protocol::Tcp,
+        (_, true) => Protocol::Udp,
+        (own, false) => own,
+    };
+    let protocols = [flow.protocol, more];
     for node in there(bench) {
         let name = &bench.plan.nodes[node].name;
         let namespace = &bench.lab.node(node).namespace;
