@@ -178,6 +178,9 @@ pub(super) fn ran_out(world: &World<'_>, steps: &[Step], trails: &Trails<'_>) ->
     let again =
         nodes.iter().enumerate().find_map(|(at, node)| Some((nodes[..at].iter().position(|it| it == node)?, at)));
     let Some((first, second)) = again else {
+        if let Some(cause) = lowered(world, trail, last) {
+            return Some(cause);
+        }
         let ttl = trail.sights.first().map_or(0, |sight| sight.packet.ttl);
         let words = format!(
             "the time to live of {ttl} ran out at {}, before the packet was there",
@@ -206,6 +209,18 @@ pub(super) fn ran_out(world: &World<'_>, steps: &[Step], trails: &Trails<'_>) ->
         (None, Some(span)) => blame::at(CauseKind::TtlExpired, words, span, help),
         (None, None) => blame::on_node(world, culprit, CauseKind::TtlExpired, words, help),
     })
+}
+
+/// Whether somebody on the way has made the time to live shorter than by one.
+fn lowered(world: &World<'_>, trail: &Trail<'_>, last: &Sight<'_>) -> Option<Cause> {
+    let pair = trail.sights.windows(2).find(|pair| pair[0].packet.ttl > pair[1].packet.ttl.saturating_add(1))?;
+    let (node, before, after) = (pair[1].frame.node, pair[0].packet.ttl, pair[1].packet.ttl);
+    let name = world.name(node);
+    let words = format!(
+        "{name} lowered the time to live from {before} to {after}, and it ran out at {}",
+        world.name(last.frame.node)
+    );
+    Some(blame::on_node(world, node, CauseKind::TtlExpired, words, None))
 }
 
 /// Whether the time to live of an answer ran out.

@@ -12,6 +12,7 @@ mod death;
 mod endpoint;
 mod hops;
 mod known;
+mod leaving;
 mod neighbour;
 mod passages;
 mod refusal;

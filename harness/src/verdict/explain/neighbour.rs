@@ -194,8 +194,51 @@ fn nobody(world: &World<'_>, out: End, hop: IpAddr, gateway: bool, to: IpAddr, o
             let help = format!("a prefix length of /{} or more for {name}", theirs.length);
             Some(blame::of_interface(world, out, CauseKind::WrongPrefix, words, Some(help)))
         }
-        _ => Some(not_connected(world, out, *owner)),
+        None => Some(without_gateway(world, out, hop)),
+        Some(own) if has_twice(world, out, hop) => {
+            let words = format!(
+                "{} has the network of {own} on more than one link, and looks for {hop} on {name}",
+                world.name(out.0)
+            );
+            let help = Some("every link needs a network of its own".to_owned());
+            Some(blame::of_interface(world, out, CauseKind::WrongPrefix, words, help))
+        }
+        // Where somebody could have passed it on, what is missing is not certain to be a cable.
+        Some(_) if router_on(world, out, hop) || forwards(world, out.0, hop) => cable(world, *owner),
+        Some(_) => Some(not_connected(world, out, *owner)),
     }
+}
+
+/// A route by an interface without a gateway makes the node look for every target on that link.
+fn without_gateway(world: &World<'_>, out: End, hop: IpAddr) -> Cause {
+    let (node, name) = (world.name(out.0), world.end_name(out));
+    let words = format!("{node} has a route to {hop} by {name} without a gateway, and so looks for it on that link");
+    gateway_cause(world, out.0, hop, words, Some("a `via` on the route".to_owned()))
+}
+
+/// Whether a node has a network on more than one interface.
+fn has_twice(world: &World<'_>, out: End, hop: IpAddr) -> bool {
+    let own = world.ends().filter(|(end, _)| end.0 == out.0);
+    own.filter(|(_, it)| it.addresses.iter().any(|own| own.cidr.contains(hop))).count() > 1
+}
+
+fn forwards(world: &World<'_>, node: usize, to: IpAddr) -> bool {
+    world.setting(node, if to.is_ipv4() { "ipv4/ip_forward" } else { "ipv6/conf/all/forwarding" }) != 0
+}
+
+/// A node that sends through a gateway what is on a link of its own.
+pub(super) fn past_its_own_link(world: &World<'_>, sender: usize, hop: IpAddr, to: IpAddr) -> Option<Cause> {
+    let owners = world.owners(to);
+    let (end, _) = world.ends().find(|(end, it)| {
+        let near = || owners.iter().any(|owner| owner.0 != sender && wire::between(world, *end, *owner).is_some());
+        end.0 == sender && it.up && it.addresses.iter().any(|own| own.cidr.contains(to)) && near()
+    })?;
+    let words = format!(
+        "{} sends what is for {to} through {hop}, though it is on the link of {}",
+        world.name(sender),
+        world.end_name(end)
+    );
+    Some(gateway_cause(world, sender, to, words, Some("no route of its own, or one without a gateway".to_owned())))
 }
 
 /// Whether another node on a link forwards.
@@ -212,7 +255,7 @@ fn cable(world: &World<'_>, out: End) -> Option<Cause> {
     let loose = around.into_iter().find(|end| {
         let is_loose = |it: &Interface| {
             it.master.is_none()
-                && it.kind.as_deref() == Some("veth")
+                && matches!(it.kind.as_deref(), Some("veth" | "vxlan"))
                 && it.addresses.iter().all(|own| is_link_local(own.cidr.address))
         };
         let has_bridge = world.ends().any(|(other, it)| other.0 == end.0 && it.kind.as_deref() == Some("bridge"));

@@ -123,7 +123,7 @@ fn not_forwarded(world: &World<'_>, step: &Step, cause: &Cause) -> Option<Cause>
     Some(Cause {
         kind: CauseKind::NatMissing,
         words: format!(
-            "{name} forwards other ports, and not {port}: it took the packet for its own, and {}",
+            "{name} forwards, but no entry took what came for {port}: it kept the packet, and {}",
             cause.words
         ),
         node: Some(name.to_owned()),

@@ -2,14 +2,13 @@
 
 use std::net::IpAddr;
 
-use super::blame;
 use super::death::{self, Death};
 use super::hops;
 use super::known;
 use super::rules;
 use super::trails::{Ends, Trail, Trails};
 use super::world::{End, World};
-use super::{endpoint, neighbour, refusal, translation, wire};
+use super::{endpoint, leaving, neighbour, refusal, translation, wire};
 use crate::evidence::{Ask, Cause, CauseKind, Chosen, Evidence, Explanation, Fingerprint, Packet, Protocol, Way};
 use crate::observation::{Observation, Seen};
 use crate::plan::Landing;
@@ -165,9 +164,9 @@ impl Walker<'_, '_> {
             step.next = self.behind(&step, &routed);
             return step;
         };
-        step.inside.extend(many(world, node, &chosen, &routed));
+        step.inside.extend(leaving::many(world, node, &chosen, &routed));
         if chosen.local || world.has(node, routed.to) {
-            step.inside.extend(loopback_down(world, &step));
+            step.inside.extend(leaving::loopback_down(world, &step));
             step.local = true;
             step.inside.extend(translation::kept(world, &self.steps, &step, &routed));
             step.inside.extend(endpoint::faults(world, node, self.way, &routed));
@@ -176,7 +175,7 @@ impl Walker<'_, '_> {
         let Some(oif) = chosen.oif.filter(|_| !chosen.many) else { return step };
         let out = (node, oif);
         step.out = Some(out);
-        step.inside.extend(too_large(world, out, &packet, self.way));
+        step.inside.extend(leaving::too_large(world, out, &packet, self.way));
         let hop = chosen.via.unwrap_or(routed.to);
         let found = neighbour::find(world, out, hop, chosen.via.is_some(), &routed);
         let resolved = found.resolved || self.left(node);
@@ -223,7 +222,7 @@ impl Walker<'_, '_> {
                     let off = refusal::forwarding_off(world, step.node, step.iif, &packet);
                     step.inside.extend(off.map(|cause| self.wrong_gateway(step.node, &packet).unwrap_or(cause)));
                 }
-                step.inside.extend(by_policy(world, step.node, &packet, chosen));
+                step.inside.extend(leaving::by_policy(world, step.node, &packet, chosen));
                 Some(chosen.clone())
             }
             Err(errno) => {
@@ -261,7 +260,10 @@ impl Walker<'_, '_> {
     /// Whether the node that got the packet is no router, while another one on the same link would have passed it on.
     fn wrong_gateway(&self, node: usize, packet: &Travelling) -> Option<Cause> {
         let before = self.steps.last().filter(|step| step.way == self.way)?;
-        neighbour::better_gateway(self.world, before.out?, node, before.hop?, packet.to)
+        // What somebody has translated went another way than was meant first.
+        let hop = before.hop.filter(|hop| *hop != packet.to && before.after.to == packet.to)?;
+        neighbour::past_its_own_link(self.world, before.node, hop, packet.to)
+            .or_else(|| neighbour::better_gateway(self.world, before.out?, node, hop, packet.to))
     }
 
     /// The packet behind a node's translation: as it was seen to leave, as the way there has shown, or as the plan has
@@ -340,63 +342,6 @@ fn alike(shown: &Packet, sent: &Packet) -> bool {
 
 /// The table in which a lab's own translations stand.
 const OWN_TABLE: &str = "netcase";
-
-/// The routing tables that every node has: `local`, `main`, `default` (rtnetlink(7)).
-const USUAL_TABLES: [u32; 4] = [255, 254, 253, 0];
-
-/// A way that a policy rule has chosen, where the case declares another.
-fn by_policy(world: &World<'_>, node: usize, packet: &Travelling, chosen: &Chosen) -> Option<Cause> {
-    if USUAL_TABLES.contains(&chosen.table) {
-        return None;
-    }
-    let rules = &world.node(node).policy;
-    let rule = rules.iter().find(|rule| rule.v6 == packet.to.is_ipv6() && rule.table == Some(chosen.table))?;
-    let way = match (chosen.via, chosen.oif) {
-        (Some(via), _) => format!("through {via}"),
-        (None, Some(oif)) => format!("out by {}", world.end_name((node, oif))),
-        (None, None) => "away".to_owned(),
-    };
-    Some(refusal::policy_cause(world, node, &rule.text, format!("sends what is for {} {way}", packet.to)))
-}
-
-/// The target is the broadcast address of one of the node's networks.
-fn many(world: &World<'_>, node: usize, chosen: &Chosen, packet: &Travelling) -> Option<Cause> {
-    let oif = chosen.oif.filter(|_| chosen.many && !packet.to.is_multicast())?;
-    let (end, interface) = ((node, oif), world.interface((node, oif))?);
-    let own = interface.addresses.iter().find(|own| own.cidr.contains(packet.to))?.cidr;
-    if world.owners(packet.to).is_empty() {
-        return None;
-    }
-    let words =
-        format!("{} is the broadcast address of the network that {} has as {own}", packet.to, world.end_name(end));
-    let help = Some("the same prefix length at both".to_owned());
-    Some(blame::of_interface(world, end, CauseKind::WrongPrefix, words, help))
-}
-
-/// What a node sends to its own addresses goes by `lo`.
-fn loopback_down(world: &World<'_>, step: &Step) -> Option<Cause> {
-    let own = step.iif.is_none() && step.way == Way::Request;
-    let (end, _) = world.ends().find(|(end, it)| end.0 == step.node && it.name == "lo" && !it.up).filter(|_| own)?;
-    let words = format!(
-        "{} is down, and what {} sends to its own addresses goes by it",
-        world.end_name(end),
-        world.name(end.0)
-    );
-    Some(blame::of_interface(world, end, CauseKind::LinkDown, words, Some("take it up".to_owned())))
-}
-
-/// A packet that is larger than what it has to leave by.
-fn too_large(world: &World<'_>, out: End, packet: &Travelling, way: Way) -> Option<Cause> {
-    let interface = world.interface(out)?;
-    if !packet.whole || packet.length <= interface.mtu || interface.mtu == 0 {
-        return None;
-    }
-    let name = world.end_name(out);
-    let which = if way == Way::Answer { "the answer" } else { "the packet" };
-    let words = format!("{name} takes packets of at most {} bytes; {which} has {}", interface.mtu, packet.length);
-    let help = Some("a larger `mtu` there, or smaller packets".to_owned());
-    Some(blame::of_interface(world, out, CauseKind::MtuTooSmall, words, help))
-}
 
 /// Explains what became of a probe.
 pub(super) fn explain(world: &World<'_>) -> Explanation {

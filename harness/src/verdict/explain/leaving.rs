@@ -1,0 +1,63 @@
+//! What may be in the way of a packet where it leaves a node.
+
+use super::walk::{Step, Travelling};
+use super::world::{End, World};
+use super::{blame, refusal};
+use crate::evidence::{Cause, CauseKind, Chosen, Way};
+
+/// The routing tables that every node has: `local`, `main`, `default` (rtnetlink(7)).
+const USUAL_TABLES: [u32; 4] = [255, 254, 253, 0];
+
+/// A way that a policy rule has chosen, where the case declares another.
+pub(super) fn by_policy(world: &World<'_>, node: usize, packet: &Travelling, chosen: &Chosen) -> Option<Cause> {
+    if USUAL_TABLES.contains(&chosen.table) {
+        return None;
+    }
+    let rules = &world.node(node).policy;
+    let rule = rules.iter().find(|rule| rule.v6 == packet.to.is_ipv6() && rule.table == Some(chosen.table))?;
+    let way = match (chosen.via, chosen.oif) {
+        (Some(via), _) => format!("through {via}"),
+        (None, Some(oif)) => format!("out by {}", world.end_name((node, oif))),
+        (None, None) => "away".to_owned(),
+    };
+    Some(refusal::policy_cause(world, node, &rule.text, format!("sends what is for {} {way}", packet.to)))
+}
+
+/// The target is the broadcast address of one of the node's networks.
+pub(super) fn many(world: &World<'_>, node: usize, chosen: &Chosen, packet: &Travelling) -> Option<Cause> {
+    let oif = chosen.oif.filter(|_| chosen.many && !packet.to.is_multicast())?;
+    let (end, interface) = ((node, oif), world.interface((node, oif))?);
+    let own = interface.addresses.iter().find(|own| own.cidr.contains(packet.to))?.cidr;
+    if world.owners(packet.to).is_empty() {
+        return None;
+    }
+    let words =
+        format!("{} is the broadcast address of the network that {} has as {own}", packet.to, world.end_name(end));
+    let help = Some("the same prefix length at both".to_owned());
+    Some(blame::of_interface(world, end, CauseKind::WrongPrefix, words, help))
+}
+
+/// What a node sends to its own addresses goes by `lo`.
+pub(super) fn loopback_down(world: &World<'_>, step: &Step) -> Option<Cause> {
+    let own = step.iif.is_none() && step.way == Way::Request;
+    let (end, _) = world.ends().find(|(end, it)| end.0 == step.node && it.name == "lo" && !it.up).filter(|_| own)?;
+    let words = format!(
+        "{} is down, and what {} sends to its own addresses goes by it",
+        world.end_name(end),
+        world.name(end.0)
+    );
+    Some(blame::of_interface(world, end, CauseKind::LinkDown, words, Some("take it up".to_owned())))
+}
+
+/// A packet that is larger than what it has to leave by.
+pub(super) fn too_large(world: &World<'_>, out: End, packet: &Travelling, way: Way) -> Option<Cause> {
+    let interface = world.interface(out)?;
+    if !packet.whole || packet.length <= interface.mtu || interface.mtu == 0 {
+        return None;
+    }
+    let name = world.end_name(out);
+    let which = if way == Way::Answer { "the answer" } else { "the packet" };
+    let words = format!("{name} takes packets of at most {} bytes; {which} has {}", interface.mtu, packet.length);
+    let help = Some("a larger `mtu` there, or smaller packets".to_owned());
+    Some(blame::of_interface(world, out, CauseKind::MtuTooSmall, words, help))
+}
