@@ -160,7 +160,10 @@ pub(super) async fn echo(bench: &Bench, proof: Proof, ping: &Ping, mut window: W
         _ => Departure::Said,
     };
     let life = match seen {
-        Seen::Silent => address_lives(bench, ping).await?,
+        Seen::Silent => match way::end_of(bench, ping.from, &ping.to, None).await? {
+            Ok((owner, landing)) => address_lives(bench, owner, landing.address).await?,
+            Err(reason) => Life::Unproven(reason),
+        },
         _ => Life::NotAsked,
     };
     let flow = match seen {
@@ -184,11 +187,7 @@ async fn echo_flow(bench: &Bench, ping: &Ping) -> Result<Option<(SocketAddr, Soc
 }
 
 /// Whether an address of the lab is on an interface that is up and has a carrier, as the kernel has it now.
-async fn address_lives(bench: &Bench, ping: &Ping) -> Result<Life, ProbeError> {
-    let (owner, address) = match way::end_of(bench, ping.from, &ping.to, None).await? {
-        Ok((owner, landing)) => (owner, landing.address),
-        Err(reason) => return Ok(Life::Unproven(reason)),
-    };
+pub(super) async fn address_lives(bench: &Bench, owner: End, address: IpAddr) -> Result<Life, ProbeError> {
     let name = bench.plan.end_name(owner);
     let End { node, .. } = owner;
     let link =

@@ -6,6 +6,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 
 use super::attempt::Bench;
+use super::observe::address_lives;
 use super::{services, way};
 use crate::lab;
 use crate::observation::Life;
@@ -19,16 +20,18 @@ fn planned_end(bench: &Bench, transfer: &Transfer, transport: Transport) -> Land
     landing(&bench.plan.nodes, &transfer.to, Some(Port { number: transfer.port, transport }))
 }
 
-/// Whether the target listens, by its own socket table.
+/// Whether the target listens, by its own socket table, at an address that it has, on a link that is up: who listens on
+/// all addresses still does when the link is gone.
 pub(super) async fn lives(bench: &Bench, transfer: &Transfer, transport: Transport) -> Result<Life, ProbeError> {
     let port = Some(Port { number: transfer.port, transport });
-    let (node, Landing { address, port, .. }) = match way::end_of(bench, transfer.from, &transfer.to, port).await? {
-        Ok((owner, landing)) => (owner.node, landing),
+    let (owner, Landing { address, port, .. }) = match way::end_of(bench, transfer.from, &transfer.to, port).await? {
+        Ok(end) => end,
         Err(reason) => return Ok(Life::Unproven(reason)),
     };
+    let node = owner.node;
     let name = &bench.plan.nodes[node].name;
     match services::listens(&bench.lab, node, transport, address, port) {
-        Ok(true) => Ok(Life::Alive),
+        Ok(true) => address_lives(bench, owner, address).await,
         Ok(false) => Ok(Life::Unproven(format!("nothing in {name} listens on {port}/{transport}"))),
         Err(error) => Err(ProbeError(format!("the socket table of {name} cannot be read: {error}"))),
     }
