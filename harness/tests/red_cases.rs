@@ -1,5 +1,7 @@
 //! Every green case has a red twin in `fixtures/red-cases/`: one change, after which it fails with exactly the text told.
 
+#[path = "support/staging.rs"]
+mod staging;
 #[path = "red_cases/text.rs"]
 mod text;
 #[path = "red_cases/twin.rs"]
@@ -7,12 +9,12 @@ mod twin;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
 use std::thread;
 
+use staging::{files, green_cases, stage};
 use text::{failure_text, first_difference, redacted};
 use twin::Twin;
 
@@ -73,34 +75,6 @@ fn strictness() -> Vec<String> {
     std::iter::once("--strict".to_owned()).chain(known).collect()
 }
 
-/// The names of all cases, as reports give them.
-fn green_cases(root: &Path) -> BTreeSet<String> {
-    files(&root.join("cases"), ".toml")
-        .iter()
-        .map(|path| path.strip_prefix(root).expect("it lies below the root").display().to_string())
-        .filter(|name| !name.ends_with(".lab.toml"))
-        .map(|name| name.trim_end_matches(".toml").to_owned())
-        .collect()
-}
-
-/// Every file below a folder whose name ends so, in order of name; none when there is no such folder.
-fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let mut waiting = vec![folder.to_owned()];
-    while let Some(folder) = waiting.pop() {
-        for entry in fs::read_dir(&folder).into_iter().flatten() {
-            let path = entry.expect("the folder can be read").path();
-            if path.is_dir() {
-                waiting.push(path);
-            } else if path.display().to_string().ends_with(ending) {
-                found.push(path);
-            }
-        }
-    }
-    found.sort();
-    found
-}
-
 /// Runs all twins, a few at a time for each core: they mostly wait.
 fn run_all<'a>(root: &Path, twins: &'a [(PathBuf, Twin)], update: bool) -> Vec<(&'a Path, Ending)> {
     let waiting = Mutex::new(twins.iter());
@@ -127,7 +101,9 @@ fn run(root: &Path, path: &Path, twin: &Twin, update: bool) -> Result<Ending, St
     let case = format!("{}.toml", twin.green);
     let green = fs::read_to_string(root.join(&case)).map_err(|error| format!("{case} cannot be read: {error}"))?;
     let changed = twin.change(&green)?;
-    let place = stage(root, path, &case, &changed).map_err(|error| format!("no place to run it in: {error}"))?;
+    let place = place(root, path);
+    stage(root, &place, &case, &[(case.clone().into(), changed)])
+        .map_err(|error| format!("no place to run it in: {error}"))?;
     let output = Command::new(env!("CARGO_BIN_EXE_netcase"))
         .args(["run", "--color", "never", "--junit", "junit.xml", "--bundle", "never", &case])
         .args(strictness())
@@ -156,53 +132,8 @@ fn run(root: &Path, path: &Path, twin: &Twin, update: bool) -> Result<Ending, St
     Err(format!("it fails in other words\n{difference}\nfound (NETCASE_UPDATE=1 keeps it):\n{found}\n{all}"))
 }
 
-/// A folder in which the changed case has the path of the green one, and finds beside and above it what that one finds.
-fn stage(root: &Path, twin: &Path, case: &str, text: &str) -> std::io::Result<PathBuf> {
+/// Where a twin is run.
+fn place(root: &Path, twin: &Path) -> PathBuf {
     let name = twin.strip_prefix(root).unwrap_or(twin).display().to_string().replace('/', "_");
-    let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join("red-cases").join(name);
-    if place.exists() {
-        fs::remove_dir_all(&place)?;
-    }
-    fs::create_dir_all(&place)?;
-    let root = fs::canonicalize(root)?;
-    symlink(root.join("fixtures"), place.join("fixtures"))?;
-    // Each folder on the way to the case is a real one, and everything else in it a link to what the green case sees.
-    let mut way = PathBuf::new();
-    for part in Path::new(case).parent().into_iter().flat_map(Path::components) {
-        way.push(part);
-        fs::create_dir_all(place.join(&way))?;
-        for entry in fs::read_dir(root.join(&way))? {
-            let seen = way.join(entry?.file_name());
-            // A program of the case sees nothing but the case's folder, so what lies there is no link to elsewhere.
-            if Path::new(case).parent() == Some(&way) && root.join(&seen).is_file() {
-                fs::copy(root.join(&seen), place.join(&seen))?;
-            } else if !Path::new(case).starts_with(&seen) {
-                symlink(root.join(&seen), place.join(&seen))?;
-            }
-        }
-    }
-    let staged = place.join(case);
-    fs::write(staged, text)?;
-    Ok(place)
-}
-
-#[test]
-fn a_staged_case_sees_what_the_green_one_sees() {
-    let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("staging");
-    if root.exists() {
-        fs::remove_dir_all(&root).expect("the folder of the test can be removed");
-    }
-    for file in ["cases/a/b/green.toml", "cases/a/b/page.html", "cases/a/other.toml", "fixtures/script.sh"] {
-        let path = root.join(file);
-        fs::create_dir_all(path.parent().expect("it lies in a folder")).expect("the folder can be made");
-        fs::write(path, file).expect("the file can be written");
-    }
-    let twin = root.join("fixtures/red-cases/staging.red.toml");
-    let place = stage(&root, &twin, "cases/a/b/green.toml", "changed").expect("it can be staged");
-    let text = |file: &str| fs::read_to_string(place.join(file)).expect("it is there");
-    assert_eq!(text("cases/a/b/green.toml"), "changed");
-    for beside in ["page.html", "../other.toml", "../../../fixtures/script.sh"] {
-        assert!(text(&format!("cases/a/b/{beside}")).ends_with(beside.trim_start_matches("../")), "{beside}");
-    }
-    assert_eq!(fs::read_to_string(root.join("cases/a/b/green.toml")).expect("it is there"), "cases/a/b/green.toml");
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("red-cases").join(name)
 }
