@@ -22,8 +22,12 @@ pub(super) fn of(
     causes: &[Cause],
 ) -> Vec<Hop> {
     let mut hops = Vec::new();
-    if there.is_none() {
-        hops.extend(asked(world, trails, None));
+    // What a rule has dropped needed nobody's address, whoever else was asked for meanwhile.
+    let by_rule = causes
+        .iter()
+        .any(|cause| matches!(cause.kind, CauseKind::RuleDropped | CauseKind::PolicyDropped | CauseKind::RuleRejected));
+    if let Some(hop) = steps.first().and_then(Step::hop).filter(|_| there.is_none() && !by_rule) {
+        hops.extend(asked(world, trails, Some(hop)));
     }
     hops.extend(there.into_iter().flat_map(|trail| seen(world, Way::Request, trail)));
     let answers = back.or(trails.errors.first());

@@ -357,8 +357,19 @@ pub(super) fn explain(world: &World<'_>) -> Explanation {
     if flow.protocol == Protocol::Neighbour {
         return neighbour::explain(world, &trails, explanation);
     }
-    let there = unanswered(&trails).or_else(|| dead_or_first(&trails.there, None));
+    // What is still on its way when an answer is complete has not died.
+    let complete = match world.matter.observation {
+        Some(Observation::Traffic(traffic)) => traffic.seen == Seen::Answered,
+        Some(Observation::Http(_) | Observation::Dns(_)) => true,
+        _ => false,
+    };
+    let there = if complete {
+        trails.there.first()
+    } else {
+        unanswered(&trails).or_else(|| dead_or_first(&trails.there, None))
+    };
     let back = match there {
+        _ if complete => trails.back.first(),
         Some(there) if flow.protocol == Protocol::Icmp => trails.back.iter().find(|trail| answers(trail, there)),
         _ => dead_or_first(&trails.back, Some(flow.from)),
     };
@@ -426,6 +437,11 @@ impl Step {
     /// Whether the packet is for this node.
     pub(super) fn is_local(&self) -> bool {
         self.local
+    }
+
+    /// The next hop.
+    pub(super) fn hop(&self) -> Option<IpAddr> {
+        self.hop
     }
 
     /// Whether the kernel has a way for it.
