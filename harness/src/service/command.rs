@@ -209,11 +209,13 @@ impl Program {
         self.child.wait().await.map(drop)
     }
 
-    /// Whether it has printed this text.
+    /// Whether it has printed this text: among the last that it has printed, or at the start of what it prints, which a
+    /// flood behind it does not wash away.
     pub fn has_printed(&self, text: &str) -> bool {
         let streams = self.output.streams.borrow();
         let (front, back) = streams.end.as_slices();
-        String::from_utf8_lossy(&[front, back].concat()).contains(text)
+        let has = |bytes: &[u8]| String::from_utf8_lossy(bytes).contains(text);
+        has(&[front, back].concat()) || streams.start.iter().any(|start| has(start))
     }
 
     /// Returns when it has printed more.
