@@ -9,7 +9,7 @@ use super::refusals::is_limited;
 use super::{Decided, Wire, gather, observe};
 use crate::evidence::{Evidence, Explanation, Flow, Protocol, decode};
 use crate::lab;
-use crate::observation::{Observation, Seen};
+use crate::observation::{LocalRefusal, Observation, Seen};
 use crate::plan::{Check, Expectation, Ping};
 use crate::probe::ProbeError;
 use crate::probe::ping::Proof;
@@ -292,8 +292,12 @@ fn kind(seen: Option<Seen>) -> Option<(u8, Option<IpAddr>)> {
         Seen::Answered => (0, None),
         Seen::Delivered => (1, None),
         Seen::Reset => (2, None),
+        // Whether a neighbour that is gone is still in the table says nothing of the network: one is silent, and one's own
+        // kernel gives up on the other.
+        Seen::Silent | Seen::Icmp { own: true, .. } | Seen::Local(LocalRefusal { errno: libc::EHOSTUNREACH }) => {
+            (4, None)
+        }
         Seen::Icmp { error, by, .. } => (10 + error.kind.wrapping_mul(16).wrapping_add(error.code), Some(by)),
         Seen::Local(_) => (3, None),
-        Seen::Silent => (4, None),
     })
 }
