@@ -29,7 +29,9 @@ struct World {
 }
 
 fn sh(namespace: &Namespace, script: &str) -> String {
-    let run = || Command::new("sh").args(["-ec", script]).output();
+    // Where Debian has nft and ip is not on the search path of every user.
+    let path = "/usr/sbin:/sbin:/usr/bin:/bin";
+    let run = || Command::new("sh").args(["-ec", script]).env("PATH", path).output();
     let ended = namespace.within(run).expect("there is a shell");
     let said = String::from_utf8_lossy(&ended.stderr).into_owned();
     assert!(ended.status.success(), "{script}: {said}");

@@ -78,8 +78,11 @@ fn words(report: &CaseReport, plan: &Plan, opening: &Opening, has_terminal: bool
         );
     }
     let process = opening.process;
-    // Root's users are others in there; an ordinary user is root in there as it is.
-    let credentials = if nix::unistd::geteuid().is_root() { "" } else { " --preserve-credentials" };
+    // Root's users are others in there; an ordinary user is root in there as it is, and so is one who may set no groups
+    // (user_namespaces(7)).
+    let groups = std::fs::read_to_string("/proc/self/setgroups").is_ok_and(|groups| groups.trim() == "deny");
+    let is_root = nix::unistd::geteuid().is_root() && !groups;
+    let credentials = if is_root { "" } else { " --preserve-credentials" };
     format!(
         "kept: the lab of {label}, until standard input is closed or a signal comes\n  nsenter --target {process}{credentials} -U -m -u -n   enters {node}\n  ip netns exec NODE COMMAND   from there, in another node: {others}\n"
     )
