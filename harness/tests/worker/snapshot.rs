@@ -30,7 +30,7 @@ fn with_lab(case: &str, work: impl AsyncFnOnce(&Plan, &Lab)) {
 fn run(lab: &Lab, node: usize, words: &str) {
     let mut words = words.split_whitespace();
     let mut command = Command::new(words.next().expect("a program"));
-    command.args(words);
+    command.args(words).env("PATH", "/usr/sbin:/sbin:/usr/bin:/bin");
     let status = lab.node(node).namespace.within(|| command.status()).expect("it can be started");
     assert!(status.success(), "{command:?}");
 }
