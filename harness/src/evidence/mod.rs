@@ -31,6 +31,10 @@ pub struct Evidence {
     pub traces: Vec<Trace>,
     /// What the kernels say of their routes.
     pub decisions: Vec<Decision>,
+    /// What was sent on behind the place where the packet had ended, if anything was; [`traces`](Self::traces) has what
+    /// the rules behind that place did with it.
+    #[serde(default)]
+    pub sent_on: Option<SentOn>,
     /// What is missing in here, in words: limits that were reached, tables that could not be read.
     pub cut: Vec<String>,
 }
@@ -103,6 +107,22 @@ pub struct Frame {
     /// Its start, from the Ethernet header on.
     #[serde(with = "hexadecimal")]
     pub bytes: Vec<u8>,
+}
+
+/// A packet that is put on the wire behind the place where it ended, to see what else would stop it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SentOn {
+    /// The node whose interface sends it.
+    pub node: usize,
+    /// The interface.
+    pub interface: u32,
+    /// The frame.
+    #[serde(with = "hexadecimal")]
+    pub bytes: Vec<u8>,
+    /// The nodes that it should have passed before. They know no connection to which its answer would belong.
+    pub passed: Vec<usize>,
+    /// Where in [`Evidence::traces`] begins what rules did with it.
+    pub traces: usize,
 }
 
 /// A question for a kernel's routes, and its answer.

@@ -16,6 +16,9 @@ pub struct Chain {
     pub name: String,
     /// The hook of a base chain, as nft(8) calls it.
     pub hook: Option<String>,
+    /// The interfaces that it stands at, where it belongs to some: chains of `netdev`, and those at `ingress`.
+    #[serde(default)]
+    pub devices: Vec<String>,
     /// Its priority.
     pub priority: i32,
     /// What becomes of a packet that no rule decided: `accept` or `drop`; a chain without hook has none.

@@ -33,7 +33,6 @@ impl Tracer {
         if chains.is_empty() {
             return Ok(None);
         }
-        let families: Vec<String> = chains.into_iter().map(|chain| chain.family).collect();
         let mut numbers = ERRORS.to_vec();
         for protocol in protocols {
             let number = protocol.number(false);
@@ -42,7 +41,7 @@ impl Tracer {
             }
         }
         let listener = Listener::open(namespace)?;
-        let Some(families) = nft::mark(namespace, &families, &numbers)? else { return Ok(None) };
+        let Some(families) = nft::mark(namespace, &chains, &numbers)? else { return Ok(None) };
         Ok(Some(Self { namespace: namespace.clone(), families, listener, left: Cell::new(MOST_STEPS) }))
     }
 

@@ -96,6 +96,16 @@ impl Frames {
         self.take_in(u32::MAX).map_err(failed)
     }
 
+    /// Sends a frame by an interface.
+    ///
+    /// # Errors
+    ///
+    /// What sendto(2) says.
+    pub fn send(&self, interface: u32, frame: &[u8]) -> Result<(), ProbeError> {
+        let sent = link_address(interface, EVERYTHING).and_then(|to| self.socket.send_to(frame, &to));
+        sent.map(drop).map_err(|error| ProbeError::io("cannot send by a packet socket", &error))
+    }
+
     /// Takes no more frames in; those that are there stay.
     ///
     /// # Errors

@@ -30,15 +30,17 @@ pub fn decode(frame: &[u8]) -> Option<Packet> {
     Some(Packet { macs: Some((from, to)), ..packet })
 }
 
-/// Reads what a rule trace shows: the IP header, and the start of what it carries. A whole packet may stand in the place
-/// of its header, with nothing behind.
-pub fn decode_headers(v6: bool, header: &[u8], transport: &[u8]) -> Option<Packet> {
+/// Reads what a rule trace shows: the header of IP, and the start of what it carries, or that of ARP. A whole packet may
+/// stand in the place of its header, with nothing behind.
+pub fn decode_headers(header: &[u8], transport: &[u8]) -> Option<Packet> {
     let first = *header.first()?;
-    if (first >> 4) != if v6 { 6 } else { 4 } {
-        return None;
+    let version = first >> 4;
+    // What begins with neither version begins with the kind of hardware, which is 1 for Ethernet (RFC 826).
+    if !matches!(version, 4 | 6) {
+        return arp_packet(&ArpPacketSlice::from_slice(header).ok()?);
     }
     let mut bytes = header.to_vec();
-    if v6 {
+    if version == 6 {
         // The kernel shows 40 bytes (`NFT_TRACETYPE_NETWORK_HSIZE` of net/netfilter/nf_tables_trace.c): extension headers
         // are not among them, and what stands behind them cannot be read without.
         let next = *header.get(6)?;

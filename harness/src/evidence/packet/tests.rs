@@ -237,23 +237,26 @@ fn headers_of_a_rule_trace_are_read() {
     let mut segment = tcp_segment(0x02);
     segment[12] = 0xa0;
     let header = &ipv4(6, &[0; 40])[..20];
-    assert_eq!(decode_headers(false, header, &segment), Some(without_macs(false, 60, syn())));
-    assert_eq!(decode_headers(true, header, &segment), None);
-    assert_eq!(decode_headers(true, &ipv6(6, &[0; 40])[..40], &segment), Some(without_macs(true, 80, syn())));
+    assert_eq!(decode_headers(header, &segment), Some(without_macs(false, 60, syn())));
+    assert_eq!(decode_headers(&[0x30; 20], &segment), None);
+    assert_eq!(decode_headers(&ipv6(6, &[0; 40])[..40], &segment), Some(without_macs(true, 80, syn())));
     // Of data only the start is shown: it is not the fingerprint of any frame.
     let shown = datagram(&[7; 100]);
-    let packet = decode_headers(false, &ipv4(17, &shown)[..20], &shown[..20]).expect("whole headers are read");
+    let packet = decode_headers(&ipv4(17, &shown)[..20], &shown[..20]).expect("whole headers are read");
     assert_eq!(packet.payload, Payload::Udp { source_port: 5000, port: 53, data: Vec::new() });
     // 60 bytes of an IPv4 header with all options there can be, of which 40 are shown.
     let mut long = ipv4(6, &[0; 80])[..40].to_vec();
     long[0] = 0x4f;
-    assert_eq!(decode_headers(false, &long, &segment).map(|packet| packet.payload), Some(syn()));
+    assert_eq!(decode_headers(&long, &segment).map(|packet| packet.payload), Some(syn()));
     // What stands behind extension headers that are not shown is not guessed.
-    let hidden = decode_headers(true, &ipv6(0, &[0; 40])[..40], &segment).expect("a whole header is read");
+    let hidden = decode_headers(&ipv6(0, &[0; 40])[..40], &segment).expect("a whole header is read");
     assert_eq!(hidden.payload, Payload::Other { protocol: 0 });
     // A whole packet in the place of its header.
-    assert_eq!(decode_headers(false, &ipv4(6, &segment), &[]), Some(without_macs(false, 40, syn())));
-    assert_eq!(decode_headers(false, &[], &[]), None);
+    assert_eq!(decode_headers(&ipv4(6, &segment), &[]), Some(without_macs(false, 40, syn())));
+    assert_eq!(decode_headers(&[], &[]), None);
+    // ARP has one header and nothing behind it.
+    let question = decode_headers(&arp(1, HERE, THERE)[14..], &[]).expect("ARP is read");
+    assert_eq!(question, Packet { macs: None, ..decode(&arp(1, HERE, THERE)).expect("ARP is read") });
 }
 
 /// A flow of the tests' packets.
@@ -362,8 +365,8 @@ fn a_frame_cut_anywhere_is_read_or_not() {
     for frame in seeds() {
         for cut in 0..frame.len() {
             decode(&frame[..cut]);
-            decode_headers(false, frame.get(14..cut).unwrap_or_default(), &[]);
-            decode_headers(true, frame.get(14..cut).unwrap_or_default(), &frame[..cut]);
+            decode_headers(frame.get(14..cut).unwrap_or_default(), &[]);
+            decode_headers(frame.get(14..cut).unwrap_or_default(), &frame[..cut]);
         }
     }
 }
@@ -388,11 +391,11 @@ proptest! {
         if let Some(packet) = decode(&frame) {
             packet.fingerprint();
         }
-        for v6 in [false, true] {
-            let packet = frame.get(14..).unwrap_or_default();
-            decode_headers(v6, packet, &[]);
-            let (header, behind) = packet.split_at(packet.len().min(if v6 { 40 } else { 20 }));
-            decode_headers(v6, header, behind);
+        let packet = frame.get(14..).unwrap_or_default();
+        decode_headers(packet, &[]);
+        for length in [20, 40] {
+            let (header, behind) = packet.split_at(packet.len().min(length));
+            decode_headers(header, behind);
         }
     }
 }

@@ -180,6 +180,13 @@ fn base_chain(table: &str, name: &str, kind: &str, hook: u32, priority: i32) -> 
     Attributes::default().text(1, table).text(3, name).nest(4, &hook).text(7, kind)
 }
 
+/// A base chain at an interface, in the family `netdev`.
+fn base_chain_at(table: &str, name: &str, hook: u32, priority: i32, device: &str) -> Attributes {
+    // `NFTA_HOOK_DEV` beside the others.
+    let hook = Attributes::default().number(1, hook).bytes(2, &priority.to_be_bytes()).text(3, device);
+    Attributes::default().text(1, table).text(3, name).nest(4, &hook).text(7, "filter")
+}
+
 fn rule_attributes(rule: &Rule) -> Attributes {
     in_chain(TABLE, rule.chain.name(), &rule.statement).bytes(RULE_USERDATA, &comment(&rule.comment))
 }

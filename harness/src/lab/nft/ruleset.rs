@@ -137,9 +137,22 @@ fn chain(found: &[u8]) -> Option<Chain> {
         table,
         name: text(attributes, 3)?,
         hook: at.map(|at| hook(number, at)),
+        devices: base.map(devices).unwrap_or_default(),
         priority,
         policy: policy.map(|policy| if policy == 0 { "drop" } else { "accept" }.to_owned()),
         place: None,
+    })
+}
+
+/// `NFTA_HOOK_DEV`, or `NFTA_HOOK_DEVS` with an `NFTA_DEVICE_NAME` for each.
+fn devices(base: &[u8]) -> Vec<String> {
+    let several = attributes::find(base, 4).unwrap_or_default();
+    let named = read(several).filter(|(kind, _)| *kind == 1).map(|(_, name)| attributes::text(name).to_owned());
+    text(base, 3).into_iter().chain(named).fold(Vec::new(), |mut all, name| {
+        if !all.contains(&name) {
+            all.push(name);
+        }
+        all
     })
 }
 

@@ -7,8 +7,8 @@ use super::expression::Statement;
 use super::message::{Batch, FAMILY_HEADER, Kind};
 use super::ruleset::{family, long, text, word};
 use super::socket::{Refused, Socket};
-use super::{base_chain, in_chain};
-use crate::evidence::{Trace, TraceKind, TraceVerdict, decode_headers};
+use super::{base_chain, base_chain_at, in_chain};
+use crate::evidence::{Chain, Trace, TraceKind, TraceVerdict, decode_headers};
 use crate::lab::KernelError;
 use crate::namespace::Namespace;
 
@@ -18,6 +18,7 @@ pub(super) const TABLE: &str = "netcase-trace";
 /// `NFPROTO_*` of the families whose packets can be marked at their first hooks.
 const INET: u8 = 1;
 const ARP: u8 = 3;
+const NETDEV: u8 = 5;
 const BRIDGE: u8 = 7;
 
 /// `NFNLGRP_NFTRACE`.
@@ -29,28 +30,43 @@ const BUFFER: usize = 8 << 20;
 /// `ETH_P_ARP` and `ETH_P_8021Q` (`linux/if_ether.h`): what a bridge's rules see beside IP.
 const FRAMES: [u16; 2] = [0x0806, 0x8100];
 
-/// Has packets marked that carry one of these protocols, wherever chains of the families named could see them. A packet
-/// that a `netdev` chain drops is never marked: such a chain belongs to a device and stands before every hook.
+/// Has packets marked that carry one of these protocols, wherever these chains could see them.
 pub(in crate::lab) fn mark(
     namespace: &Namespace,
-    families: &[String],
+    chains: &[Chain],
     protocols: &[u8],
 ) -> Result<Option<Vec<u8>>, KernelError> {
-    let marked = marking(families);
-    if marked.is_empty() {
+    let hooks = marking(chains);
+    if hooks.is_empty() {
         return Ok(None);
     }
+    let mut marked: Vec<u8> = Vec::new();
     let mut batch = Batch::new();
-    for family in &marked {
-        batch.add_in(*family, Kind::NewTable, &Attributes::default().text(1, TABLE));
-        for (chain, hook) in hooks(*family) {
-            batch.add_in(*family, Kind::NewChain, &base_chain(TABLE, chain, "filter", hook, i32::MIN));
-            for statement in statements(*family, protocols) {
-                batch.add_in(*family, Kind::NewRule, &in_chain(TABLE, chain, &statement));
-            }
+    for Hook { family, chain, number, device } in &hooks {
+        if !marked.contains(family) {
+            marked.push(*family);
+            batch.add_in(*family, Kind::NewTable, &Attributes::default().text(1, TABLE));
+        }
+        let attributes = match device {
+            Some(device) => base_chain_at(TABLE, chain, *number, i32::MIN, device),
+            None => base_chain(TABLE, chain, "filter", *number, i32::MIN),
+        };
+        batch.add_in(*family, Kind::NewChain, &attributes);
+        for statement in statements(*family, protocols) {
+            batch.add_in(*family, Kind::NewRule, &in_chain(TABLE, chain, &statement));
         }
     }
     ask(namespace, batch, "add").map(|_| Some(marked))
+}
+
+/// Where packets are marked.
+struct Hook {
+    family: u8,
+    /// The marking chain's own name.
+    chain: String,
+    number: u32,
+    /// The interface, where the hook is one of an interface.
+    device: Option<String>,
 }
 
 /// A socket that is to be closed later.
@@ -76,16 +92,34 @@ fn ask(namespace: &Namespace, batch: Batch, verb: &str) -> Result<Open, KernelEr
     done.map_err(|refused| refused.named(format!("nft {verb} table {TABLE}")))
 }
 
-/// The families to mark in, so that chains of these families see marked packets.
-fn marking(families: &[String]) -> Vec<u8> {
-    let any = |names: &[&str]| families.iter().any(|family| names.contains(&family.as_str()));
-    let all = [(INET, any(&["inet", "ip", "ip6"])), (ARP, any(&["arp"])), (BRIDGE, any(&["bridge"]))];
-    all.into_iter().filter_map(|(family, wanted)| wanted.then_some(family)).collect()
-}
-
-/// The first hooks of what comes in and of what the node itself sends: `NF_INET_*`, `NF_BR_*`, `NF_ARP_*`.
-fn hooks(family: u8) -> [(&'static str, u32); 2] {
-    if family == ARP { [("input", 0), ("output", 1)] } else { [("prerouting", 0), ("output", 3)] }
+/// The hooks to mark at, so that these chains see marked packets: in each family those that come first for what comes in
+/// and for what the node itself sends (`NF_INET_*`, `NF_BR_*`, `NF_ARP_*`), and those of the interfaces that chains stand
+/// at (`NF_NETDEV_*`), which are before and behind all others.
+fn marking(chains: &[Chain]) -> Vec<Hook> {
+    let any = |names: &[&str]| chains.iter().any(|chain| names.contains(&chain.family.as_str()));
+    let two = [("prerouting", 0), ("output", 3)];
+    let families = [
+        (INET, any(&["inet", "ip", "ip6"]), two),
+        (ARP, any(&["arp"]), [("input", 0), ("output", 1)]),
+        (BRIDGE, any(&["bridge"]), two),
+    ];
+    let mut hooks: Vec<Hook> = Vec::new();
+    for (family, _, own) in families.into_iter().filter(|(_, wanted, _)| *wanted) {
+        hooks.extend(own.map(|(chain, number)| Hook { family, chain: chain.to_owned(), number, device: None }));
+    }
+    for chain in chains {
+        let Some(number) = ["ingress", "egress"].iter().position(|hook| chain.hook.as_deref() == Some(hook)) else {
+            continue;
+        };
+        for device in &chain.devices {
+            let name = format!("{} {device}", ["in", "out"][number]);
+            if !hooks.iter().any(|hook| hook.chain == name) {
+                let number = u32::from(number > 0);
+                hooks.push(Hook { family: NETDEV, chain: name, number, device: Some(device.clone()) });
+            }
+        }
+    }
+    hooks
 }
 
 fn statements(family: u8, protocols: &[u8]) -> Vec<Statement> {
@@ -94,7 +128,7 @@ fn statements(family: u8, protocols: &[u8]) -> Vec<Statement> {
     }
     let mut statements: Vec<Statement> =
         protocols.iter().map(|protocol| Statement::carries(*protocol).traced()).collect();
-    if family == BRIDGE {
+    if matches!(family, BRIDGE | NETDEV) {
         statements.extend(FRAMES.map(|kind| Statement::is_frame_of(kind).traced()));
     }
     statements
@@ -175,10 +209,7 @@ fn step(node: usize, message: &[u8]) -> Option<Trace> {
         _ => long(attributes, 3).map_or(SHOWS, TraceKind::Rule),
     };
     let network = find(attributes, 8).unwrap_or_default();
-    let version = network.first().map(|first| first >> 4);
-    let packet = version
-        .filter(|version| matches!(version, 4 | 6))
-        .and_then(|version| decode_headers(version == 6, network, find(attributes, 9).unwrap_or_default()));
+    let packet = decode_headers(network, find(attributes, 9).unwrap_or_default());
     Some(Trace {
         node,
         id: word(attributes, 6)?,

@@ -104,7 +104,7 @@ pub(super) fn causes(world: &World<'_>, steps: &[Step], death: Option<Death>, tr
                 cause.kind,
                 CauseKind::MtuTooSmall | CauseKind::TunnelMismatch | CauseKind::PortBlocked | CauseKind::PortIsolated
             );
-            known.words == cause.words || (kind && (once || known.blame == cause.blame))
+            known.words == cause.words || (kind && (once || (known.blame == cause.blame && known.node == cause.node)))
         };
         if !told.iter().any(same) {
             told.push(cause);

@@ -23,9 +23,9 @@ pub(super) fn of(
 ) -> Vec<Hop> {
     let mut hops = Vec::new();
     // What a rule has dropped needed nobody's address, whoever else was asked for meanwhile.
-    let by_rule = causes
-        .iter()
-        .any(|cause| matches!(cause.kind, CauseKind::RuleDropped | CauseKind::PolicyDropped | CauseKind::RuleRejected));
+    let by_rule = causes.first().is_some_and(|cause| {
+        matches!(cause.kind, CauseKind::RuleDropped | CauseKind::PolicyDropped | CauseKind::RuleRejected)
+    });
     if let Some(hop) = steps.first().and_then(Step::hop).filter(|_| there.is_none() && !by_rule) {
         hops.extend(asked(world, trails, Some(hop)));
     }
@@ -122,7 +122,7 @@ fn ending(world: &World<'_>, steps: &[Step], death: &Death, causes: &[Cause], an
         let node = world.name(step.node).to_owned();
         return Hop { way: Way::Answer, node, interface: None, act: Act::Dropped { by: None } };
     }
-    let rejected = causes.iter().find(|cause| cause.kind == CauseKind::RuleRejected);
+    let rejected = causes.first().filter(|cause| cause.kind == CauseKind::RuleRejected);
     let node = if death.on_link { death.node } else { step.node };
     let act = match rejected {
         Some(_) => Act::Rejected { how: "by a rule".to_owned() },

@@ -8,6 +8,7 @@
 //! Pure: what only a kernel knows is asked for ([`Explained::Asks`]) and comes with the evidence the next time.
 
 mod blame;
+mod craft;
 mod death;
 mod endpoint;
 mod hops;
@@ -17,6 +18,7 @@ mod neighbour;
 mod passages;
 mod refusal;
 mod rules;
+mod send_on;
 mod trails;
 mod translation;
 mod tunnel;
@@ -25,7 +27,7 @@ mod wire;
 mod words;
 mod world;
 
-use crate::evidence::{Ask, Evidence, Explanation};
+use crate::evidence::{Ask, Evidence, Explanation, SentOn};
 use crate::observation::Observation;
 use crate::plan::{Check, Node, Operation, Plan};
 use crate::source::Span;
@@ -59,12 +61,17 @@ pub enum Explained {
     Done(Box<Explanation>),
     /// The kernels must be asked this first.
     Asks(Vec<Ask>),
+    /// A packet must be sent on first, and what became of it be in the evidence.
+    SendOn(SentOn),
 }
 
 /// Explains what became of a probe.
 pub fn explain(matter: Matter<'_>) -> Explained {
     let world = World::new(matter);
     let explanation = walk::explain(&world);
-    let asks = world.into_asks();
-    if asks.is_empty() { Explained::Done(Box::new(explanation)) } else { Explained::Asks(asks) }
+    match world.into_wants() {
+        (asks, _) if !asks.is_empty() => Explained::Asks(asks),
+        (_, Some(packet)) => Explained::SendOn(packet),
+        (_, None) => Explained::Done(Box::new(explanation)),
+    }
 }

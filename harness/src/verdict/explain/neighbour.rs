@@ -78,7 +78,7 @@ pub(super) fn find(world: &World<'_>, out: End, hop: IpAddr, gateway: bool, pack
     if !found.resolved {
         let asked = entry.is_some();
         let bridges = found.way.iter().flatten().map(|end| end.0).filter(|node| *node != out.0);
-        let dropped = bridges.chain([out.0]).find_map(|node| rules::dropped_question(world, node, hop));
+        let dropped = bridges.chain([out.0, next.0]).find_map(|node| rules::dropped_question(world, node, hop));
         found.causes.extend(dropped.or_else(|| ignores(world, out, next, hop, packet.from)));
         let heard = trails(world).questions.iter().any(|sight| {
             let there = sight.frame.node == next.0 && !sight.frame.outgoing;

@@ -25,8 +25,19 @@ pub(super) fn dropped_question(world: &World<'_>, node: usize, about: std::net::
             _ => false,
         })
     };
-    find(world, node, is_it)
-        .map(|(first, end)| cause(world, first, end, &format!("the neighbour solicitation for {about}")))
+    find(world, node, is_it).map(|(first, end)| {
+        let answer = first.packet.as_ref().is_some_and(|packet| match &packet.payload {
+            Payload::Neighbour(question) => question.answer,
+            payload => matches!(payload, Payload::Icmp(Icmp::Other { kind: 136, .. })),
+        });
+        let what = match (about.is_ipv4(), answer) {
+            (true, false) => "the ARP request for",
+            (true, true) => "the ARP reply of",
+            (false, false) => "the neighbour solicitation for",
+            (false, true) => "the neighbour advertisement of",
+        };
+        cause(world, first, end, &format!("{what} {about}"))
+    })
 }
 
 /// What dropped the packets of a tunnel to a UDP port in a node.
@@ -54,10 +65,27 @@ fn group_of(address: std::net::IpAddr) -> Option<std::net::IpAddr> {
 /// steps.
 fn find<'a>(world: &World<'a>, node: usize, is_it: impl Fn(&Trace) -> bool) -> Option<(&'a Trace, &'a Trace)> {
     let own = || world.evidence().traces.iter().filter(move |trace| trace.node == node);
-    let mut ends = own().filter(|trace| trace.verdict == TraceVerdict::Drop);
+    let mut ends = own().filter(|trace| trace.verdict == TraceVerdict::Drop && counts(world, trace));
     let shown =
         |end: &Trace, near: bool| own().filter(|it| it.id == end.id && (!near || it.chain_is(end)) && is_it(it)).last();
     ends.find_map(|end| Some((shown(end, true).or_else(|| shown(end, false))?, end)))
+}
+
+/// Whether a step says what becomes of the probe. What was sent on has left no connection in the nodes before: what looks
+/// for one there says nothing.
+fn counts(world: &World<'_>, trace: &Trace) -> bool {
+    let Some(sent_on) = world.evidence().sent_on.as_ref().filter(|it| it.passed.contains(&trace.node)) else {
+        return true;
+    };
+    let behind = world.evidence().traces.iter().position(|it| std::ptr::eq(it, trace));
+    let is_here = |it: &&Rule| it.family == trace.family && it.table == trace.table && it.chain == trace.chain;
+    let mut rules = world.node(trace.node).rules.iter().filter(is_here);
+    let looks = |rule: &Rule| ["ct ", "conntrack", "state "].iter().any(|word| rule.text.contains(word));
+    behind.is_some_and(|at| at < sent_on.traces)
+        || match trace.kind {
+            TraceKind::Rule(handle) => rules.any(|rule| rule.handle == handle && !looks(rule)),
+            TraceKind::Policy | TraceKind::Return => !rules.any(looks),
+        }
 }
 
 fn what(world: &World<'_>, trace: &Trace) -> String {
@@ -197,45 +225,4 @@ fn target_of(text: &str) -> Option<(std::net::IpAddr, Option<u16>)> {
         return Some((socket.ip(), Some(socket.port())));
     }
     target.trim_matches(['[', ']']).parse().ok().map(|address| (address, None))
-}
-
-/// Chains at the very entrance of an interface, before anything that a trace shows: of those the packet did not get to
-/// the first chain that sees what is for the node.
-pub(super) fn dropped_early(
-    world: &World<'_>,
-    trail: &super::trails::Trail<'_>,
-    node: usize,
-    iif: Option<u32>,
-) -> Option<Cause> {
-    let last = trail.last()?;
-    let index = iif?;
-    if last.frame.node != node || last.frame.outgoing || last.frame.interface != index {
-        return None;
-    }
-    let state = world.node(node);
-    let chains: Vec<&Chain> = state.chains.iter().filter(|chain| chain.hook.as_deref() == Some("ingress")).collect();
-    let traced = world.evidence().traces.iter().any(|trace| trace.node == node);
-    let sees_later = state.chains.iter().any(|chain| chain.hook.is_some() && chain.hook.as_deref() != Some("ingress"));
-    let [chain] = *chains else { return None };
-    // Where other chains would have shown the packet and did not, it did not come so far.
-    if traced || (!sees_later && state.rules.iter().filter(|rule| rule.chain == chain.name).count() != 1) {
-        return None;
-    }
-    let is_here = |rule: &&Rule| rule.family == chain.family && rule.table == chain.table && rule.chain == chain.name;
-    let drops = |rule: &&Rule| rule.text.split_whitespace().any(|word| word == "drop");
-    let mut dropping = state.rules.iter().filter(is_here).filter(drops);
-    let (first, more) = (dropping.next(), dropping.next().is_some());
-    let (name, end) = (world.name(node), world.end_name((node, index)));
-    let rule = first.filter(|_| !more && chain.policy.as_deref() != Some("drop"))?;
-    Some(Cause {
-        kind: CauseKind::RuleDropped,
-        words: format!(
-            "{name} dropped the packet where it came in, by the rule of chain `{}` ({} {}) at {end}: {}",
-            chain.name, chain.family, chain.table, rule.text
-        ),
-        node: Some(name.to_owned()),
-        rule: Some(rule.text.clone()),
-        blame: rule.place.clone(),
-        help: Some("accept it before this rule, or make the rule narrower".to_owned()),
-    })
 }

@@ -8,7 +8,7 @@ use super::known;
 use super::rules;
 use super::trails::{Ends, Trail, Trails};
 use super::world::{End, World};
-use super::{endpoint, leaving, neighbour, refusal, translation, wire};
+use super::{endpoint, leaving, neighbour, refusal, send_on, translation, wire};
 use crate::evidence::{Ask, Cause, CauseKind, Chosen, Evidence, Explanation, Fingerprint, Packet, Protocol, Way};
 use crate::observation::{Observation, Seen};
 use crate::plan::Landing;
@@ -153,8 +153,6 @@ impl Walker<'_, '_> {
             return step;
         }
         let Some(changed) = self.changed(node, packet) else { return step };
-        let early = self.trail.and_then(|trail| rules::dropped_early(world, trail, node, iif));
-        step.inside.extend(early);
         step.after = changed;
         let ends: Vec<Ends> = packet.ends().into_iter().chain(changed.ends()).chain(self.seen_in_rules(node)).collect();
         step.inside.extend(rules::dropped(world, node, &ends));
@@ -282,7 +280,7 @@ impl Walker<'_, '_> {
         if self.way == Way::Request && self.steps.is_empty() {
             return Some(packet);
         }
-        if self.came_in(node)
+        if (self.came_in(node) || self.world.evidence().sent_on.is_some())
             && let Some(to) = ends.and_then(|ends| rules::translated(self.world, node, ends))
         {
             return Some(packet.with(to));
@@ -341,7 +339,7 @@ fn alike(shown: &Packet, sent: &Packet) -> bool {
 }
 
 /// The table in which a lab's own translations stand.
-const OWN_TABLE: &str = "netcase";
+pub(super) const OWN_TABLE: &str = "netcase";
 
 /// Explains what became of a probe.
 pub(super) fn explain(world: &World<'_>) -> Explanation {
@@ -397,6 +395,10 @@ pub(super) fn explain(world: &World<'_>) -> Explanation {
     let steps = walker.steps;
     let death = Death::of(&steps, there, back, world);
     explanation.causes = death::causes(world, &steps, death, &trails);
+    if let Some(death) = death {
+        let trail = if steps[death.step].way == Way::Answer { back } else { there };
+        world.send_on(send_on::of(world, &steps, death, trail, &explanation.causes));
+    }
     explanation.hops = hops::of(world, there, back, &trails, &steps, death.as_ref(), &explanation.causes);
     if explanation.causes.is_empty() {
         explanation.known = known::of(world, &steps, death.as_ref(), &trails);
@@ -437,6 +439,16 @@ impl Step {
     /// Whether the packet is for this node.
     pub(super) fn is_local(&self) -> bool {
         self.local
+    }
+
+    /// Where it would leave.
+    pub(super) fn out(&self) -> Option<End> {
+        self.out
+    }
+
+    /// Where it would come in next.
+    pub(super) fn next(&self) -> Option<End> {
+        self.next
     }
 
     /// The next hop.

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::net::IpAddr;
 
 use super::Matter;
-use crate::evidence::{Ask, Chosen, Evidence, Interface, Neighbour, NodeState};
+use crate::evidence::{Ask, Chosen, Evidence, Interface, Neighbour, NodeState, SentOn};
 use crate::plan::{self, Plan};
 use crate::words::Mac;
 
@@ -15,15 +15,22 @@ pub(super) type End = (usize, u32);
 pub(super) struct World<'a> {
     pub(super) matter: Matter<'a>,
     asks: RefCell<Vec<Ask>>,
+    sent_on: RefCell<Option<SentOn>>,
 }
 
 impl<'a> World<'a> {
     pub(super) fn new(matter: Matter<'a>) -> Self {
-        Self { matter, asks: RefCell::default() }
+        Self { matter, asks: RefCell::default(), sent_on: RefCell::default() }
     }
 
-    pub(super) fn into_asks(self) -> Vec<Ask> {
-        self.asks.into_inner()
+    /// What is to be asked, and what is to be sent on, before anything is concluded.
+    pub(super) fn into_wants(self) -> (Vec<Ask>, Option<SentOn>) {
+        (self.asks.into_inner(), self.sent_on.into_inner())
+    }
+
+    /// Has a packet sent on.
+    pub(super) fn send_on(&self, packet: Option<SentOn>) {
+        self.sent_on.replace(packet);
     }
 
     pub(super) fn evidence(&self) -> &'a Evidence {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::attempt::Bench;
 use super::decide::seen;
 use super::refusals::is_limited;
-use super::{Decided, Wire, gather, observe};
+use super::{Decided, Wire, gather, observe, send_on};
 use crate::evidence::{Evidence, Explanation, Flow, Protocol, decode};
 use crate::lab;
 use crate::observation::{LocalRefusal, Observation, Seen};
@@ -234,7 +234,7 @@ async fn real_flow(bench: &Bench, mut flow: Flow, observation: Option<&Observati
 
 /// Explains; what the explanation lacks the kernels are asked for.
 async fn conclude(
-    bench: &Bench,
+    bench: &mut Bench,
     expectation: &Expectation,
     observation: Option<&Observation>,
     evidence: &mut Evidence,
@@ -251,6 +251,7 @@ async fn conclude(
         };
         match verdict::explain(matter) {
             Explained::Done(explanation) => return *explanation,
+            Explained::SendOn(packet) => send_on::send(bench, packet, evidence).await,
             Explained::Asks(asks) => {
                 for ask in asks {
                     match lab::decide(bench.node(ask.node), &ask).await {

@@ -12,6 +12,7 @@ use super::rules;
 use crate::evidence::{Evidence, Flow, Frame, NodeState, Protocol, ScriptText};
 use crate::lab::{self, Counters, Netlink, Tracer};
 use crate::plan::{Interface, InterfaceKind, NodeId};
+use crate::probe::ProbeError;
 use crate::probe::frames::Frames;
 use crate::probe::stamps;
 
@@ -23,6 +24,18 @@ const MOST_BYTES: usize = 4 * 1024 * 1024;
 pub(super) struct Captures(HashMap<NodeId, Frames>);
 
 impl Captures {
+    /// The socket of a node, opened where it has none yet.
+    pub(super) fn of(
+        &mut self,
+        node: NodeId,
+        open: impl FnOnce() -> Result<Frames, ProbeError>,
+    ) -> Result<&Frames, ProbeError> {
+        Ok(match self.0.entry(node) {
+            Entry::Occupied(place) => place.into_mut(),
+            Entry::Vacant(place) => place.insert(open()?),
+        })
+    }
+
     /// Lets go of nodes that may end.
     pub(super) fn let_go(&mut self, nodes: &[NodeId]) {
         self.0.retain(|node, _| !nodes.contains(node));
@@ -55,15 +68,8 @@ pub(super) async fn begin(bench: &mut Bench, flow: &Flow) -> Watch {
             Ok(tracer) => watch.tracers.extend(tracer.map(|tracer| (node, tracer))),
             Err(error) => watch.cut.push(format!("what the rules of {name} do is not seen: {error}")),
         }
-        if let Entry::Vacant(place) = bench.captures.0.entry(node) {
-            match Frames::open(namespace) {
-                Ok(frames) => drop(place.insert(frames)),
-                Err(error) => watch.cut.push(format!("what passes {name} is not seen: {error}")),
-            }
-        }
-        if let Some(frames) = bench.captures.0.get(&node)
-            && let Err(error) = frames.watch()
-        {
+        let watched = bench.captures.of(node, || Frames::open(namespace)).and_then(Frames::watch);
+        if let Err(error) = watched {
             watch.cut.push(format!("what passes {name} is not seen: {error}"));
         }
     }

@@ -23,6 +23,7 @@ mod rules;
 mod runner;
 mod runs;
 mod scripts;
+mod send_on;
 mod services;
 mod shell;
 mod solicit;

@@ -36,6 +36,7 @@ fn chain(family: &str, table: &str, declared: &str) -> Option<Chain> {
     let hook = policy.is_some().then(|| name.to_lowercase());
     let priority = hook.as_deref().map_or(0, |hook| priority(table, hook));
     Some(Chain {
+        devices: Vec::new(),
         family: family.to_owned(),
         table: table.to_owned(),
         name: name.to_owned(),

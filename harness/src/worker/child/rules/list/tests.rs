@@ -54,6 +54,7 @@ fn ruleset(listing: &str) -> Ruleset {
         Table { family: words[0].to_owned(), name: words[1].to_owned(), handle }
     });
     let chains = written.chains.into_iter().map(|line| Chain {
+        devices: Vec::new(),
         family: line.chain.family,
         table: line.chain.table,
         name: line.chain.chain,
@@ -369,6 +370,7 @@ fn what_nobody_has_loaded_has_a_text_or_a_number() {
         packets,
     };
     let chain = Chain {
+        devices: Vec::new(),
         family: "inet".to_owned(),
         table: lab::NAT_TABLE.to_owned(),
         name: "postrouting".to_owned(),
