@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use explanation::{Act, Blame, Cause, CauseKind, Explanation, Hop, Way};
 pub use packet::{Fingerprint, Icmp, Packet, Payload, Question, Quoted, decode, decode_headers};
-pub use rules::{Chain, Place, Rule, Trace, TraceKind, TraceVerdict};
+pub use rules::{Chain, LOOKS, Place, Rule, Trace, TraceKind, TraceVerdict};
 pub use state::{
     Address, BridgePort, Connection, Fdb, Interface, Listening, Neighbour, NodeState, PolicyRule, PortState,
     ScriptText, ServiceState, Tunnel, Tuple,

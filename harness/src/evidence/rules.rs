@@ -5,6 +5,10 @@ use serde::{Deserialize, Serialize};
 use super::Packet;
 use crate::source::Span;
 
+/// The table of the steps that are no rule's, but show a packet as it comes to the first hook, and as it is at the end of
+/// each later one: behind whatever translates there.
+pub const LOOKS: &str = "netcase-trace";
+
 /// A base or a plain chain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Chain {

@@ -30,7 +30,8 @@ impl Tracer {
     /// What the kernel refuses.
     pub fn start(namespace: &Namespace, protocols: &[Protocol]) -> Result<Option<Self>, KernelError> {
         let chains = Ruleset::read(namespace)?.chains;
-        if chains.is_empty() {
+        let older = super::legacy_rules(namespace).is_ok_and(|families| !families.is_empty());
+        if chains.is_empty() && !older {
             return Ok(None);
         }
         let mut numbers = ERRORS.to_vec();
@@ -41,7 +42,7 @@ impl Tracer {
             }
         }
         let listener = Listener::open(namespace)?;
-        let Some(families) = nft::mark(namespace, &chains, &numbers)? else { return Ok(None) };
+        let Some(families) = nft::mark(namespace, &chains, older, &numbers)? else { return Ok(None) };
         Ok(Some(Self { namespace: namespace.clone(), families, listener, left: Cell::new(MOST_STEPS) }))
     }
 

@@ -13,7 +13,7 @@ use crate::lab::KernelError;
 use crate::namespace::Namespace;
 
 /// The tables that mark packets, one in each family.
-pub(super) const TABLE: &str = "netcase-trace";
+pub(super) const TABLE: &str = crate::evidence::LOOKS;
 
 /// `NFPROTO_*` of the families whose packets can be marked at their first hooks.
 const INET: u8 = 1;
@@ -30,26 +30,28 @@ const BUFFER: usize = 8 << 20;
 /// `ETH_P_ARP` and `ETH_P_8021Q` (`linux/if_ether.h`): what a bridge's rules see beside IP.
 const FRAMES: [u16; 2] = [0x0806, 0x8100];
 
-/// Has packets marked that carry one of these protocols, wherever these chains could see them.
+/// Has packets marked that carry one of these protocols, wherever these chains could see them, or the `older` rules of
+/// iptables, of which nothing is heard but what stands around them.
 pub(in crate::lab) fn mark(
     namespace: &Namespace,
     chains: &[Chain],
+    older: bool,
     protocols: &[u8],
 ) -> Result<Option<Vec<u8>>, KernelError> {
-    let hooks = marking(chains);
+    let hooks = marking(chains, older);
     if hooks.is_empty() {
         return Ok(None);
     }
     let mut marked: Vec<u8> = Vec::new();
     let mut batch = Batch::new();
-    for Hook { family, chain, number, device } in &hooks {
+    for Hook { family, chain, number, priority, device } in &hooks {
         if !marked.contains(family) {
             marked.push(*family);
             batch.add_in(*family, Kind::NewTable, &Attributes::default().text(1, TABLE));
         }
         let attributes = match device {
-            Some(device) => base_chain_at(TABLE, chain, *number, i32::MIN, device),
-            None => base_chain(TABLE, chain, "filter", *number, i32::MIN),
+            Some(device) => base_chain_at(TABLE, chain, *number, *priority, device),
+            None => base_chain(TABLE, chain, "filter", *number, *priority),
         };
         batch.add_in(*family, Kind::NewChain, &attributes);
         for statement in statements(*family, protocols) {
@@ -65,6 +67,7 @@ struct Hook {
     /// The marking chain's own name.
     chain: String,
     number: u32,
+    priority: i32,
     /// The interface, where the hook is one of an interface.
     device: Option<String>,
 }
@@ -95,17 +98,24 @@ fn ask(namespace: &Namespace, batch: Batch, verb: &str) -> Result<Open, KernelEr
 /// The hooks to mark at, so that these chains see marked packets: in each family those that come first for what comes in
 /// and for what the node itself sends (`NF_INET_*`, `NF_BR_*`, `NF_ARP_*`), and those of the interfaces that chains stand
 /// at (`NF_NETDEV_*`), which are before and behind all others.
-fn marking(chains: &[Chain]) -> Vec<Hook> {
+///
+/// Where addresses may be translated, the last chain of each later hook shows the packet as it is then.
+fn marking(chains: &[Chain], older: bool) -> Vec<Hook> {
     let any = |names: &[&str]| chains.iter().any(|chain| names.contains(&chain.family.as_str()));
     let two = [("prerouting", 0), ("output", 3)];
     let families = [
-        (INET, any(&["inet", "ip", "ip6"]), two),
+        (INET, older || any(&["inet", "ip", "ip6"]), two),
         (ARP, any(&["arp"]), [("input", 0), ("output", 1)]),
         (BRIDGE, any(&["bridge"]), two),
     ];
     let mut hooks: Vec<Hook> = Vec::new();
     for (family, _, own) in families.into_iter().filter(|(_, wanted, _)| *wanted) {
-        hooks.extend(own.map(|(chain, number)| Hook { family, chain: chain.to_owned(), number, device: None }));
+        let first = own.map(|(chain, number)| (chain, number, i32::MIN));
+        let last = LATER.iter().filter(|_| family == INET).map(|(chain, number)| (*chain, *number, i32::MAX));
+        hooks.extend(first.into_iter().chain(last).map(|(chain, number, priority)| {
+            let chain = chain.to_owned();
+            Hook { family, chain, number, priority, device: None }
+        }));
     }
     for chain in chains {
         let Some(number) = ["ingress", "egress"].iter().position(|hook| chain.hook.as_deref() == Some(hook)) else {
@@ -115,12 +125,16 @@ fn marking(chains: &[Chain]) -> Vec<Hook> {
             let name = format!("{} {device}", ["in", "out"][number]);
             if !hooks.iter().any(|hook| hook.chain == name) {
                 let number = u32::from(number > 0);
-                hooks.push(Hook { family: NETDEV, chain: name, number, device: Some(device.clone()) });
+                let device = Some(device.clone());
+                hooks.push(Hook { family: NETDEV, chain: name, number, priority: i32::MIN, device });
             }
         }
     }
     hooks
 }
+
+/// The hooks behind the first (`NF_INET_*`).
+const LATER: [(&str, u32); 3] = [("input", 1), ("forward", 2), ("postrouting", 4)];
 
 fn statements(family: u8, protocols: &[u8]) -> Vec<Statement> {
     if family == ARP {
@@ -162,18 +176,23 @@ fn named(refused: Refused) -> KernelError {
     refused.named("nft monitor trace")
 }
 
-/// The steps without those of the marking tables. Where only a policy decided, no other step has shown the packet.
+/// The steps, and of those of the marking tables what shows a packet. Where only a policy decided, no other step has.
 fn of_users(steps: Vec<Trace>) -> Vec<Trace> {
-    let steps = with_packets(steps);
-    let (marks, mut own): (Vec<_>, Vec<_>) = steps.into_iter().partition(|step| step.table == TABLE);
-    for mark in marks.into_iter().filter(|mark| mark.packet.is_some()) {
-        let shown = own.iter().any(|step| step.id == mark.id && step.packet.is_some());
-        if let Some(first) = own.iter_mut().find(|step| !shown && step.id == mark.id) {
+    let mut steps = with_packets(steps);
+    steps.retain(|step| step.table != TABLE || step.packet.is_some());
+    for at in 0..steps.len() {
+        let step = &steps[at];
+        if step.table == TABLE || steps[..at].iter().any(|it| it.id == step.id && it.table != TABLE) {
+            continue;
+        }
+        let shown = steps.iter().any(|it| it.id == step.id && it.table != TABLE && it.packet.is_some());
+        if let Some(mark) = steps[..at].iter().find(|mark| mark.id == step.id).filter(|_| !shown).cloned() {
+            let first = &mut steps[at];
             first.iif = first.iif.or(mark.iif);
             first.packet = mark.packet;
         }
     }
-    own
+    steps
 }
 
 /// The steps without those that only show the packet: a hook may show it in a message of its own, before the first rule.

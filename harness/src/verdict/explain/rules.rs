@@ -176,53 +176,12 @@ fn is_bridged(world: &World<'_>, trace: &Trace) -> bool {
     bridge(trace.iif).is_some() && (trace.oif.is_none() || bridge(trace.oif) == bridge(trace.iif))
 }
 
-/// The ends that a rule of a node has given a packet with these ends, as its text says.
+/// The ends that a packet with these ends had at the last hook of a node that has shown it.
 pub(super) fn translated(world: &World<'_>, node: usize, ends: Ends) -> Option<Ends> {
-    let own = || world.evidence().traces.iter().filter(move |trace| trace.node == node);
-    let shown = |id: u32| own().any(|it| it.id == id && it.packet.as_ref().and_then(Ends::of) == Some(ends));
-    own().filter(|trace| trace.verdict == TraceVerdict::Accept && shown(trace.id)).find_map(|trace| {
-        let TraceKind::Rule(handle) = trace.kind else { return None };
-        let rules = &world.node(node).rules;
-        let rule = rules.iter().find(|it| {
-            (&it.family, &it.table, &it.chain, it.handle) == (&trace.family, &trace.table, &trace.chain, handle)
-        })?;
-        let own = || own_address(world, node, trace.id, ends.to.is_ipv6());
-        let (to, port) = target_of(&rule.text).or_else(|| Some((own()?, Some(own_port(&rule.text)?))))?;
-        Some(Ends { to, port: port.filter(|_| ends.port != ends.source_port).unwrap_or(ends.port), ..ends })
-    })
-}
-
-/// The address to which `redirect` sends packets: that of the interface that they came in by.
-fn own_address(world: &World<'_>, node: usize, id: u32, v6: bool) -> Option<std::net::IpAddr> {
-    let mut steps = world.evidence().traces.iter().filter(|trace| trace.node == node && trace.id == id);
-    let interface = world.interface((node, steps.find_map(|trace| trace.iif)?))?;
-    let own = interface.addresses.iter().map(|own| own.cidr.address);
-    own.clone().find(|own| own.is_ipv6() == v6 && !super::refusal::is_link_local(*own))
-}
-
-/// The port to which a rule sends packets of the node itself: `redirect to :PORT` of nft(8), `-j REDIRECT --to-ports
-/// PORT` of iptables.
-fn own_port(text: &str) -> Option<u16> {
-    let words: Vec<&str> = text.split_whitespace().collect();
-    let behind = |word: &str| words.iter().position(|it| it.eq_ignore_ascii_case(word)).map(|at| &words[at + 1..]);
-    let rest = behind("redirect")?;
-    let port = match behind("--to-ports") {
-        Some([port, ..]) => port,
-        _ => rest.iter().find(|word| word.starts_with(':'))?,
+    let shown = || {
+        let own = world.evidence().traces.iter().filter(move |trace| trace.node == node);
+        own.filter_map(|trace| Some((trace.id, Ends::of(trace.packet.as_ref()?)?)))
     };
-    port.trim_start_matches(':').parse().ok()
-}
-
-/// Where a rule sends packets: `dnat to ADDRESS[:PORT]` of nft(8), `--to-destination ADDRESS[:PORT]` of iptables.
-fn target_of(text: &str) -> Option<(std::net::IpAddr, Option<u16>)> {
-    let words: Vec<&str> = text.split_whitespace().collect();
-    let after = words.iter().position(|word| *word == "--to-destination").map(|at| at + 1).or_else(|| {
-        let dnat = words.iter().position(|word| *word == "dnat")?;
-        words.iter().skip(dnat).position(|word| *word == "to").map(|at| dnat + at + 1)
-    })?;
-    let target = words.get(after)?;
-    if let Ok(socket) = target.parse::<std::net::SocketAddr>() {
-        return Some((socket.ip(), Some(socket.port())));
-    }
-    target.trim_matches(['[', ']']).parse().ok().map(|address| (address, None))
+    let (id, _) = shown().find(|(_, shown)| *shown == ends)?;
+    shown().filter(|(other, _)| *other == id).map(|(_, shown)| shown).last()
 }

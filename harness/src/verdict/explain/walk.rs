@@ -280,9 +280,8 @@ impl Walker<'_, '_> {
         if self.way == Way::Request && self.steps.is_empty() {
             return Some(packet);
         }
-        if (self.came_in(node) || self.world.evidence().sent_on.is_some())
-            && let Some(to) = ends.and_then(|ends| rules::translated(self.world, node, ends))
-        {
+        // The node's own hooks have seen it behind their translations.
+        if let Some(to) = ends.and_then(|ends| rules::translated(self.world, node, ends)) {
             return Some(packet.with(to));
         }
         let nat = &self.world.planned(node).nat;
