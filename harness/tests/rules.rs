@@ -213,7 +213,7 @@ END",
         socket.send_to(b"x", ("10.0.0.1", 53)).expect("the host has a route");
         let (steps, _) = tracer.take(0).expect("traces can be read");
         tracer.stop().expect("the tables of traces can be deleted");
-        let words: Vec<String> = steps.iter().map(words).collect();
+        let words: Vec<String> = steps.iter().filter(|step| step.table != LOOKS).map(words).collect();
         assert_eq!(words[..2], ["bridge fw in rule 3: accept", "arp fw in policy: drop"], "{words:?}");
     });
 }

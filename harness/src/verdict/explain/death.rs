@@ -3,8 +3,9 @@
 use super::trails::{Trail, Trails};
 use super::walk::Step;
 use super::world::World;
-use super::{endpoint, hops, translation};
+use super::{endpoint, hops, translation, walk};
 use crate::evidence::{Cause, CauseKind, Payload, Way};
+use crate::observation::{Observation, Seen};
 
 /// The place where a packet ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +30,14 @@ impl Death {
         // An answer that somebody on the way has made in the receiver's name says nothing of the way back.
         let end = steps.iter().find(|step| step.local).map(|step| step.node);
         let first = back.and_then(|trail| trail.sights.first()).map(|sight| sight.frame.node);
+        // What was sent behind an answer, and got less far than what it answers, is what died.
+        let begun = |trail: &Trail<'_>| trail.sights.first().map(|sight| sight.frame.time);
+        let arrived =
+            |trail: &Trail<'_>| trail.last().is_some_and(|last| !last.frame.outgoing && Some(last.frame.node) == first);
+        let behind = there.filter(|there| back.is_some_and(|back| begun(there) > begun(back)) && !arrived(there));
+        if let Some(last) = behind.and_then(Trail::last) {
+            return Self::at(steps, Way::Request, last.frame.node, last.frame.outgoing, there);
+        }
         if let Some(last) = back.filter(|_| end.is_none() || first == end).and_then(Trail::last) {
             if last.frame.node == from && !last.frame.outgoing {
                 return None;
@@ -57,7 +66,10 @@ impl Death {
 
 /// The causes: what stands at the place of death, and then what would have come next.
 pub(super) fn causes(world: &World<'_>, steps: &[Step], death: Option<Death>, trails: &Trails<'_>) -> Vec<Cause> {
-    let Some(death) = death else { return endpoint::unwanted_answer(world, steps, trails) };
+    let Some(death) = death else {
+        let lost = unheard(world, steps);
+        return if lost.is_empty() { endpoint::unwanted_answer(world, steps, trails) } else { lost };
+    };
     if let Some(cause) = hops::ran_out(world, steps, trails).or_else(|| hops::answer_ran_out(world, trails)) {
         return vec![cause];
     }
@@ -76,7 +88,8 @@ pub(super) fn causes(world: &World<'_>, steps: &[Step], death: Option<Death>, tr
         .is_some_and(|sight| matches!(sight.packet.payload, Payload::Tcp { rst: true, .. }));
     if let Some(end) = steps.iter().find(|step| step.local).filter(|_| refused && steps[death.step].way == Way::Answer)
     {
-        later.extend(endpoint::faults(world, end.node, Way::Request, &end.before));
+        let found = endpoint::faults(world, end.node, Way::Request, &end.before);
+        later.extend(found.into_iter().filter(|cause| !endpoint::is_wanted(world, cause.kind)));
     }
     for (at, step) in steps.iter().enumerate().skip(death.step) {
         let inside = if at == death.step && death.on_link { &[][..] } else { &step.inside[..] };
@@ -111,6 +124,17 @@ pub(super) fn causes(world: &World<'_>, steps: &[Step], death: Option<Death>, tr
         }
     }
     told
+}
+
+/// The rules that ended a later answer, where an earlier one of the connection came through.
+fn unheard(world: &World<'_>, steps: &[Step]) -> Vec<Cause> {
+    let rules = |cause: &&Cause| {
+        matches!(cause.kind, CauseKind::RuleDropped | CauseKind::RuleRejected | CauseKind::PolicyDropped)
+    };
+    let silent = matches!(walk::seen(world), Some(Seen::Silent | Seen::Delivered))
+        || matches!(world.matter.observation, Some(Observation::NoAnswer { .. }));
+    let answers = steps.iter().filter(|step| silent && step.way == Way::Answer);
+    answers.flat_map(|step| step.inside.iter().filter(rules)).take(1).cloned().collect()
 }
 
 /// Several that have the address of the next hop, where the packet ended with one of them.

@@ -145,7 +145,8 @@ pub(super) fn unwanted_answer(world: &World<'_>, steps: &[Step], trails: &Trails
     }
     // What came back to the sender, it may have dropped itself.
     let back = steps.last().filter(|step| step.way == Way::Answer && step.node == world.evidence().flow.from);
-    if let Some(step) = back.filter(|step| !step.inside.is_empty() && walk::seen(world) == Some(Seen::Silent)) {
+    let unheard = matches!(walk::seen(world), Some(Seen::Silent | Seen::Delivered));
+    if let Some(step) = back.filter(|step| !step.inside.is_empty() && unheard) {
         return step.inside.clone();
     }
     let packet = end.before;

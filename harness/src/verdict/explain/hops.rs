@@ -34,7 +34,10 @@ pub(super) fn of(
     if let Some(trail) = answers {
         hops.extend(seen(world, Way::Answer, trail));
     }
-    hops.extend(death.map(|death| ending(world, steps, death, causes, answers.is_some())));
+    // What went behind an answer was not refused by it.
+    let begun = |trail: &Trail<'_>| trail.sights.first().map(|sight| sight.frame.time);
+    let answered = answers.is_some_and(|answer| there.is_none_or(|there| begun(answer) >= begun(there)));
+    hops.extend(death.map(|death| ending(world, steps, death, causes, answered)));
     hops
 }
 

@@ -6,9 +6,13 @@ use crate::evidence::{Blame, Cause, CauseKind, Chain, Icmp, Payload, Rule, Trace
 
 /// What dropped or refused a packet with any of these ends in a node.
 pub(super) fn dropped(world: &World<'_>, node: usize, ends: &[Ends]) -> Option<Cause> {
+    // Of an echo that was never seen the identifier is not known.
+    let is_one = |own: &Ends, found: &Ends| {
+        own == found || (own.source_port == 0 && own.port == 0 && (own.from, own.to) == (found.from, found.to))
+    };
     let is_it = |trace: &Trace| {
         let packet = trace.packet.as_ref().and_then(Ends::of);
-        packet.is_some_and(|found| ends.contains(&found))
+        packet.is_some_and(|found| ends.iter().any(|own| is_one(own, &found)))
     };
     find(world, node, is_it).map(|(first, end)| cause(world, first, end, &what(world, first)))
 }
