@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::Packet;
 use crate::source::Span;
 
-/// The table of the steps that are no rule's, but show a packet as it comes to the first hook, and as it is at the end of
-/// each later one: behind whatever translates there.
+/// The table of the steps that are no rule's, but show a packet as it comes to the first hook, and as it is at each later
+/// one, behind whatever has translated it.
 pub const LOOKS: &str = "netcase-trace";
 
 /// A base or a plain chain.
@@ -27,6 +27,9 @@ pub struct Chain {
     pub priority: i32,
     /// What becomes of a packet that no rule decided: `accept` or `drop`; a chain without hook has none.
     pub policy: Option<String>,
+    /// How many packets its policy has decided meanwhile, where that is counted: in chains of the older kind.
+    #[serde(default)]
+    pub packets: Option<u64>,
     /// Where it is declared.
     pub place: Option<Place>,
 }

@@ -138,6 +138,7 @@ fn chain(found: &[u8]) -> Option<Chain> {
         name: text(attributes, 3)?,
         hook: at.map(|at| hook(number, at)),
         devices: base.map(devices).unwrap_or_default(),
+        packets: None,
         priority,
         policy: policy.map(|policy| if policy == 0 { "drop" } else { "accept" }.to_owned()),
         place: None,

@@ -99,7 +99,7 @@ fn ask(namespace: &Namespace, batch: Batch, verb: &str) -> Result<Open, KernelEr
 /// and for what the node itself sends (`NF_INET_*`, `NF_BR_*`, `NF_ARP_*`), and those of the interfaces that chains stand
 /// at (`NF_NETDEV_*`), which are before and behind all others.
 ///
-/// Where addresses may be translated, the last chain of each later hook shows the packet as it is then.
+/// Where addresses may be translated, a look at each later hook shows the packet as it is then.
 fn marking(chains: &[Chain], older: bool) -> Vec<Hook> {
     let any = |names: &[&str]| chains.iter().any(|chain| names.contains(&chain.family.as_str()));
     let two = [("prerouting", 0), ("output", 3)];
@@ -111,7 +111,7 @@ fn marking(chains: &[Chain], older: bool) -> Vec<Hook> {
     let mut hooks: Vec<Hook> = Vec::new();
     for (family, _, own) in families.into_iter().filter(|(_, wanted, _)| *wanted) {
         let first = own.map(|(chain, number)| (chain, number, i32::MIN));
-        let last = LATER.iter().filter(|_| family == INET).map(|(chain, number)| (*chain, *number, i32::MAX));
+        let last = LATER.iter().filter(|_| family == INET).copied();
         hooks.extend(first.into_iter().chain(last).map(|(chain, number, priority)| {
             let chain = chain.to_owned();
             Hook { family, chain, number, priority, device: None }
@@ -133,8 +133,9 @@ fn marking(chains: &[Chain], older: bool) -> Vec<Hook> {
     hooks
 }
 
-/// The hooks behind the first (`NF_INET_*`).
-const LATER: [(&str, u32); 3] = [("input", 1), ("forward", 2), ("postrouting", 4)];
+/// The hooks behind the first (`NF_INET_*`), and where in them all of a packet's translations are done that come before a
+/// rule could drop it.
+const LATER: [(&str, u32, i32); 3] = [("input", 1, i32::MIN), ("forward", 2, i32::MIN), ("postrouting", 4, i32::MAX)];
 
 fn statements(family: u8, protocols: &[u8]) -> Vec<Statement> {
     if family == ARP {

@@ -3,9 +3,11 @@
 use super::trails::{Trail, Trails};
 use super::walk::Step;
 use super::world::World;
-use super::{endpoint, hops, translation, walk};
+use super::{endpoint, hops, rules, translation, walk};
 use crate::evidence::{Cause, CauseKind, Payload, Way};
 use crate::observation::{Observation, Seen};
+use crate::plan::Check;
+use crate::words::Outcome;
 
 /// The place where a packet ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +68,10 @@ impl Death {
 
 /// The causes: what stands at the place of death, and then what would have come next.
 pub(super) fn causes(world: &World<'_>, steps: &[Step], death: Option<Death>, trails: &Trails<'_>) -> Vec<Cause> {
+    let error = rules::dropped_error(world).filter(|_| is_silent(world));
+    if let Some(error) = error.clone().filter(|_| !wants_answer(world)) {
+        return vec![error];
+    }
     let Some(death) = death else {
         let lost = unheard(world, steps);
         return if lost.is_empty() { endpoint::unwanted_answer(world, steps, trails) } else { lost };
@@ -108,6 +114,7 @@ pub(super) fn causes(world: &World<'_>, steps: &[Step], death: Option<Death>, tr
     if causes.is_empty() {
         return endpoint::unasked_answer(world, steps, trails).into_iter().collect();
     }
+    later.extend(error);
     let mut told: Vec<Cause> = Vec::new();
     for cause in causes.into_iter().chain(later) {
         // What is wrong on the way there is wrong on the way back, too.
@@ -126,14 +133,32 @@ pub(super) fn causes(world: &World<'_>, steps: &[Step], death: Option<Death>, tr
     told
 }
 
+/// Whether an answer is expected, and no refusal.
+fn wants_answer(world: &World<'_>) -> bool {
+    let check = world.matter.check;
+    let outcome = match (check, check.transfer()) {
+        (Check::Ping(ping), _) => &ping.outcome,
+        (_, Some(transfer)) => &transfer.outcome,
+        (_, None) => return true,
+    };
+    outcome.is_empty()
+        || outcome
+            .iter()
+            .any(|word| matches!(word, Outcome::Reachable | Outcome::Open | Outcome::Delivered | Outcome::Silent))
+}
+
+/// Whether the sender heard nothing, or nothing more.
+fn is_silent(world: &World<'_>) -> bool {
+    matches!(walk::seen(world), Some(Seen::Silent | Seen::Delivered))
+        || matches!(world.matter.observation, Some(Observation::NoAnswer { .. }))
+}
+
 /// The rules that ended a later answer, where an earlier one of the connection came through.
 fn unheard(world: &World<'_>, steps: &[Step]) -> Vec<Cause> {
     let rules = |cause: &&Cause| {
         matches!(cause.kind, CauseKind::RuleDropped | CauseKind::RuleRejected | CauseKind::PolicyDropped)
     };
-    let silent = matches!(walk::seen(world), Some(Seen::Silent | Seen::Delivered))
-        || matches!(world.matter.observation, Some(Observation::NoAnswer { .. }));
-    let answers = steps.iter().filter(|step| silent && step.way == Way::Answer);
+    let answers = steps.iter().filter(|step| is_silent(world) && step.way == Way::Answer);
     answers.flat_map(|step| step.inside.iter().filter(rules)).take(1).cloned().collect()
 }
 

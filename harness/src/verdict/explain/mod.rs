@@ -15,6 +15,7 @@ mod hops;
 mod known;
 mod leaving;
 mod neighbour;
+mod older;
 mod passages;
 mod refusal;
 mod rules;

@@ -1,5 +1,6 @@
 //! What the rules of a node did with a packet.
 
+use super::older;
 use super::trails::Ends;
 use super::world::World;
 use crate::evidence::{Blame, Cause, CauseKind, Chain, Icmp, Payload, Rule, Trace, TraceKind, TraceVerdict};
@@ -14,7 +15,8 @@ pub(super) fn dropped(world: &World<'_>, node: usize, ends: &[Ends]) -> Option<C
         let packet = trace.packet.as_ref().and_then(Ends::of);
         packet.is_some_and(|found| ends.iter().any(|own| is_one(own, &found)))
     };
-    find(world, node, is_it).map(|(first, end)| cause(world, first, end, &what(world, first)))
+    let traced = find(world, node, is_it).map(|(first, end)| cause(world, first, end, &what(world, first)));
+    traced.or_else(|| older::dropped(world, node, ends))
 }
 
 /// What dropped a question about a neighbour, or its answer.
@@ -55,6 +57,28 @@ pub(super) fn dropped_tunnel(world: &World<'_>, node: usize, port: u16) -> Optio
         return None;
     }
     find(world, node, is_it).map(|(first, end)| cause(world, first, end, "the tunnel's packets"))
+}
+
+/// What dropped an ICMP error on its way to an end of the probe. A trace shows too little of one to read what it is
+/// about; there is no other traffic to these addresses than the probe's.
+pub(super) fn dropped_error(world: &World<'_>) -> Option<Cause> {
+    let flow = &world.evidence().flow;
+    let ends = [flow.source?, flow.to];
+    let is_it = |trace: &Trace| {
+        trace.packet.as_ref().is_some_and(|packet| {
+            let (kind, v6) = match &packet.payload {
+                Payload::Icmp(Icmp::Error { kind, .. } | Icmp::Other { kind, .. }) => (*kind, packet.to.is_ipv6()),
+                _ => return false,
+            };
+            // Unreachable, too big, exceeded, problem (RFC 792; RFC 4443, section 3).
+            ends.contains(&packet.to) && if v6 { (1..=4).contains(&kind) } else { matches!(kind, 3 | 11 | 12) }
+        })
+    };
+    (0..world.evidence().nodes.len()).find_map(|node| {
+        let (first, end) = find(world, node, is_it)?;
+        let to = first.packet.as_ref()?.to;
+        Some(cause(world, first, end, &format!("the ICMP error to {to}")))
+    })
 }
 
 /// The solicited-node multicast address of an address (RFC 4291, section 2.7.1).

@@ -62,7 +62,7 @@ impl<'a> Trails<'a> {
     /// Sorts what was captured.
     pub(super) fn of(evidence: &'a Evidence) -> Self {
         let mut trails = Self::default();
-        let mut known: Vec<Ends> = Vec::new();
+        let mut known: Vec<Ends> = translated_by_sender(evidence);
         let mut frames: Vec<&Frame> = evidence.frames.iter().collect();
         frames.sort_by_key(|frame| frame.time);
         for frame in frames {
@@ -111,6 +111,17 @@ impl<'a> Trails<'a> {
             self.strays.push(sight);
         }
     }
+}
+
+/// The ends that the sender's own rules have given to the probe, as they show it before and after.
+fn translated_by_sender(evidence: &Evidence) -> Vec<Ends> {
+    let shown = || {
+        let own = evidence.traces.iter().filter(|trace| trace.node == evidence.flow.from);
+        own.filter_map(|trace| Some((trace.id, trace.packet.as_ref()?)))
+    };
+    let own: Vec<u32> = shown().filter(|(_, it)| it.is_request_of(&evidence.flow)).map(|(id, _)| id).collect();
+    let others = shown().filter(|(id, packet)| own.contains(id) && !packet.is_request_of(&evidence.flow));
+    others.filter_map(|(_, packet)| Ends::of(packet)).collect()
 }
 
 impl Trail<'_> {

@@ -37,7 +37,8 @@ impl Travelling {
     fn first(evidence: &Evidence, trail: Option<&Trail<'_>>) -> Self {
         let flow = &evidence.flow;
         let packet = trail.and_then(|trail| trail.sights.first()).map(|sight| &sight.packet);
-        let ends = packet.and_then(Ends::of);
+        // What its own rules have translated it was before what it is asked for.
+        let ends = packet.filter(|packet| packet.is_request_of(flow) || flow.source_port == 0).and_then(Ends::of);
         Self {
             from: ends.map(|ends| ends.from).or(flow.source),
             to: ends.map_or(flow.to, |ends| ends.to),

@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 
 use super::attempt::Bench;
 use super::rules;
-use crate::evidence::{Evidence, Flow, Frame, NodeState, Protocol, ScriptText};
+use crate::evidence::{Chain, Evidence, Flow, Frame, NodeState, Protocol, Rule, ScriptText};
 use crate::lab::{self, Counters, Netlink, Tracer};
 use crate::plan::{Interface, InterfaceKind, NodeId};
 use crate::probe::ProbeError;
@@ -46,12 +46,14 @@ impl Captures {
 pub(super) struct Watch {
     tracers: Vec<(NodeId, Tracer)>,
     before: Vec<Counters>,
+    /// Of nodes with rules of the older kind, which count and say nothing.
+    counted: HashMap<NodeId, (Vec<Chain>, Vec<Rule>)>,
     cut: Vec<String>,
 }
 
 /// Begins to watch all nodes. What cannot be watched is said in the evidence, and fails nothing.
 pub(super) async fn begin(bench: &mut Bench, flow: &Flow) -> Watch {
-    let mut watch = Watch { tracers: Vec::new(), before: Vec::new(), cut: Vec::new() };
+    let mut watch = Watch { tracers: Vec::new(), before: Vec::new(), counted: HashMap::new(), cut: Vec::new() };
     let first = bench.captures.0.is_empty();
     let tunnels = bench.plan.nodes.iter().any(|node| node.open || node.interfaces.iter().any(is_tunnel));
     // A DNS query may be asked again over TCP, and what a tunnel carries travels in UDP.
@@ -64,6 +66,11 @@ pub(super) async fn begin(bench: &mut Bench, flow: &Flow) -> Watch {
     for node in there(bench) {
         let name = &bench.plan.nodes[node].name;
         let namespace = &bench.lab.node(node).namespace;
+        if lab::legacy_rules(namespace).is_ok_and(|families| !families.is_empty())
+            && let Ok(counted) = rules::rules_of(bench, node).await
+        {
+            watch.counted.insert(node, counted);
+        }
         match Tracer::start(namespace, &protocols) {
             Ok(tracer) => watch.tracers.extend(tracer.map(|tracer| (node, tracer))),
             Err(error) => watch.cut.push(format!("what the rules of {name} do is not seen: {error}")),
@@ -106,7 +113,7 @@ async fn unstamped() -> Option<String> {
 
 /// Ends the watching, and takes down how the nodes are.
 pub(super) async fn end(bench: &mut Bench, watch: Watch, flow: Flow) -> Evidence {
-    let Watch { tracers, before, mut cut } = watch;
+    let Watch { tracers, before, counted, mut cut } = watch;
     let mut evidence = Evidence { flow, ..Evidence::default() };
     for node in there(bench) {
         let Some(frames) = bench.captures.0.get(&node) else { continue };
@@ -143,6 +150,10 @@ pub(super) async fn end(bench: &mut Bench, watch: Watch, flow: Flow) -> Evidence
     for node in 0..evidence.nodes.len() {
         evidence.nodes[node].services = bench.services.states(&bench.plan, node);
         evidence.nodes[node].scripts = scripts(bench, node);
+        if let Some(before) = counted.get(&node) {
+            let NodeState { chains, rules, .. } = &mut evidence.nodes[node];
+            rules::since(before, chains, rules);
+        }
     }
     evidence.cut = cut;
     evidence

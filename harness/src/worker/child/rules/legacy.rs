@@ -35,8 +35,10 @@ fn chain(family: &str, table: &str, declared: &str) -> Option<Chain> {
     let policy = words.next().filter(|policy| *policy != "-").map(str::to_lowercase);
     let hook = policy.is_some().then(|| name.to_lowercase());
     let priority = hook.as_deref().map_or(0, |hook| priority(table, hook));
+    let counted = words.next().and_then(|counters| counters.trim_matches(['[', ']']).split(':').next()?.parse().ok());
     Some(Chain {
         devices: Vec::new(),
+        packets: counted,
         family: family.to_owned(),
         table: table.to_owned(),
         name: name.to_owned(),
@@ -56,6 +58,22 @@ fn priority(table: &str, hook: &str) -> i32 {
         ("nat", _) => 100,
         ("security", _) => 50,
         _ => 0,
+    }
+}
+
+/// What these have counted since `before`: packets come and go, chains and rules stay while nobody changes them.
+pub(in super::super) fn since(before: &(Vec<Chain>, Vec<Rule>), chains: &mut [Chain], rules: &mut [Rule]) {
+    for chain in chains.iter_mut().filter(|chain| chain.packets.is_some()) {
+        let same = |it: &&Chain| (&it.family, &it.table, &it.name) == (&chain.family, &chain.table, &chain.name);
+        let counted = before.0.iter().find(same).and_then(|it| it.packets).unwrap_or(0);
+        chain.packets = chain.packets.map(|packets| packets.saturating_sub(counted));
+    }
+    for rule in rules.iter_mut().filter(|rule| matches!(&*rule.family, "iptables" | "ip6tables")) {
+        let same = |it: &&Rule| {
+            (&it.family, &it.table, &it.chain, it.handle) == (&rule.family, &rule.table, &rule.chain, rule.handle)
+        };
+        let counted = before.1.iter().find(same).and_then(|it| it.packets).unwrap_or(0);
+        rule.packets = rule.packets.map(|packets| packets.saturating_sub(counted));
     }
 }
 

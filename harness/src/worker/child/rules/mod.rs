@@ -22,6 +22,7 @@ use crate::service::command::{self, Invocation};
 use crate::worker::message::{Broken, Message};
 
 pub(super) use known::Load;
+pub(super) use legacy::since;
 pub(super) use list::rules_of;
 use refused::refused;
 

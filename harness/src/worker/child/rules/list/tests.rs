@@ -55,6 +55,7 @@ fn ruleset(listing: &str) -> Ruleset {
     });
     let chains = written.chains.into_iter().map(|line| Chain {
         devices: Vec::new(),
+        packets: None,
         family: line.chain.family,
         table: line.chain.table,
         name: line.chain.chain,
@@ -371,6 +372,7 @@ fn what_nobody_has_loaded_has_a_text_or_a_number() {
     };
     let chain = Chain {
         devices: Vec::new(),
+        packets: None,
         family: "inet".to_owned(),
         table: lab::NAT_TABLE.to_owned(),
         name: "postrouting".to_owned(),
