@@ -18,6 +18,7 @@ mod neighbour;
 mod older;
 mod passages;
 mod refusal;
+mod rule_text;
 mod rules;
 mod send_on;
 mod trails;

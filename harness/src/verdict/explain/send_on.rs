@@ -6,6 +6,7 @@
 
 use super::craft;
 use super::death::Death;
+use super::rule_text;
 use super::trails::Trail;
 use super::walk::{OWN_TABLE, Step};
 use super::world::{End, World};
@@ -49,10 +50,7 @@ pub(super) fn of(
 
 /// How many places of a node's rules may end a packet.
 fn refusals(state: &NodeState) -> usize {
-    let ends = |rule: &&Rule| {
-        let mut words = rule.text.split(|c: char| !c.is_ascii_alphabetic());
-        words.any(|word| ["drop", "reject"].iter().any(|end| word.eq_ignore_ascii_case(end)))
-    };
+    let ends = |rule: &&Rule| rule_text::drops(rule) || rule_text::refuses(rule);
     let policies = state.chains.iter().filter(|chain| chain.policy.as_deref() == Some("drop")).count();
     state.rules.iter().filter(ends).count() + policies
 }

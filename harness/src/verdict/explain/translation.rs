@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::rule_text;
 use super::rules;
 use super::walk::Step;
 use super::world::World;
@@ -178,8 +179,8 @@ fn has_entry(world: &World<'_>, node: usize, words: &[&str]) -> bool {
 }
 
 fn rule<'a>(world: &World<'a>, node: usize, words: &[&str]) -> Option<&'a crate::evidence::Rule> {
-    let has = |text: &str| text.split(|c: char| !c.is_ascii_alphabetic()).any(|word| words.contains(&word));
-    let mut all = world.node(node).rules.iter().filter(|rule| rule.table != "netcase" && has(&rule.text));
+    let translates = if words.contains(&"snat") { rule_text::translates_source } else { rule_text::translates_target };
+    let mut all = world.node(node).rules.iter().filter(|rule| rule.table != "netcase" && translates(rule));
     let first = all.next()?;
     // Of several the one that counts nothing, or the first.
     Some(first)
