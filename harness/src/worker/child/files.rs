@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::case::LARGEST_FILE;
-use crate::plan::{NodeId, Plan, RulesText};
+use crate::plan::{Action, NodeId, Plan, RulesText};
 use crate::service::cage::{Part, Placed, Placing};
 use crate::worker::message::Broken;
 
@@ -29,7 +29,11 @@ impl Files {
     pub(super) fn read(plan: &Plan) -> Result<Self, Broken> {
         let Some(folder) = &plan.folder else { return Ok(Self::default()) };
         let scripts = plan.setup.iter().map(|script| script.path.as_str());
-        let rules = plan.rules.iter().filter_map(|rules| match &rules.text {
+        let later = plan.steps.iter().flat_map(|step| &step.actions).filter_map(|operation| match &operation.action {
+            Action::LoadRules(rules) => Some(&**rules),
+            _ => None,
+        });
+        let rules = plan.rules.iter().chain(later).filter_map(|rules| match &rules.text {
             RulesText::File(path) => Some(path.as_str()),
             RulesText::Inline(_) => None,
         });
