@@ -79,22 +79,79 @@ impl Folders<'_> {
     /// The names in a folder that fit a pattern, in the order of glob(3).
     fn matching(&self, folder: &Path, pattern: &str) -> Vec<String> {
         let mut names = (self.list)(&plain(folder));
-        // What stands in brackets is not looked at: such files are read by nobody here, and their rules have no lines.
-        names.retain(|name| {
-            !name.starts_with('.') && !pattern.contains('[') && fits(name.as_bytes(), pattern.as_bytes())
-        });
+        let (pattern, hidden) = (letters(pattern), pattern.starts_with('.'));
+        names.retain(|name| (hidden || !name.starts_with('.')) && fits(&letters(name), &pattern));
         names.sort();
         names
     }
 }
 
-/// Whether a name fits a pattern with `*` and `?` (glob(7)).
-fn fits(name: &[u8], pattern: &[u8]) -> bool {
+fn letters(text: &str) -> Vec<char> {
+    text.chars().collect()
+}
+
+/// Whether a name fits a pattern (glob(7)). nft takes a backslash in it as it is (`GLOB_NOESCAPE`).
+fn fits(name: &[char], pattern: &[char]) -> bool {
     match (name, pattern) {
         ([], []) => true,
-        (name, [b'*', rest @ ..]) => (0..=name.len()).any(|taken| fits(&name[taken..], rest)),
-        ([_, name @ ..], [b'?', rest @ ..]) => fits(name, rest),
-        ([first, name @ ..], [same, rest @ ..]) if first == same => fits(name, rest),
+        (name, ['*', rest @ ..]) => (0..=name.len()).any(|taken| fits(&name[taken..], rest)),
+        ([_, name @ ..], ['?', rest @ ..]) => fits(name, rest),
+        ([first, name @ ..], [same, rest @ ..]) => {
+            match Some(rest).filter(|_| *same == '[').and_then(|set| in_set(*first, set)) {
+                Some((has, behind)) => has && fits(name, behind),
+                None => first == same && fits(name, rest),
+            }
+        }
+        _ => false,
+    }
+}
+
+/// Whether a character is in the set that a pattern opens, and what stands behind it; `None` where nothing closes it, so
+/// that its bracket stands for itself.
+fn in_set(c: char, set: &[char]) -> Option<(bool, &[char])> {
+    let (not, mut rest) = match set {
+        ['!' | '^', rest @ ..] => (true, rest),
+        rest => (false, rest),
+    };
+    let (mut has, mut first) = (false, true);
+    loop {
+        rest = match rest {
+            [']', behind @ ..] if !first => return Some((has != not, behind)),
+            ['[', ':', behind @ ..] if class(behind).is_some() => {
+                let (name, behind) = class(behind)?;
+                has |= is_of_class(c, &name);
+                behind
+            }
+            [from, '-', to, behind @ ..] if *to != ']' => {
+                has |= (*from..=*to).contains(&c);
+                behind
+            }
+            [own, behind @ ..] => {
+                has |= *own == c;
+                behind
+            }
+            [] => return None,
+        };
+        first = false;
+    }
+}
+
+/// The name of a class, and what stands behind it.
+fn class(text: &[char]) -> Option<(String, &[char])> {
+    let end = text.windows(2).position(|two| two == [':', ']'])?;
+    Some((text[..end].iter().collect(), &text[end + 2..]))
+}
+
+/// The classes of characters (wctype(3)) in the C locale.
+fn is_of_class(c: char, class: &str) -> bool {
+    match class {
+        "alnum" => c.is_ascii_alphanumeric(),
+        "alpha" => c.is_ascii_alphabetic(),
+        "digit" => c.is_ascii_digit(),
+        "lower" => c.is_ascii_lowercase(),
+        "upper" => c.is_ascii_uppercase(),
+        "punct" => c.is_ascii_punctuation(),
+        "xdigit" => c.is_ascii_hexdigit(),
         _ => false,
     }
 }
@@ -134,9 +191,33 @@ mod tests {
             ("e.nft", vec!["e.nft"]),
             ("both", vec![]),
             ("nothing", vec![]),
+            ("./sub/[a-c].nft", vec!["./sub/b.nft"]),
+            ("./sub/[!a-c].nft", vec!["./sub/d.nft"]),
         ] {
             let found = folders.included(name, "main.nft");
             assert_eq!(found.iter().map(|text| text.path.as_str()).collect::<Vec<_>>(), expected, "{name}");
+        }
+    }
+    #[test]
+    fn patterns_fit_as_glob_has_it() {
+        for (pattern, fitting, others) in [
+            ("[0-4]*", vec!["0", "3x"], vec!["5", "x3"]),
+            ("[!0-4x]", vec!["5", "-"], vec!["0", "x", ""]),
+            ("[^b]a", vec!["aa"], vec!["ba", "a"]),
+            ("[]a-]", vec!["]", "a", "-"], vec!["b", "[]a-]"]),
+            ("[a-]", vec!["a", "-"], vec!["b"]),
+            ("[!]a]", vec!["b"], vec!["]", "a"]),
+            ("[[:digit:]b]*", vec!["1", "b2"], vec!["a", ":", "d"]),
+            ("[ab", vec!["[ab"], vec!["a", "b"]),
+            ("\\[a]", vec!["\\a"], vec!["[a]", "a"]),
+            ("?[ä]", vec!["öä"], vec!["ää!", "ä"]),
+        ] {
+            for name in fitting {
+                assert!(fits(&letters(name), &letters(pattern)), "{pattern} {name}");
+            }
+            for name in others {
+                assert!(!fits(&letters(name), &letters(pattern)), "{pattern} {name}");
+            }
         }
     }
 }

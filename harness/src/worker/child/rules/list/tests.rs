@@ -164,6 +164,7 @@ table fw {
 }
 include "./inc/rules.nft"
 include "./inc.d/*.nft"
+include "./set.d/[1-3][!0]*.nft"
 add rule inet fw other udp dport @ drop
 insert rule inet fw input udp dport @ drop
 add rule inet fw input index 0 udp dport @ drop
@@ -215,10 +216,14 @@ fn each_rule_has_its_own_line() {
             ("inc.d/b.nft", "add rule inet fw x tcp dport 1 drop\n"),
             ("inc.d/a.nft", "\nadd rule inet fw x tcp dport 2 drop\n"),
             ("inc.d/c.other", "add rule inet fw x tcp dport 9 drop\n"),
+            ("set.d/31-a.nft", "\n\nadd rule inet fw x tcp dport 3 drop\n"),
+            ("set.d/12-b.nft", "add rule inet fw x tcp dport 1 drop\n"),
+            ("set.d/20-c.nft", "add rule inet fw x tcp dport 9 drop\n"),
+            ("set.d/42-d.nft", "add rule inet fw x tcp dport 9 drop\n"),
         ],
     );
     let (chains, rules) = loaded(&folder, Loader::Nft, &["main.nft"]);
-    assert_eq!(held(&rules, &[]), 26, "{rules:#?}");
+    assert_eq!(held(&rules, &[]), 28, "{rules:#?}");
     let place = |family: &str, name: &str| {
         told(
             chains
@@ -233,8 +238,8 @@ fn each_rule_has_its_own_line() {
         ("inet", "late", "main.nft:33"),
         ("ip", "input", "main.nft:37"),
         ("inet", "own", "./inc/chain:1"),
-        ("inet", "made", "main.nft:50"),
-        ("ip6", "c", "main.nft:54"),
+        ("inet", "made", "main.nft:51"),
+        ("ip6", "c", "main.nft:55"),
     ] {
         assert_eq!(place(family, name), expected, "{family} {name}");
     }
@@ -264,7 +269,7 @@ fn where_the_line_is_not_certain_there_is_none() {
   }
 }
 delete rule inet fw gone handle 5
-include \"/proc/self/cwd/hid[d]en\"
+include \"/proc/self/cwd/hidden\"
 ",
             ),
             ("hidden", "add rule inet fw hidden tcp dport 1 drop\n"),
