@@ -3,11 +3,13 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::dns::Reply;
 use crate::words::{Cidr, LinkState, Mac, NeighState, RouteKind, RouteProto, RouteScope, Stream};
 
 /// What one probe saw.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Observation {
     /// ICMP echo, TCP or UDP.
     Traffic(Traffic),
@@ -50,7 +52,7 @@ pub enum Observation {
 }
 
 /// What two nodes have in common.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shared {
     /// Whether both are one network namespace.
     pub namespace: bool,
@@ -59,7 +61,7 @@ pub struct Shared {
 }
 
 /// A list of the kernel's, each entry as a text, once and in order.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listed {
     /// What stands in it.
     pub entries: Vec<String>,
@@ -79,7 +81,7 @@ impl Listed {
 }
 
 /// One attempt to get something across.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Traffic {
     /// What happened; for several echo requests, to the first that was not answered.
     pub seen: Seen,
@@ -100,7 +102,7 @@ pub struct Traffic {
 }
 
 /// What happened to a packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Seen {
     /// It arrived and was answered.
     Answered,
@@ -126,7 +128,7 @@ pub enum Seen {
 /// Type and code of an ICMP error.
 ///
 /// Sources: RFC 792, RFC 1812 section 5.2.7.1 (IPv4); RFC 4443 section 3 (IPv6).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IcmpError {
     /// Whether it is ICMPv6.
     pub v6: bool,
@@ -144,14 +146,14 @@ impl IcmpError {
 }
 
 /// Why the node's own kernel refused to send: the errno, as `errno.h` has it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LocalRefusal {
     /// The number.
     pub errno: i32,
 }
 
 /// Whether a probe is known to have left its node.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Departure {
     /// The network said something about it, so it left (or the refusal is the reason why not).
     Said,
@@ -162,7 +164,7 @@ pub enum Departure {
 }
 
 /// Whether the target of a probe is known to live.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Life {
     /// Not asked: something was heard.
     NotAsked,
@@ -173,7 +175,7 @@ pub enum Life {
 }
 
 /// An HTTP answer.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HttpAnswer {
     /// The status.
     pub status: u16,
@@ -194,7 +196,7 @@ pub struct HttpAnswer {
 }
 
 /// The end of a program.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ran {
     /// Its exit status; `None` when a signal ended it.
     pub exit: Option<i32>,
@@ -209,7 +211,7 @@ pub struct Ran {
 }
 
 /// A DNS answer.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DnsAnswer {
     /// What the server said.
     pub reply: Reply,
@@ -218,7 +220,7 @@ pub struct DnsAnswer {
 }
 
 /// Who answered a question on the wire.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Answers {
     /// Every MAC address that answered, each once, in order of arrival.
     pub macs: Vec<Mac>,
@@ -229,7 +231,7 @@ pub struct Answers {
 }
 
 /// An entry of a neighbour table.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Neighbour {
     /// The interface.
     pub dev: String,
@@ -242,7 +244,7 @@ pub struct Neighbour {
 }
 
 /// A route as the kernel has it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Route {
     /// The prefix, or for a lookup the address asked for.
     pub to: Cidr,
@@ -263,7 +265,7 @@ pub struct Route {
 }
 
 /// An interface as the kernel has it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Link {
     /// Its name.
     pub name: String,

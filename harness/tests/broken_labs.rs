@@ -17,7 +17,7 @@ use std::process::Command;
 use std::sync::Mutex;
 use std::thread;
 
-use bundle::{blamed_line, causes_of};
+use bundle::{Bundle, blamed_line};
 use lab::{Lab, Truth, Variant};
 use netcase::evidence::{Cause, CauseKind};
 use table::{CAUSES, Table};
@@ -186,8 +186,9 @@ fn explained(job: &Job) -> Result<Option<(PathBuf, Vec<Cause>)>, String> {
     match run(job, &["--bundle", "always"])? {
         Ran::Passed => Err("it passes, so nothing is broken in it".to_owned()),
         Ran::Skipped => Ok(None),
-        Ran::Failed(place, output) => match causes_of(&place) {
-            Ok(causes) => Ok(Some((place, causes))),
+        Ran::Failed(place, output) => match Bundle::read(&place).and_then(|bundle| Ok((bundle.again()?, bundle))) {
+            Ok((again, bundle)) if again == bundle.explanation => Ok(Some((place, again.causes))),
+            Ok((again, _)) => Err(format!("from its bundle alone another explanation comes:\n{again:#?}\n{output}")),
             Err(fault) => Err(format!("{fault}\n{output}")),
         },
     }
@@ -204,6 +205,7 @@ fn wrong<'a>(
     let right: BTreeSet<CauseKind> = lab.head.causes.iter().copied().collect();
     let said = causes.iter().map(|cause| cause.words.as_str()).collect::<Vec<_>>().join("\n");
     let mut faults = Vec::new();
+    let case = fs::read_to_string(place.join(format!("{}.toml", lab.name))).unwrap_or_default();
     let nothing = causes.is_empty() && right.len() > 1;
     if kinds != right && !nothing {
         faults.push(format!("it is {}, and what is said is {}: {said}", table::words(&right), table::words(&kinds)));
@@ -212,7 +214,7 @@ fn wrong<'a>(
         faults.extend(missing.map(|word| format!("no word of `{word}` in: {said}")));
         for (kind, lines) in lab.head.causes.iter().zip(&truth.lines) {
             let of_kind = causes.iter().filter(|cause| cause.kind == *kind);
-            let blamed: Vec<String> = of_kind.map(|cause| blamed_line(place, &lab.name, cause)).collect();
+            let blamed: Vec<String> = of_kind.map(|cause| blamed_line(&case, cause)).collect();
             if !blamed.iter().any(|blamed| lines.iter().any(|line| blamed.contains(line.as_str()))) {
                 faults.push(format!("{} should blame {lines:?}, and blames {blamed:?}", table::word(*kind)));
             }

@@ -18,7 +18,7 @@ use crate::diagnostic::Diagnostic;
 use crate::evidence::{Evidence, Explanation};
 use crate::plan::Plan;
 use crate::source::{Source, Span};
-use crate::verdict::Finding;
+use crate::verdict::{Finding, Probed};
 
 /// What happens in a run, in the order it is told. Cases end in any order; reports put them in the order of input.
 #[derive(Clone, Debug)]
@@ -113,6 +113,8 @@ pub struct Explained {
     pub explanation: Explanation,
     /// What was gathered.
     pub evidence: Arc<Evidence>,
+    /// What was probed, and what that saw; for the bundle only.
+    pub probed: Option<Arc<Probed>>,
 }
 
 impl TestReport {

@@ -242,10 +242,10 @@ impl Crew {
                 Some(verdict) => self.decided(expectation, verdict),
                 None => self.undecided(expectation, broken.as_ref()),
             };
-            let own = explained.iter().position(|(expectation, ..)| *expectation == at);
+            let own = explained.iter().position(|(probed, ..)| probed.expectation == at);
             test.explained = own.map(|own| {
-                let (_, explanation, evidence) = explained.swap_remove(own);
-                Box::new(Explained { explanation, evidence: Arc::new(evidence) })
+                let (probed, explanation, evidence) = explained.swap_remove(own);
+                Box::new(Explained { explanation, evidence: Arc::new(evidence), probed: Some(Arc::new(probed)) })
             });
             test
         });

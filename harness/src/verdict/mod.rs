@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use describe::target_words;
 pub use describe::{describe_check, describe_traffic};
-pub use explain::{Explained, Matter, comments, explain, path_lines};
+pub use explain::{Explained, Matter, Probed, comments, explain, path_lines};
 pub(crate) use judge::refuser::judge as judge_refuser;
 pub(crate) use judge::run::{captured, judge as judge_run};
 pub use judge::{Judgement, judge};

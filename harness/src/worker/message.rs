@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::evidence::{Evidence, Explanation};
 use crate::plan::Plan;
 use crate::source::Span;
-use crate::verdict::Verdict;
+use crate::verdict::{Probed, Verdict};
 
 /// The version of the wire; both ends are the same binary, so a difference is a mistake of the set-up.
 pub const VERSION: u32 = 1;
@@ -114,8 +114,8 @@ pub enum Message {
     Explaining,
     /// What became of an expectation's second probe.
     Explained {
-        /// Its place in the plan.
-        expectation: usize,
+        /// Which one, and what was seen.
+        probed: Box<Probed>,
         /// Where the packet went, and why it ended there.
         explanation: Box<Explanation>,
         /// What was gathered.

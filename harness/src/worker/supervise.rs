@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use super::message::{Broken, Explain, Printed, Shell};
 use crate::evidence::{Evidence, Explanation};
 use crate::plan::Plan;
-use crate::verdict::Verdict;
+use crate::verdict::{Probed, Verdict};
 use conversation::Conversation;
 use opened::Opening;
 
@@ -44,8 +44,8 @@ pub struct Ending {
     pub broken: Option<Broken>,
     /// What its scripts have printed.
     pub printed: Vec<Printed>,
-    /// What became of second probes, each with the place of its expectation in the plan.
-    pub explained: Vec<(usize, Explanation, Evidence)>,
+    /// What became of second probes.
+    pub explained: Vec<(Probed, Explanation, Evidence)>,
     /// The program of the user's own that runs in the lab now.
     pub opening: Option<Opening>,
     /// From start to end.

@@ -138,6 +138,11 @@ impl Lab {
         Ok(Self { name, head, files })
     }
 
+    /// The case as it stands, without its head.
+    pub(crate) fn case(&self) -> &str {
+        &self.files[0].2
+    }
+
     pub(crate) fn has(&self, variant: Variant) -> bool {
         variant != Variant::Routed || self.head.written.router
     }
@@ -222,7 +227,7 @@ impl Lab {
                 }
             }
         }
-        let names = names(&edit::with_router(&self.files[0].2));
+        let names = names(&edit::with_router(self.case()));
         let kept = names.iter().filter(|name| !written.rename.contains_key(*name));
         faults.extend(kept.map(|name| format!("{}: {name} is not renamed", self.name)));
         faults

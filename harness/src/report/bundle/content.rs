@@ -113,12 +113,15 @@ fn outputs(report: &CaseReport) -> Vec<(String, String)> {
 
 /// Everything of one explained expectation, below a folder of its own.
 fn write_explained(explained: &Explained, folder: &Path, draft: &Draft) -> io::Result<Vec<PathBuf>> {
-    let Explained { explanation, evidence } = explained;
+    let Explained { explanation, evidence, probed } = explained;
     let path_text = folder.join("path.txt");
     let lines: String = path::lines(explanation).iter().map(|line| plain(line) + "\n").collect();
     draft.file(&path_text, lines.as_bytes())?;
     draft.file(folder.join("path.json"), &pretty(&explanation.hops)?)?;
     draft.file(folder.join("evidence.json"), &pretty(&**evidence)?)?;
+    if let Some(probed) = probed {
+        draft.file(folder.join("probed.json"), &pretty(&**probed)?)?;
+    }
     let mut names = Names::default();
     for node in &evidence.nodes {
         draft.file(folder.join(names.unique(&named(&node.name), ".txt")), tables::of(node).as_bytes())?;

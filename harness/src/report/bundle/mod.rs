@@ -50,6 +50,7 @@ impl<'a, 'b> Bundles<'a, 'b> {
         for test in &mut told.tests {
             if let Some(explained) = &mut test.explained {
                 explained.evidence = Arc::default();
+                explained.probed = None;
             }
         }
         let ran = report.plan.is_some();

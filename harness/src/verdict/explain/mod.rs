@@ -7,6 +7,7 @@
 //!
 //! Pure: what only a kernel knows is asked for ([`Explained::Asks`]) and comes with the evidence the next time.
 
+mod again;
 mod blame;
 mod craft;
 mod death;
@@ -33,6 +34,7 @@ use crate::evidence::{Ask, Evidence, Explanation, SentOn};
 use crate::observation::Observation;
 use crate::plan::{Check, Node, Operation, Plan};
 use crate::source::Span;
+pub use again::Probed;
 pub use passages::comments;
 pub use words::path_lines;
 use world::World;

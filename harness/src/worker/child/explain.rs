@@ -13,7 +13,7 @@ use crate::observation::{LocalRefusal, Observation, Seen};
 use crate::plan::{Check, Expectation, Ping};
 use crate::probe::ProbeError;
 use crate::probe::ping::Proof;
-use crate::verdict::{self, Explained, Finding, Judgement, Matter, Outcome, judge};
+use crate::verdict::{self, Explained, Finding, Judgement, Matter, Outcome, Probed, judge};
 use crate::words::Transport;
 use crate::worker::message::{Explain, Message};
 
@@ -52,9 +52,9 @@ pub(super) async fn explain(wire: Wire, bench: &mut Bench, mut decided: Vec<Deci
         let unproved = *which != Explain::Nothing && pending && matches!(decided.verdict.outcome, Outcome::Error(_));
         if wanted || unproved || is_wanted(bench, &decided, which) {
             left = left.saturating_sub(1);
-            let Second { explanation, evidence, .. } = second;
-            let (explanation, evidence) = (Box::new(explanation), Box::new(evidence));
-            wire.say(&Message::Explained { expectation: decided.expectation, explanation, evidence });
+            let probed = Box::new(probed(bench, decided.expectation, second.observed.ok()));
+            let (explanation, evidence) = (Box::new(second.explanation), Box::new(second.evidence));
+            wire.say(&Message::Explained { probed, explanation, evidence });
         }
     }
     if begun {
@@ -71,6 +71,17 @@ fn is_wanted(bench: &Bench, decided: &Decided, which: &Explain) -> bool {
             (Explain::Failed, Outcome::Fail(_)) | (Explain::Everything, _) => true,
             (Explain::Named(part), _) => expectation.name.contains(part),
         }
+}
+
+/// What an explanation rests on beside the evidence, for whoever explains it again.
+fn probed(bench: &Bench, expectation: usize, observation: Option<Observation>) -> Probed {
+    let open = bench.plan.nodes.iter().enumerate().filter(|(_, node)| node.open);
+    Probed {
+        expectation,
+        check: bench.plan.expectations[expectation].check.clone(),
+        nodes: open.map(|(place, node)| (place, node.clone())).collect(),
+        observation,
+    }
 }
 
 /// A second probe, and what it showed.

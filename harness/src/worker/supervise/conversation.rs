@@ -214,11 +214,11 @@ impl Conversation {
                 "explaining".clone_into(&mut self.doing);
                 Next::More
             }
-            Ok(Message::Explained { expectation, explanation, evidence }) => {
-                if expectation >= ending.verdicts.len() {
+            Ok(Message::Explained { probed, explanation, evidence }) => {
+                if probed.expectation >= ending.verdicts.len() {
                     return Next::Broken(self.while_doing("the worker explained an expectation that there is not"));
                 }
-                ending.explained.push((expectation, *explanation, *evidence));
+                ending.explained.push((*probed, *explanation, *evidence));
                 Next::More
             }
             Ok(Message::Onward) => {
