@@ -16,6 +16,9 @@ pub struct NodeState {
     pub name: String,
     /// Whether there is no such namespace now.
     pub absent: bool,
+    /// Whether the tables below are all there: what does not stand in one that was cut short, or could not be read, is
+    /// not known to be missing. (A few neighbours or tracked connections less make none of them less than whole.)
+    pub whole: bool,
     /// Its interfaces.
     pub interfaces: Vec<Interface>,
     /// Its routes of all tables, as `ip route show table all` writes them.

@@ -29,7 +29,7 @@ use limit::Limit;
 pub async fn snapshot(plan: &Plan, lab: &Lab, id: NodeId) -> Result<(NodeState, Vec<String>), KernelError> {
     let node = lab.node(id);
     if node.absent {
-        return Ok((NodeState { absent: true, ..NodeState::default() }, Vec::new()));
+        return Ok((NodeState { absent: true, whole: true, ..NodeState::default() }, Vec::new()));
     }
     let mut limit = Limit::of(&plan.nodes[id].name);
     // One after the other: while a socket gives one table, it refuses to begin with another.
@@ -42,16 +42,17 @@ pub async fn snapshot(plan: &Plan, lab: &Lab, id: NodeId) -> Result<(NodeState, 
     let neighbours = tables::neighbours(node).await?;
     let fdb = tables::forwarding(node).await?;
     let sysctls = settings::read(node, &interfaces, &mut limit)?;
-    let state = NodeState {
+    let mut state = NodeState {
         routes: limit.keep(routes, "routes").iter().map(|route| routes::text(route, &links)).collect(),
         policy: limit.keep(policy, "policy rules"),
-        neighbours: limit.keep(neighbours, "neighbours"),
+        neighbours: limit.keep_some(neighbours, "neighbours"),
         fdb: limit.keep(fdb, "entries in its forwarding tables"),
         listening: limit.keep(tables::listening(node)?, "listening sockets"),
-        connections: limit.keep(nft::connections(&node.namespace)?, "tracked connections"),
+        connections: limit.keep_some(nft::connections(&node.namespace)?, "tracked connections"),
         interfaces,
         sysctls,
         ..NodeState::default()
     };
+    state.whole = limit.is_whole();
     Ok((state, limit.left_out()))
 }

@@ -103,13 +103,18 @@ pub(super) fn causes(world: &World<'_>, steps: &[Step], death: Option<Death>, tr
         // What a policy rule leads to is its doing.
         let own = |cause: &&Cause| !policy || cause.kind == CauseKind::PolicyRule;
         let expected = |cause: &&Cause| !endpoint::is_wanted(world, cause.kind);
-        let found = inside
-            .iter()
-            .filter(own)
-            .filter(expected)
-            .chain(&step.link)
-            .map(|cause| translation::meant(world, steps, at, cause));
-        if first(at) { causes.extend(found) } else { later.extend(found) }
+        let meant = |cause: &Cause| translation::meant(world, steps, at, cause);
+        let inside = inside.iter().filter(own).filter(expected).map(meant);
+        let link = step.link.iter().map(meant);
+        // What is wrong on a link stops nothing that never got there.
+        match (first(at), at == death.step && death.on_link) {
+            (true, true) => causes.extend(inside.chain(link)),
+            (true, false) => {
+                causes.extend(inside);
+                later.extend(link);
+            }
+            (false, _) => later.extend(inside.chain(link)),
+        }
     }
     if causes.is_empty() {
         return endpoint::unasked_answer(world, steps, trails).into_iter().collect();

@@ -164,19 +164,19 @@ fn asked(world: &World<'_>, trails: &Trails<'_>, about: Option<IpAddr>) -> Vec<H
 
 /// Whether the time to live ran out, and between which nodes the packet went round.
 pub(super) fn ran_out(world: &World<'_>, steps: &[Step], trails: &Trails<'_>) -> Option<Cause> {
-    let is_expired = |trail: &&Trail<'_>| {
-        trail.sights.iter().any(|sight| {
-            matches!(sight.packet.payload, Payload::Icmp(Icmp::Error { kind, code: 0, .. }) if kind == if sight.packet.to.is_ipv6() { 3 } else { 11 })
-        })
-    };
+    let is_expired = |sight: &&Sight<'_>| matches!(sight.packet.payload, Payload::Icmp(Icmp::Error { kind, code: 0, .. }) if kind == if sight.packet.to.is_ipv6() { 3 } else { 11 });
     let trail = trails.there.first()?;
     let last = trail.last()?;
     let at_end = !last.frame.outgoing
         && last.packet.ttl <= 1
         && !steps.iter().any(|step| step.is_local() && step.node == last.frame.node);
-    if !at_end && !trails.errors.iter().any(|trail| is_expired(&trail)) {
+    let expired = trails.errors.iter().flat_map(|trail| &trail.sights).find(is_expired);
+    if !at_end && expired.is_none() {
         return None;
     }
+    // Who says so knows best where it was; the packet may not have been seen there.
+    let owner = expired.and_then(|expired| world.owners(expired.packet.from).first().map(|owner| owner.0));
+    let end = world.name(owner.filter(|_| !at_end).unwrap_or(last.frame.node));
     let mut nodes: Vec<usize> =
         trail.sights.iter().filter(|sight| !sight.frame.outgoing).map(|sight| sight.frame.node).collect();
     nodes.retain(|node| steps.iter().any(|step| step.node == *node && step.iif.is_some()));
@@ -185,14 +185,11 @@ pub(super) fn ran_out(world: &World<'_>, steps: &[Step], trails: &Trails<'_>) ->
     let again =
         nodes.iter().enumerate().find_map(|(at, node)| Some((nodes[..at].iter().position(|it| it == node)?, at)));
     let Some((first, second)) = again else {
-        if let Some(cause) = lowered(world, trail, last) {
+        if let Some(cause) = lowered(world, trail, end) {
             return Some(cause);
         }
         let ttl = trail.sights.first().map_or(0, |sight| sight.packet.ttl);
-        let words = format!(
-            "the time to live of {ttl} ran out at {}, before the packet was there",
-            world.name(last.frame.node)
-        );
+        let words = format!("the time to live of {ttl} ran out at {end}, before the packet was there");
         return Some(match world.matter.check {
             Check::Ping(_) => {
                 blame::at(CauseKind::TtlExpired, words, world.matter.span, Some("a larger `ttl`".to_owned()))
@@ -218,15 +215,14 @@ pub(super) fn ran_out(world: &World<'_>, steps: &[Step], trails: &Trails<'_>) ->
     })
 }
 
-/// Whether somebody on the way has made the time to live shorter than by one.
-fn lowered(world: &World<'_>, trail: &Trail<'_>, last: &Sight<'_>) -> Option<Cause> {
-    let pair = trail.sights.windows(2).find(|pair| pair[0].packet.ttl > pair[1].packet.ttl.saturating_add(1))?;
+/// Whether somebody on the way has made the time to live shorter than by one. Between two nodes there may be others that
+/// were not seen, each of which takes one.
+fn lowered(world: &World<'_>, trail: &Trail<'_>, end: &str) -> Option<Cause> {
+    let mut pairs = trail.sights.windows(2).filter(|pair| pair[0].frame.node == pair[1].frame.node);
+    let pair = pairs.find(|pair| pair[0].packet.ttl > pair[1].packet.ttl.saturating_add(1))?;
     let (node, before, after) = (pair[1].frame.node, pair[0].packet.ttl, pair[1].packet.ttl);
     let name = world.name(node);
-    let words = format!(
-        "{name} lowered the time to live from {before} to {after}, and it ran out at {}",
-        world.name(last.frame.node)
-    );
+    let words = format!("{name} lowered the time to live from {before} to {after}, and it ran out at {end}");
     Some(blame::on_node(world, node, CauseKind::TtlExpired, words, None))
 }
 

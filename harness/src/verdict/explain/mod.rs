@@ -34,6 +34,7 @@ use crate::evidence::{Ask, Evidence, Explanation, SentOn};
 use crate::observation::Observation;
 use crate::plan::{Check, Node, Operation, Plan};
 use crate::source::Span;
+use crate::verdict::words::all_of;
 pub use again::Probed;
 pub use passages::comments;
 pub use words::path_lines;
@@ -72,10 +73,19 @@ pub enum Explained {
 /// Explains what became of a probe.
 pub fn explain(matter: Matter<'_>) -> Explained {
     let world = World::new(matter);
-    let explanation = walk::explain(&world);
+    let explanation = certain(walk::explain(&world), &world.unread());
     match world.into_wants() {
         (asks, _) if !asks.is_empty() => Explained::Asks(asks),
         (_, Some(packet)) => Explained::SendOn(packet),
         (_, None) => Explained::Done(Box::new(explanation)),
     }
+}
+
+/// What does not stand in a table that was not read, or not to its end, is not known to be missing: then no cause is.
+fn certain(explanation: Explanation, unread: &[&str]) -> Explanation {
+    if unread.is_empty() {
+        return explanation;
+    }
+    let known = format!("not all tables of {} are known, and without them no cause is certain", all_of(unread));
+    Explanation { causes: Vec::new(), known: vec![known], ..explanation }
 }

@@ -145,8 +145,9 @@ fn misled(world: &World<'_>, out: End, hop: IpAddr, near: &[End], by_mac: &[End]
 
 /// Several nodes have the address of the next hop.
 fn duplicate(world: &World<'_>, hop: IpAddr, near: &[End], next: Option<End>) -> Option<Cause> {
-    let other = near.iter().find(|end| Some(end.0) != next.map(|next| next.0))?;
-    let next = next?;
+    // Who got it because the sender has a wrong MAC address of the next hop does not have that address, too.
+    let next = next.filter(|next| world.has(next.0, hop))?;
+    let other = near.iter().find(|end| end.0 != next.0)?;
     let (one, two) = (world.end_name(next), world.end_name(*other));
     let words = format!("{one} and {two} both have {hop}; the packet went to {one}");
     let help = Some("every interface of a link needs an address of its own".to_owned());
@@ -378,6 +379,9 @@ fn routers_on(world: &World<'_>, out: End, to: IpAddr) -> Vec<(End, IpAddr)> {
 
 /// Another node on the link that would have passed on what this one does not.
 pub(super) fn better_gateway(world: &World<'_>, out: End, node: usize, hop: IpAddr, to: IpAddr) -> Option<Cause> {
+    if !world.has(node, hop) {
+        return None;
+    }
     let (end, address) = routers_on(world, out, to).into_iter().find(|(end, _)| end.0 != node)?;
     let (sender, wrong, right) = (world.name(out.0), world.name(node), world.name(end.0));
     let words = format!(

@@ -181,11 +181,13 @@ impl Walker<'_, '_> {
         step.next = found.next;
         step.hop = Some(hop);
         step.duplicate = found.duplicate;
-        if resolved {
+        // What cannot leave by its interface was on no link, whatever is known of the neighbour.
+        let stuck = world.interface(out).is_some_and(|it| !it.up || !it.carrier) && !self.left(node);
+        if resolved && !stuck {
             step.link.extend(found.wire);
         } else {
             step.inside.extend(found.wire);
-            step.inside.extend(found.causes);
+            step.inside.extend(found.causes.into_iter().filter(|_| !resolved));
         }
         if let Some(way) = &found.way {
             let length = packet.length;

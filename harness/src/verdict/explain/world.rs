@@ -46,6 +46,11 @@ impl<'a> World<'a> {
         !self.asks.borrow().is_empty()
     }
 
+    /// The nodes whose tables are not all there.
+    pub(super) fn unread(&self) -> Vec<&'a str> {
+        self.evidence().nodes.iter().filter(|node| !node.whole).map(|node| &*node.name).collect()
+    }
+
     /// What a kernel says of a route; `None` when it must be asked first.
     pub(super) fn decide(&self, ask: Ask) -> Option<&'a Result<Chosen, i32>> {
         let known = self.evidence().decisions.iter().find(|decision| decision.asked == ask);
