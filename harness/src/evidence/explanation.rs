@@ -157,4 +157,5 @@ pub enum CauseKind {
     PolicyRule,
     RouteRefuses,
     TunnelMismatch,
+    QueueFull,
 }

@@ -187,6 +187,12 @@ pub struct Listening {
     pub at: SocketAddr,
     /// Whether it takes no IPv4.
     pub only_v6: bool,
+    /// The only interface by which it takes something (`SO_BINDTODEVICE`).
+    #[serde(default)]
+    pub device: Option<u32>,
+    /// Whether more connections wait for its program than it has asked for.
+    #[serde(default)]
+    pub full: bool,
 }
 
 /// A connection that is tracked.

@@ -201,6 +201,7 @@ mod tests {
             nat: vec![Nat { kind, span: Span::default() }],
             serves: Vec::new(),
             resolver: Vec::new(),
+            resolver_spans: Vec::new(),
             open: false,
             created_by: None,
             process: None,

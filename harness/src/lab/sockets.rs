@@ -22,6 +22,10 @@ pub struct Listener {
     pub only_v6: bool,
     /// The port.
     pub port: u16,
+    /// The only interface by which it takes something, where it is known to be bound to one.
+    pub device: Option<u32>,
+    /// Whether it is known that more connections wait than its queue is to hold.
+    pub full: bool,
 }
 
 impl Listener {
@@ -113,7 +117,7 @@ fn parse_line(transport: Transport, line: &str) -> Result<Option<Listener>, ()> 
     }
     let local = parse_end(local)?;
     // Whether an address of IPv6 takes IPv4 does not stand here.
-    Ok(Some(Listener { transport, address: local.ip(), only_v6: false, port: local.port() }))
+    Ok(Some(Listener { transport, address: local.ip(), only_v6: false, port: local.port(), device: None, full: false }))
 }
 
 /// `TCP_SYN_SENT`, `TCP_CLOSE` and `TCP_LISTEN` of `net/tcp_states.h`: what is no connection, or not yet.
@@ -165,7 +169,9 @@ mod tests {
                 transport: Transport::Tcp,
                 address: Ipv4Addr::LOCALHOST.into(),
                 only_v6: false,
-                port: 8080
+                port: 8080,
+                device: None,
+                full: false,
             })
         );
         assert_eq!(parse_line(Transport::Tcp, &line.replace(" 0A ", " 01 ")), Ok(None));
@@ -182,7 +188,8 @@ mod tests {
         let udp = std::net::UdpSocket::bind("127.0.0.1:0").expect("a socket can be bound");
         for (transport, address) in [(Transport::Tcp, tcp.local_addr()), (Transport::Udp, udp.local_addr())] {
             let address = address.expect("a bound socket has an address");
-            let listener = Listener { transport, address: address.ip(), only_v6: false, port: address.port() };
+            let (address, port) = (address.ip(), address.port());
+            let listener = Listener { transport, address, only_v6: false, port, device: None, full: false };
             let shown = from_proc(transport, false).expect("the kernel has the table");
             assert!(shown.contains(&listener), "{listener:?} is not among {shown:?}");
             if let Some(shown) = diag::dump(transport, false).expect("the kernel answers") {
@@ -198,6 +205,8 @@ mod tests {
             address: address.parse().expect("an address"),
             only_v6,
             port: 80,
+            device: None,
+            full: false,
         };
         let v4: IpAddr = "10.0.0.1".parse().expect("an address");
         let v6: IpAddr = "fd00::1".parse().expect("an address");

@@ -111,6 +111,9 @@ pub struct Node {
     pub serves: Vec<Served>,
     /// Who resolves names for it, the first choice first.
     pub resolver: Vec<IpAddr>,
+    /// Where each of them stands.
+    #[serde(default)]
+    pub resolver_spans: Vec<Span>,
     /// Where the case names it.
     pub span: Span,
     /// Where the case says whether it forwards, if it does.
@@ -264,6 +267,9 @@ pub enum ServiceKind {
         listen: Vec<IpAddr>,
         /// What it knows.
         records: Vec<Record>,
+        /// Where each of these stands.
+        #[serde(default)]
+        spans: Vec<Span>,
     },
     /// A program.
     Command {

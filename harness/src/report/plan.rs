@@ -290,7 +290,7 @@ fn service_words(plan: &Plan, service: &Service) -> String {
         ServiceKind::Echo { transport, port, listen } => {
             format!("{transport} echo on {} port {port}", listening(listen))
         }
-        ServiceKind::Dns { port, listen, records } => {
+        ServiceKind::Dns { port, listen, records, .. } => {
             format!("dns on {} port {port}, knows {} records", listening(listen), records.len())
         }
         ServiceKind::Command { run, env: _, ready } => {

@@ -65,7 +65,7 @@ pub fn start(namespace: &Namespace, kind: &ServiceKind, arrivals: &Arrivals) -> 
                 echo::serve_udp(socket, arrivals.clone(), &running)?;
             }
         }
-        ServiceKind::Dns { port, listen, records } => {
+        ServiceKind::Dns { port, listen, records, .. } => {
             let zone = Rc::from(records.as_slice());
             for socket in bind(namespace, Transport::Udp, *port, listen)? {
                 dns::serve_udp(socket, Rc::clone(&zone), &running)?;

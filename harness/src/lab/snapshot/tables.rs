@@ -79,6 +79,8 @@ pub(super) fn listening(node: &LabNode) -> Result<Vec<Listening>, KernelError> {
             transport,
             at: SocketAddr::new(socket.address, socket.port),
             only_v6: socket.only_v6,
+            device: socket.device,
+            full: socket.full,
         }));
     }
     Ok(found)

@@ -184,7 +184,12 @@ fn listener(transport: Transport, message: &[u8]) -> Option<Listener> {
         libc::AF_INET6 => Ipv6Addr::from(*message[8..].first_chunk::<16>()?).into(),
         _ => return None,
     };
-    Some(Listener { transport, address, only_v6: is_only_v6(attributes)?, port })
+    let word = |at: usize| message[at..].first_chunk().copied().map(u32::from_ne_bytes);
+    let device = word(40).filter(|index| *index != 0);
+    // Of a TCP listener the queues count connections: those that wait, and how many may (`tcp_diag_get_info`). The kernel
+    // takes one more than that (`sk_acceptq_is_full`).
+    let full = transport == Transport::Tcp && word(56)? > word(60)?;
+    Some(Listener { transport, address, only_v6: is_only_v6(attributes)?, port, device, full })
 }
 
 /// Whether attributes (`struct nlattr`: length and type, then the value) say that a socket takes IPv6 only.
@@ -223,9 +228,19 @@ mod tests {
         message[4..6].copy_from_slice(&8080_u16.to_be_bytes());
         message[8..12].copy_from_slice(&[127, 0, 0, 1]);
         let found = listener(Transport::Tcp, &message);
-        let expected =
-            Listener { transport: Transport::Tcp, address: Ipv4Addr::LOCALHOST.into(), only_v6: false, port: 8080 };
+        let expected = Listener {
+            transport: Transport::Tcp,
+            address: Ipv4Addr::LOCALHOST.into(),
+            only_v6: false,
+            port: 8080,
+            device: None,
+            full: false,
+        };
         assert_eq!(found, Some(expected));
+        message[40..44].copy_from_slice(&3_u32.to_ne_bytes());
+        message[56..60].copy_from_slice(&2_u32.to_ne_bytes());
+        message[60..64].copy_from_slice(&1_u32.to_ne_bytes());
+        assert_eq!(listener(Transport::Tcp, &message), Some(Listener { device: Some(3), full: true, ..expected }));
         assert_eq!(listener(Transport::Tcp, &message[..40]), None);
         message[0] = 99;
         assert_eq!(listener(Transport::Tcp, &message), None);

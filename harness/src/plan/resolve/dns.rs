@@ -24,8 +24,8 @@ use crate::words::{Family, Port, Rcode, RecordType, Transport};
 /// Where DNS servers listen.
 pub(super) const PORT: u16 = 53;
 
-/// Reads what a server knows.
-pub(super) fn zone(written: CaseMap<DnsRecords>, out: &mut Diagnostics) -> Vec<Record> {
+/// Reads what a server knows, and where each record stands.
+pub(super) fn zone(written: CaseMap<DnsRecords>, out: &mut Diagnostics) -> Vec<(Record, Span)> {
     let mut zone = Vec::new();
     let mut names: HashMap<String, Span> = HashMap::new();
     for (name, records) in written.entries {
@@ -60,7 +60,7 @@ pub(super) fn zone(written: CaseMap<DnsRecords>, out: &mut Diagnostics) -> Vec<R
         ] {
             for value in values.into_iter().flat_map(|values| values.items) {
                 match dns::record(&name, kind, &value) {
-                    Ok(record) => zone.push(record),
+                    Ok(record) => zone.push((record, value.span)),
                     Err(why) => out.push(not_a_record(&value, kind, why)),
                 }
             }

@@ -402,6 +402,7 @@ fn finish_node(draft: &Draft) -> Node {
         nat: draft.nat.clone(),
         serves: draft.serves.clone(),
         resolver: draft.resolver.iter().flat_map(|(_, addresses)| addresses).copied().collect(),
+        resolver_spans: draft.resolver.iter().flat_map(|(word, all)| all.iter().map(|_| word.span)).collect(),
         span: draft.name.span,
         forwarding: draft.forwarding,
     }

@@ -141,9 +141,9 @@ fn echo_kind(
 fn dns_kind(node: Option<&Draft>, written: DnsService, out: &mut Diagnostics) -> Option<ServiceKind> {
     let DnsService { port, listen, records, span: _, sound } = written;
     let listen = addresses(node, listen, out);
-    let records = super::dns::zone(records, out);
+    let (records, spans) = super::dns::zone(records, out).into_iter().unzip();
     let port = port.map_or(super::dns::PORT, |port| port.value.u16());
-    sound.then_some(ServiceKind::Dns { port, listen, records })
+    sound.then_some(ServiceKind::Dns { port, listen, records, spans })
 }
 
 /// The addresses to listen on; of a node, if it must have them.

@@ -1,13 +1,15 @@
 //! Where a packet ends: who takes it there, and who answers.
 
 use super::blame;
+use super::listener;
+use super::names;
 use super::trails::Trails;
 use super::walk::{self, Step, Travelling};
 use super::world::World;
 use crate::evidence::{Cause, CauseKind, Protocol, Way};
 use crate::observation::{Observation, Seen};
-use crate::plan::{Check, Landing, ServiceKind};
-use crate::words::{Outcome, Port, RecordType};
+use crate::plan::{Check, Landing};
+use crate::words::{Outcome, Port};
 
 /// Why nobody in a node answers what has come for it.
 pub(super) fn faults(world: &World<'_>, node: usize, way: Way, packet: &Travelling) -> Vec<Cause> {
@@ -17,7 +19,7 @@ pub(super) fn faults(world: &World<'_>, node: usize, way: Way, packet: &Travelli
     match packet.protocol {
         Protocol::Icmp => ignores_echo(world, node, packet).into_iter().collect(),
         Protocol::Tcp | Protocol::Udp => {
-            packet.target_port().and_then(|port| listens(world, node, packet, port)).into_iter().collect()
+            packet.target_port().and_then(|port| listener::fault(world, node, packet, port)).into_iter().collect()
         }
         Protocol::Neighbour => Vec::new(),
     }
@@ -32,103 +34,6 @@ fn ignores_echo(world: &World<'_>, node: usize, packet: &Travelling) -> Option<C
     })
 }
 
-/// Why nobody in a node takes what has come for a port.
-fn listens(world: &World<'_>, node: usize, packet: &Travelling, port: Port) -> Option<Cause> {
-    let state = world.node(node);
-    let takes = |it: &crate::evidence::Listening| {
-        let any =
-            it.at.ip().is_unspecified() && (it.at.is_ipv6() == packet.to.is_ipv6() || (it.at.is_ipv6() && !it.only_v6));
-        it.transport == port.transport && it.at.port() == port.number && (any || it.at.ip() == packet.to)
-    };
-    if state.listening.iter().any(takes) {
-        return None;
-    }
-    let name = world.name(node);
-    let of_port = |at: &usize| world.plan().services[*at].node == node && world.plan().services[*at].kind.takes(port);
-    let runs = |at: &usize| state.services.iter().any(|it| it.service == *at && it.started);
-    let all = 0..world.plan().services.len();
-    // A program that says by its output that it is ready may have listened on any port.
-    let gone = |at: &usize| state.services.iter().any(|it| it.service == *at && it.ended.is_some());
-    let own = all.clone().find(|at| of_port(at) && runs(at)).or_else(|| all.clone().find(of_port));
-    let service = own.or_else(|| all.clone().find(gone));
-    if let Some(cause) = service.and_then(|service| died(world, node, service, port)) {
-        return Some(cause);
-    }
-    let same_port = |it: &&crate::evidence::Listening| it.transport == port.transport && it.at.port() == port.number;
-    let elsewhere: Vec<String> = state.listening.iter().filter(same_port).map(|it| it.at.ip().to_string()).collect();
-    let span = service.map(|service| world.plan().services[service].span);
-    if !elsewhere.is_empty() {
-        let words = format!("{name} listens on {port} only at {}, not at {}", elsewhere.join(" and "), packet.to);
-        let help = Some("`listen` of the service names its addresses; without it, it listens on all".to_owned());
-        return Some(cause(world, node, CauseKind::ListensElsewhere, words, span, help));
-    }
-    let mut others: Vec<String> =
-        state.listening.iter().map(|it| format!("{}/{}", it.at.port(), it.transport)).collect();
-    others.sort();
-    others.dedup();
-    let stopped = service.filter(|at| world.node(node).services.iter().any(|it| it.service == *at && !it.started));
-    let which = if let Some(at) = stopped {
-        format!("the service {} does not run at this step", world.plan().services[at].name)
-    } else if others.is_empty() {
-        "nor on any other port".to_owned()
-    } else {
-        format!("it listens on {}", others.join(", "))
-    };
-    let words = format!("nobody in {name} listens on {port}; {which}");
-    let of_node: Vec<_> = world.plan().services.iter().filter(|it| it.node == node).map(|it| it.span).collect();
-    let only = if let [one] = *of_node { Some(one) } else { None };
-    Some(cause(world, node, CauseKind::NobodyListens, words, span.or(only), None))
-}
-
-fn cause(
-    world: &World<'_>,
-    node: usize,
-    kind: CauseKind,
-    words: String,
-    span: Option<crate::source::Span>,
-    help: Option<String>,
-) -> Cause {
-    match span {
-        Some(span) => blame::by(world, node, blame::at(kind, words, span, help)),
-        None => blame::on_node(world, node, kind, words, help),
-    }
-}
-
-/// A service that has ended, or was not started.
-fn died(world: &World<'_>, node: usize, service: usize, port: Port) -> Option<Cause> {
-    let state = world.node(node).services.iter().find(|it| it.service == service)?;
-    let planned = &world.plan().services[service];
-    let who = format!("the service {} of {}", planned.name, world.name(node));
-    let words = match &state.ended {
-        Some(how) => {
-            let said = match &*state.printed {
-                [] => "it had printed nothing".to_owned(),
-                lines => format!("its last words were: {}", lines.join(" / ")),
-            };
-            format!("{who} {how}, so that nobody listens on {port}; {said}")
-        }
-        None => return None,
-    };
-    Some(blame::by(world, node, blame::at(CauseKind::ServiceDied, words, planned.span, None)))
-}
-
-/// A name that did not become an address.
-pub(super) fn no_name(world: &World<'_>) -> Option<Cause> {
-    let Observation::NoName { name, why } = world.matter.observation? else { return None };
-    let Check::Http(http) = world.matter.check else { return None };
-    let server =
-        http.lookup.as_ref().or(http.names.as_ref()).and_then(|lookup| lookup.carrier.to.owner).map(|end| end.node);
-    let is_dns = |kind: &ServiceKind| matches!(kind, ServiceKind::Dns { .. });
-    let service = world.plan().services.iter().find(|it| Some(it.node) == server && is_dns(&it.kind));
-    let words = format!("the name {name} did not become an address: {why}");
-    let help = Some(format!("a record for {name} ({}) at that server", RecordType::WORDS[..2].join(" or ")));
-    Some(match (service, server) {
-        (Some(service), _) => blame::at(CauseKind::NameNotResolved, words, service.span, help),
-        (None, Some(node)) => blame::on_node(world, node, CauseKind::NameNotResolved, words, help),
-        (None, None) => Cause { kind: CauseKind::NameNotResolved, words, node: None, rule: None, blame: None, help },
-    })
-}
-
 /// Why an answer that did come is not the one that was expected: a refusal by the target, or the wrong server.
 pub(super) fn unwanted_answer(world: &World<'_>, steps: &[Step], trails: &Trails<'_>) -> Vec<Cause> {
     let end = steps.iter().find(|step| step.way == Way::Request && step.is_local());
@@ -137,7 +42,9 @@ pub(super) fn unwanted_answer(world: &World<'_>, steps: &[Step], trails: &Trails
         return vec![cause];
     }
     if walk::seen(world) == Some(Seen::Answered) {
-        let cause = other_server(world, steps, end).or_else(|| no_such_name(world, end));
+        let cause = other_server(world, steps, end)
+            .or_else(|| names::other_record(world, end))
+            .or_else(|| names::no_such_name(world, end));
         return cause.into_iter().collect();
     }
     if let Some(cause) = past_the_translator(world, steps, trails).or_else(|| changed_answer(world, steps, trails)) {
@@ -148,6 +55,12 @@ pub(super) fn unwanted_answer(world: &World<'_>, steps: &[Step], trails: &Trails
     let unheard = matches!(walk::seen(world), Some(Seen::Silent | Seen::Delivered));
     if let Some(step) = back.filter(|step| !step.inside.is_empty() && unheard) {
         return step.inside.clone();
+    }
+    // What the receiver's own rules refuse comes to nobody who listens.
+    let refuses = [CauseKind::RuleRejected, CauseKind::RuleDropped, CauseKind::PolicyDropped];
+    let refused = matches!(walk::seen(world), Some(Seen::Reset | Seen::Icmp { .. }));
+    if let Some(cause) = end.inside.iter().find(|cause| refused && refuses.contains(&cause.kind)) {
+        return vec![cause.clone()];
     }
     let packet = end.before;
     let found = faults(world, end.node, Way::Request, &packet);
@@ -210,13 +123,20 @@ pub(super) fn is_wanted(world: &World<'_>, kind: CauseKind) -> bool {
         (_, None) => return false,
     };
     // What was refused, though by another one than expected, is worth a reason.
-    if matches!(super::walk::seen(world), Some(Seen::Reset | Seen::Icmp { .. })) {
+    let node = |address| world.owners(address).first().map(|end| end.0);
+    let refused = match super::walk::seen(world) {
+        Some(Seen::Reset) => true,
+        Some(Seen::Icmp { by, .. }) => node(by) == node(world.evidence().flow.to),
+        _ => false,
+    };
+    if refused {
         return false;
     }
     let has = |words: &[Outcome]| outcome.iter().any(|word| words.contains(word));
     match kind {
-        CauseKind::NobodyListens | CauseKind::ListensElsewhere | CauseKind::ServiceDied => {
-            has(&[Outcome::Refused, Outcome::Closed])
+        // Who expects that nothing comes through does not miss who would answer.
+        CauseKind::NobodyListens | CauseKind::ListensElsewhere | CauseKind::ServiceDied | CauseKind::QueueFull => {
+            !has(&[Outcome::Open, Outcome::Delivered])
         }
         CauseKind::EchoIgnored => has(&[Outcome::Unreachable, Outcome::Silent]),
         _ => false,
@@ -251,22 +171,6 @@ fn changed_answer(world: &World<'_>, steps: &[Step], trails: &Trails<'_>) -> Opt
         blame: super::translation::of_source(world, changed.frame.node),
         help: Some("the answers must go back the way that the requests came".to_owned()),
     })
-}
-
-/// The name server has no such record.
-fn no_such_name(world: &World<'_>, end: &Step) -> Option<Cause> {
-    let (Check::Dns(query), Observation::Dns(answer)) = (world.matter.check, world.matter.observation?) else {
-        return None;
-    };
-    if answer.reply.records.iter().any(|record| record.kind == Some(query.kind)) {
-        return None;
-    }
-    let server = world.name(end.node);
-    let says = answer.reply.rcode.map_or("nothing".to_owned(), |rcode| rcode.to_string());
-    let words = format!("{server} knows no {} record of {}: it says {says}", query.kind, query.name);
-    let is_dns = |kind: &ServiceKind| matches!(kind, ServiceKind::Dns { .. });
-    let service = world.plan().services.iter().find(|it| it.node == end.node && is_dns(&it.kind)).map(|it| it.span);
-    Some(cause(world, end.node, CauseKind::NameNotResolved, words, service, None))
 }
 
 /// The address that the sender would speak from is tentative.
@@ -358,10 +262,17 @@ pub(super) fn unasked_answer(world: &World<'_>, steps: &[Step], trails: &Trails<
         None => format!("the answer came from {from}, and {asked} was asked: the sender takes it for no answer"),
     };
     let node = steps.iter().find(|step| step.is_local()).map(|step| step.node);
-    let service = world.plan().services.iter().find(|it| Some(it.node) == node).map(|it| it.span);
+    let port = first.before.target_port();
+    let of_node = || world.plan().services.iter().filter(|it| Some(it.node) == node);
+    let known = port.and_then(|port| of_node().find(|it| it.kind.takes(port)));
+    let only = || of_node().next().filter(|_| of_node().count() == 1);
+    let service = known.or_else(only).map(|it| it.span);
     let help = Some("a server with several addresses must answer from the one that was asked (`bind`)".to_owned());
-    Some(match service {
-        Some(span) => blame::at(CauseKind::AnswerFromElsewhere, words, span, help),
-        None => Cause { kind: CauseKind::AnswerFromElsewhere, words, node: None, rule: None, blame: None, help },
+    Some(match (service, node) {
+        (Some(span), _) => blame::at(CauseKind::AnswerFromElsewhere, words, span, help),
+        (None, Some(node)) => blame::on_node(world, node, CauseKind::AnswerFromElsewhere, words, help),
+        (None, None) => {
+            Cause { kind: CauseKind::AnswerFromElsewhere, words, node: None, rule: None, blame: None, help }
+        }
     })
 }

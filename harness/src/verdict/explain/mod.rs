@@ -15,6 +15,8 @@ mod endpoint;
 mod hops;
 mod known;
 mod leaving;
+mod listener;
+mod names;
 mod neighbour;
 mod older;
 mod passages;

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::death::{self, Death};
 use super::hops;
 use super::known;
+use super::names;
 use super::rules;
 use super::trails::{Ends, Trail, Trails};
 use super::world::{End, World};
@@ -37,8 +38,12 @@ impl Travelling {
     fn first(evidence: &Evidence, trail: Option<&Trail<'_>>) -> Self {
         let flow = &evidence.flow;
         let packet = trail.and_then(|trail| trail.sights.first()).map(|sight| &sight.packet);
+        // What the sender's own rules have dropped is on no interface, and in their trace.
+        let own = || evidence.traces.iter().filter(|trace| trace.node == flow.from);
+        let traced = || own().filter_map(|trace| trace.packet.as_ref()).find(|packet| packet.is_request_of(flow));
         // What its own rules have translated it was before what it is asked for.
-        let ends = packet.filter(|packet| packet.is_request_of(flow) || flow.source_port == 0).and_then(Ends::of);
+        let asked = |packet: &&Packet| packet.is_request_of(flow) || flow.source_port == 0;
+        let ends = packet.or_else(traced).filter(asked).and_then(Ends::of);
         Self {
             from: ends.map(|ends| ends.from).or(flow.source),
             to: ends.map_or(flow.to, |ends| ends.to),
@@ -347,9 +352,10 @@ pub(super) const OWN_TABLE: &str = "netcase";
 pub(super) fn explain(world: &World<'_>) -> Explanation {
     let trails = Trails::of(world.evidence());
     let mut explanation = Explanation { cut: world.evidence().cut.clone(), ..Explanation::default() };
-    // A name that nobody was heard about is a question that died on its way.
+    // A name that nobody was heard about is a question that died on its way, if only in its sender.
     let heard = trails.back.iter().any(|trail| trail.last().is_some_and(|sight| !sight.frame.outgoing));
-    if let Some(cause) = endpoint::no_name(world).filter(|_| heard || trails.there.is_empty()) {
+    let asked = !world.evidence().flow.to.is_unspecified();
+    if let Some(cause) = names::no_name(world).filter(|_| heard || !asked) {
         explanation.causes.push(cause);
         return explanation;
     }
@@ -397,6 +403,8 @@ pub(super) fn explain(world: &World<'_>) -> Explanation {
     let steps = walker.steps;
     let death = Death::of(&steps, there, back, world);
     explanation.causes = death::causes(world, &steps, death, &trails);
+    let causes = explanation.causes.drain(..).enumerate();
+    explanation.causes = causes.map(|(at, cause)| if at == 0 { names::meant(world, cause) } else { cause }).collect();
     if let Some(death) = death {
         let trail = if steps[death.step].way == Way::Answer { back } else { there };
         world.send_on(send_on::of(world, &steps, death, trail, &explanation.causes));

@@ -71,6 +71,7 @@ fn machine(name: &str, interfaces: Vec<Interface>) -> Node {
         nat: Vec::new(),
         serves: Vec::new(),
         resolver: Vec::new(),
+        resolver_spans: Vec::new(),
         span: crate::source::Span::default(),
         forwarding: None,
     }

@@ -1,0 +1,164 @@
+//! Who takes what has come for a port of a node, and why nobody does.
+
+use super::blame;
+use super::walk::Travelling;
+use super::world::World;
+use crate::evidence::{Cause, CauseKind, Listening};
+use crate::plan::{Action, Ready, ServiceKind};
+use crate::source::Span;
+use crate::words::Port;
+
+/// Why nobody in a node takes what has come for a port.
+pub(super) fn fault(world: &World<'_>, node: usize, packet: &Travelling, port: Port) -> Option<Cause> {
+    let state = world.node(node);
+    let same_port = |it: &&Listening| it.transport == port.transport && it.at.port() == port.number;
+    let any = |it: &Listening| {
+        it.at.ip().is_unspecified() && (it.at.is_ipv6() == packet.to.is_ipv6() || (it.at.is_ipv6() && !it.only_v6))
+    };
+    let right = |it: &&Listening| same_port(it) && (any(it) || it.at.ip() == packet.to);
+    // Where it comes in is not asked of here: an interface other than the listener's own is one that it may not get to.
+    let iif = arrives(world, node, packet);
+    let open = |it: &Listening| it.device.is_none() || iif.is_none() || it.device == iif;
+    let own = service(world, node, port);
+    let span = own.map(|service| world.plan().services[service].span);
+    let mut takers = state.listening.iter().filter(right).filter(|it| open(it)).peekable();
+    if takers.peek().is_some() {
+        let full =
+            takers.all(|it| it.full) && state.grown.get("TcpExt.ListenOverflows").is_some_and(|grown| *grown > 0);
+        return full.then(|| queue_full(world, node, port, span.or_else(|| only(world, node))));
+    }
+    if let Some(cause) = own.and_then(|service| died(world, node, service, port)) {
+        return Some(cause);
+    }
+    let name = world.name(node);
+    if let Some(device) = state.listening.iter().find(right).and_then(|it| it.device) {
+        let [own, other] = [Some(device), iif].map(|index| world.interface((node, index?)).map(|it| it.name.as_str()));
+        let words = format!(
+            "{name} listens on {port} only at {}, and this came in by {}",
+            own.unwrap_or("an interface that is gone"),
+            other.unwrap_or("another one")
+        );
+        let help = Some("the program binds itself to that interface (`SO_BINDTODEVICE`)".to_owned());
+        return Some(cause(world, node, CauseKind::ListensElsewhere, words, span.or_else(|| only(world, node)), help));
+    }
+    let elsewhere: Vec<String> = state.listening.iter().filter(same_port).map(|it| it.at.ip().to_string()).collect();
+    if !elsewhere.is_empty() {
+        let words = format!("{name} listens on {port} only at {}, not at {}", elsewhere.join(" and "), packet.to);
+        let program = own.is_none_or(|own| matches!(world.plan().services[own].kind, ServiceKind::Command { .. }));
+        let help = if program {
+            "the program chooses its addresses itself: its options or its settings name them"
+        } else {
+            "`listen` of the service names its addresses; without it, it listens on all"
+        };
+        return Some(cause(world, node, CauseKind::ListensElsewhere, words, span, Some(help.to_owned())));
+    }
+    Some(nobody(world, node, port, own))
+}
+
+/// The interface by which a packet has come to its node, where that was seen.
+fn arrives(world: &World<'_>, node: usize, packet: &Travelling) -> Option<u32> {
+    let ends = packet.ends()?;
+    let trails = super::trails::Trails::of(world.evidence());
+    let mut sights = trails.there.iter().flat_map(|trail| &trail.sights);
+    let here = |sight: &&super::trails::Sight<'_>| sight.frame.node == node && !sight.frame.outgoing;
+    let mut found = sights.by_ref().filter(here);
+    let sight = found.find(|sight| super::trails::Ends::of(&sight.packet) == Some(ends))?;
+    let index = sight.frame.interface;
+    // What comes in by a port of a bridge is the bridge's.
+    world.interface((node, index)).and_then(|it| it.master).or(Some(index))
+}
+
+/// The service that should listen on a port.
+fn service(world: &World<'_>, node: usize, port: Port) -> Option<usize> {
+    let state = world.node(node);
+    let all = || 0..world.plan().services.len();
+    let planned = |at: usize| &world.plan().services[at];
+    let of_port = |at: &usize| planned(*at).node == node && planned(*at).kind.takes(port);
+    let runs = |at: &usize| state.services.iter().any(|it| it.service == *at && it.started);
+    all().find(|at| of_port(at) && runs(at)).or_else(|| all().find(of_port)).or_else(|| {
+        // A program that says by its output that it is ready may have listened on any port: where it is the only one,
+        // it is the one that was meant.
+        let of_node = all().filter(|at| planned(*at).node == node);
+        let [only] = *of_node.collect::<Vec<_>>() else { return None };
+        let silent = matches!(planned(only).kind, ServiceKind::Command { ready: Ready::Output(_), .. });
+        silent.then_some(only)
+    })
+}
+
+/// The only service of a node.
+fn only(world: &World<'_>, node: usize) -> Option<Span> {
+    let of_node: Vec<_> = world.plan().services.iter().filter(|it| it.node == node).map(|it| it.span).collect();
+    if let [one] = *of_node { Some(one) } else { None }
+}
+
+fn nobody(world: &World<'_>, node: usize, port: Port, service: Option<usize>) -> Cause {
+    let (state, name) = (world.node(node), world.name(node));
+    let mut others: Vec<String> =
+        state.listening.iter().map(|it| format!("{}/{}", it.at.port(), it.transport)).collect();
+    others.sort();
+    others.dedup();
+    let stopped = service.filter(|at| state.services.iter().any(|it| it.service == *at && !it.started));
+    let which = if let Some(at) = stopped {
+        format!("the service {} does not run at this step", world.plan().services[at].name)
+    } else if others.is_empty() {
+        "nor on any other port".to_owned()
+    } else {
+        format!("it listens on {}", others.join(", "))
+    };
+    let words = format!("nobody in {name} listens on {port}; {which}");
+    let stops = |at: usize| {
+        let mut performed = world.matter.performed.iter().rev();
+        performed.find(|it| matches!(it.action, Action::StopService(stopped) if stopped == at)).map(|it| it.span)
+    };
+    let span = stopped.and_then(stops).or_else(|| service.map(|at| world.plan().services[at].span));
+    // Of several the one that is meant is among those that listen, where these are one alone.
+    let listens = || {
+        let of_node = |it: &&crate::plan::Service| it.node == node;
+        let kept = |it: &&crate::plan::Service| it.kind.port().is_some();
+        let mut services = world.plan().services.iter().filter(of_node).filter(kept);
+        services.next().filter(|_| services.next().is_none()).map(|it| it.span)
+    };
+    cause(world, node, CauseKind::NobodyListens, words, span.or_else(|| only(world, node)).or_else(listens), None)
+}
+
+fn queue_full(world: &World<'_>, node: usize, port: Port, span: Option<Span>) -> Cause {
+    let words = format!(
+        "{} listens on {port}, but does not take the connections that wait there: its queue is full, so that the kernel \
+         drops what comes",
+        world.name(node)
+    );
+    let help = Some("the program must accept its connections, or ask for a longer queue (`listen(2)`)".to_owned());
+    cause(world, node, CauseKind::QueueFull, words, span, help)
+}
+
+fn cause(
+    world: &World<'_>,
+    node: usize,
+    kind: CauseKind,
+    words: String,
+    span: Option<Span>,
+    help: Option<String>,
+) -> Cause {
+    match span {
+        Some(span) => blame::by(world, node, blame::at(kind, words, span, help)),
+        None => blame::on_node(world, node, kind, words, help),
+    }
+}
+
+/// A service that has ended, or was not started.
+fn died(world: &World<'_>, node: usize, service: usize, port: Port) -> Option<Cause> {
+    let state = world.node(node).services.iter().find(|it| it.service == service)?;
+    let planned = &world.plan().services[service];
+    let who = format!("the service {} of {}", planned.name, world.name(node));
+    let words = match &state.ended {
+        Some(how) => {
+            let said = match &*state.printed {
+                [] => "it had printed nothing".to_owned(),
+                lines => format!("its last words were: {}", lines.join(" / ")),
+            };
+            format!("{who} {how}, so that nobody listens on {port}; {said}")
+        }
+        None => return None,
+    };
+    Some(blame::by(world, node, blame::at(CauseKind::ServiceDied, words, planned.span, None)))
+}
