@@ -3,7 +3,7 @@
 use super::trails::{Trail, Trails};
 use super::walk::Step;
 use super::world::World;
-use super::{endpoint, hops, rules, translation, walk};
+use super::{course, endpoint, hops, rules, translation, walk};
 use crate::evidence::{Cause, CauseKind, Payload, Way};
 use crate::observation::{Observation, Seen};
 use crate::plan::Check;
@@ -76,7 +76,12 @@ pub(super) fn causes(world: &World<'_>, steps: &[Step], death: Option<Death>, tr
         let lost = unheard(world, steps);
         return if lost.is_empty() { endpoint::unwanted_answer(world, steps, trails) } else { lost };
     };
-    if let Some(cause) = hops::ran_out(world, steps, trails).or_else(|| hops::answer_ran_out(world, trails)) {
+    if endpoint::is_wanted(world, CauseKind::TtlExpired) {
+        // That it runs out is expected; where, is a matter of the way.
+        if let Some(cause) = course::wrong_hop(world, steps) {
+            return vec![cause];
+        }
+    } else if let Some(cause) = hops::ran_out(world, steps, trails).or_else(|| hops::answer_ran_out(world, trails)) {
         return vec![cause];
     }
     if let Some(cause) = duplicate(steps, death).or_else(|| endpoint::tentative_source(world)) {

@@ -42,6 +42,9 @@ pub(super) fn unwanted_answer(world: &World<'_>, steps: &[Step], trails: &Trails
         return vec![cause];
     }
     if walk::seen(world) == Some(Seen::Answered) {
+        if let Some(cause) = super::course::wrong_hop(world, steps) {
+            return vec![cause];
+        }
         let cause = other_server(world, steps, end)
             .or_else(|| names::other_record(world, end))
             .or_else(|| names::no_such_name(world, end));
@@ -122,6 +125,9 @@ pub(super) fn is_wanted(world: &World<'_>, kind: CauseKind) -> bool {
         (_, Some(transfer)) => &transfer.outcome,
         (_, None) => return false,
     };
+    if kind == CauseKind::TtlExpired {
+        return outcome.contains(&Outcome::TtlExceeded);
+    }
     // What was refused, though by another one than expected, is worth a reason.
     let node = |address| world.owners(address).first().map(|end| end.0);
     let refused = match super::walk::seen(world) {

@@ -44,8 +44,19 @@ pub(super) fn of(
 /// The hops of a question on the wire.
 pub(super) fn of_questions(world: &World<'_>, trails: &Trails<'_>, about: IpAddr, answered: bool) -> Vec<Hop> {
     let mut hops = asked(world, trails, Some(about));
-    if answered && let Some(hop) = hops.last_mut() {
-        hop.act = Act::Answered;
+    // A flood gets to many; the one that answered is the first that says something.
+    let first = trails.questions.iter().find(|sight| {
+        let says = matches!(&sight.packet.payload, Payload::Neighbour(it) if it.answer && it.about == about);
+        says && sight.frame.outgoing
+    });
+    if let Some(sight) = first.filter(|_| answered) {
+        let node = world.name(sight.frame.node);
+        let asked = hops.iter().rposition(|hop| hop.node == node && matches!(hop.act, Act::Received { .. }));
+        let interface = match asked {
+            Some(at) => hops.remove(at).interface,
+            None => world.interface((sight.frame.node, sight.frame.interface)).map(|it| it.name.clone()),
+        };
+        hops.push(Hop { way: Way::Ask, node: node.to_owned(), interface, act: Act::Answered });
     }
     hops
 }
@@ -142,7 +153,8 @@ fn asked(world: &World<'_>, trails: &Trails<'_>, about: Option<IpAddr>) -> Vec<H
         let Payload::Neighbour(question) = &sight.packet.payload else { continue };
         let wanted = about.is_none_or(|about| question.about == about);
         let mine = about.is_some() || world.has(world.evidence().flow.from, sight.packet.from);
-        if !wanted || !mine || question.answer {
+        // Who has no address yet asks whether anybody has the one that it would like.
+        if !wanted || !mine || question.answer || sight.packet.from.is_unspecified() {
             continue;
         }
         let end = (sight.frame.node, sight.frame.interface);

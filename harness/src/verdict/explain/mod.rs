@@ -9,6 +9,7 @@
 
 mod again;
 mod blame;
+mod course;
 mod craft;
 mod death;
 mod endpoint;
@@ -20,6 +21,7 @@ mod names;
 mod neighbour;
 mod older;
 mod passages;
+mod proxy;
 mod refusal;
 mod rule_text;
 mod rules;

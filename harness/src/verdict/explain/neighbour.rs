@@ -115,7 +115,7 @@ pub(super) fn explain(world: &World<'_>, trails: &Trails<'_>, mut explanation: E
     let found = find(world, out, solicit.to.address, false, &packet);
     explanation.hops = super::hops::of_questions(world, trails, solicit.to.address, answered);
     if answered {
-        explanation.causes.extend(found.duplicate);
+        explanation.causes.extend(found.duplicate.or_else(|| super::proxy::answers(world, trails, solicit)));
     } else {
         explanation.causes.extend(found.wire);
         explanation.causes.extend(found.causes);
