@@ -151,12 +151,15 @@ pub struct Ask {
     pub source_port: u16,
     /// The port of the target.
     pub port: u16,
+    /// The mark that rules have given it, 0 where they have not.
+    #[serde(default)]
+    pub mark: u32,
 }
 
 impl Ask {
     /// Where a node itself would send to an address.
     pub fn plain(node: usize, to: IpAddr) -> Self {
-        Self { node, to, from: None, iif: None, protocol: Protocol::Icmp, source_port: 0, port: 0 }
+        Self { node, to, from: None, iif: None, protocol: Protocol::Icmp, source_port: 0, port: 0, mark: 0 }
     }
 }
 

@@ -242,6 +242,7 @@ async fn says(plan: &Plan, lab: &Lab, to: &str, from: Option<&str>, iif: Option<
         protocol: Protocol::Tcp,
         source_port: 40_000,
         port: 80,
+        mark: 0,
     };
     let decision = lab::decide(lab.node(R), &ask).await.expect("the kernel answers");
     assert_eq!(decision.asked, ask);

@@ -81,6 +81,7 @@ fn question(ask: &Ask) -> RouteMessage {
         message.attributes.push(RouteAttribute::Source(RouteAddress::from(from)));
     }
     message.attributes.extend(ask.iif.map(RouteAttribute::Iif));
+    message.attributes.extend(Some(ask.mark).filter(|mark| *mark != 0).map(RouteAttribute::Mark));
     if ask.protocol != Protocol::Neighbour {
         message.attributes.push(RouteAttribute::IpProto(ask.protocol.number(v6)));
     }

@@ -1,26 +1,29 @@
 //! What may be in the way of a packet where it leaves a node.
 
+use super::policy::{self, Fits};
 use super::walk::{Step, Travelling};
 use super::world::{End, World};
 use super::{blame, refusal};
-use crate::evidence::{Cause, CauseKind, Chosen, Way};
+use crate::evidence::{Ask, Cause, CauseKind, Chosen, Way};
 
 /// The routing tables that every node has: `local`, `main`, `default` (rtnetlink(7)).
 const USUAL_TABLES: [u32; 4] = [255, 254, 253, 0];
 
 /// A way that a policy rule has chosen, where the case declares another.
-pub(super) fn by_policy(world: &World<'_>, node: usize, packet: &Travelling, chosen: &Chosen) -> Option<Cause> {
+pub(super) fn by_policy(world: &World<'_>, ask: &Ask, chosen: &Chosen) -> Option<Cause> {
     if USUAL_TABLES.contains(&chosen.table) {
         return None;
     }
-    let rules = &world.node(node).policy;
-    let rule = rules.iter().find(|rule| rule.v6 == packet.to.is_ipv6() && rule.table == Some(chosen.table))?;
+    let node = ask.node;
+    let rules = world.node(node).policy.iter();
+    let mut leading = rules.filter(|rule| rule.v6 == ask.to.is_ipv6() && rule.table == Some(chosen.table));
+    let rule = leading.find(|rule| policy::fits(world, rule, ask) != Fits::No)?;
     let way = match (chosen.via, chosen.oif) {
         (Some(via), _) => format!("through {via}"),
         (None, Some(oif)) => format!("out by {}", world.end_name((node, oif))),
         (None, None) => "away".to_owned(),
     };
-    Some(refusal::policy_cause(world, node, &rule.text, format!("sends what is for {} {way}", packet.to)))
+    Some(refusal::policy_cause(world, node, &rule.text, format!("sends what is for {} {way}", ask.to)))
 }
 
 /// The target is the broadcast address of one of the node's networks.

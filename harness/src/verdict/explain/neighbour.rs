@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 
 use super::blame;
-use super::refusal::{is_link_local, planned_routes, prefix, reverse_path};
+use super::refusal::{is_link_local, planned_routes, prefix};
+use super::reverse_path;
 use super::rules;
 use super::trails::Trails;
 use super::walk::Travelling;
@@ -426,7 +427,7 @@ fn ignores(world: &World<'_>, out: End, next: End, hop: IpAddr, from: Option<IpA
     // The kernel answers only whom it would take a packet from.
     let ask = Ask { from: Some(asker), iif: Some(next.1), ..Ask::plain(next.0, hop) };
     match world.decide(ask)? {
-        Err(errno) => reverse_path(world, next, asker, *errno).map(|cause| Cause {
+        Err(errno) => reverse_path::filter(world, next, asker, hop, *errno).map(|cause| Cause {
             words: format!("{}; it does not answer ARP requests from there either", cause.words),
             ..cause
         }),

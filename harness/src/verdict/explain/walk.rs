@@ -9,10 +9,12 @@ use super::names;
 use super::rules;
 use super::trails::{Ends, Trail, Trails};
 use super::world::{End, World};
-use super::{endpoint, leaving, neighbour, refusal, send_on, translation, wire};
-use crate::evidence::{Ask, Cause, CauseKind, Chosen, Evidence, Explanation, Fingerprint, Packet, Protocol, Way};
+use super::{endpoint, forwarding, leaving, mark, neighbour, refusal, send_on, translation, wire};
+use crate::evidence::{
+    Ask, Cause, CauseKind, Chosen, Evidence, Explanation, Fingerprint, Packet, PolicyRule, Protocol, Way,
+};
 use crate::observation::{Observation, Seen};
-use crate::plan::Landing;
+use crate::plan::{Check, Landing, Trace};
 use crate::words::{Port, Transport};
 
 /// More nodes than any packet passes: its time to live is 64.
@@ -73,7 +75,7 @@ impl Travelling {
     fn ask(&self, node: usize, iif: Option<u32>) -> Ask {
         let ports = self.protocol != Protocol::Icmp;
         let [source_port, port] = [self.source_port, self.port].map(|port| if ports { port } else { 0 });
-        Ask { node, to: self.to, from: self.from, iif, protocol: self.protocol, source_port, port }
+        Ask { node, to: self.to, from: self.from, iif, protocol: self.protocol, source_port, port, mark: 0 }
     }
 
     /// The port of the target, where it has one.
@@ -215,24 +217,29 @@ impl Walker<'_, '_> {
     fn route(&self, step: &mut Step, packet: Travelling) -> Option<Chosen> {
         let world = self.world;
         // A kernel does not answer for a source that is the node's own.
-        let own = packet.from.is_some_and(|from| step.iif.is_some() && world.has(step.node, from));
-        let asked = Travelling { from: packet.from.filter(|_| !own), ..packet };
-        let ask = match step.iif {
-            None => Ask { from: None, ..asked.ask(step.node, None) },
-            Some(_) if own => return None,
-            iif => asked.ask(step.node, iif),
+        if step.iif.is_some() && packet.from.is_some_and(|from| world.has(step.node, from)) {
+            return None;
+        }
+        let ends: Vec<Ends> = step.before.ends().into_iter().chain(packet.ends()).collect();
+        let mark = mark::of(world, step.node, packet.to.is_ipv6(), step.iif.is_none(), &ends);
+        let ask = self.question(step, &packet, mark.map_or(0, |(mark, _)| mark))?;
+        let by_mark = |cause: Cause| match mark {
+            Some((_, rule)) if cause.kind == CauseKind::PolicyRule && cause.words.contains("fwmark") => {
+                Cause { words: format!("{}; the rule `{}` has marked it", cause.words, rule.text), ..cause }
+            }
+            _ => cause,
         };
-        match world.decide(ask)? {
+        match world.decide(ask.clone())? {
             Ok(chosen) => {
                 if !chosen.local && step.iif.is_some() {
-                    let off = refusal::forwarding_off(world, step.node, step.iif, &packet);
+                    let off = forwarding::off(world, step.node, step.iif, &packet);
                     step.inside.extend(off.map(|cause| self.wrong_gateway(step.node, &packet).unwrap_or(cause)));
                 }
-                step.inside.extend(leaving::by_policy(world, step.node, &packet, chosen));
+                step.inside.extend(leaving::by_policy(world, &ask, chosen).map(by_mark));
                 Some(chosen.clone())
             }
             Err(errno) => {
-                let refused = refusal::of_lookup(world, step.node, step.iif, &packet, *errno);
+                let refused = refusal::of_lookup(world, &ask, &packet, *errno).map(by_mark);
                 step.inside.extend(refused.map(|cause| match cause.kind {
                     CauseKind::ForwardingOff => self.wrong_gateway(step.node, &packet).unwrap_or(cause),
                     _ => cause,
@@ -243,15 +250,42 @@ impl Walker<'_, '_> {
                 if step.inside.iter().any(|cause| ends.contains(&cause.kind)) {
                     return None;
                 }
-                match world.decide(Ask { from: None, ..packet.ask(step.node, None) })? {
-                    Ok(plain) => Some(plain.clone()),
+                let plain = Ask { from: None, ..packet.ask(step.node, None) };
+                match world.decide(plain.clone())? {
+                    Ok(chosen) => Some(chosen.clone()),
                     Err(errno) => {
-                        step.inside.extend(refusal::of_lookup(world, step.node, None, &packet, *errno));
+                        step.inside.extend(refusal::of_lookup(world, &plain, &packet, *errno));
                         None
                     }
                 }
             }
         }
+    }
+
+    /// What a node's kernel asks its tables for. Of the node's own packets they learn the source only where it stands
+    /// already: an answer comes from the address that was asked, and a socket may be bound to one. Where the kernel
+    /// chooses it, a connected socket of IPv4 looks once more with what was chosen (`ip_route_connect` of net/route.h).
+    fn question(&self, step: &Step, packet: &Travelling, mark: u32) -> Option<Ask> {
+        let world = self.world;
+        let ask = Ask { mark, ..packet.ask(step.node, step.iif) };
+        if step.iif.is_some() {
+            return Some(ask);
+        }
+        let own = packet.from.filter(|from| world.has(step.node, *from));
+        // What is marked on its way out is looked up anew, with the source that it has by then.
+        if self.way == Way::Answer || mark != 0 || bound(world.matter.check) {
+            return Some(Ask { from: own, ..ask });
+        }
+        let ask = Ask { from: None, ..ask };
+        let v6 = packet.to.is_ipv6();
+        let looks = |rule: &PolicyRule| rule.v6 == v6 && !rule.text.contains("from all");
+        let connects = !v6 && matches!(packet.protocol, Protocol::Tcp | Protocol::Udp);
+        if connects && world.node(step.node).policy.iter().any(looks) {
+            let first = world.decide(ask.clone())?;
+            let source = first.as_ref().ok().and_then(|chosen| chosen.source);
+            return Some(Ask { from: source.filter(|source| world.has(step.node, *source)), ..ask });
+        }
+        Some(ask)
     }
 
     /// Where to look on behind a node that has no way: at the target itself, where one node alone has its address.
@@ -342,6 +376,14 @@ fn alike(shown: &Packet, sent: &Packet) -> bool {
                 .is_some_and(|(shown, sent)| shown.from == sent.from && shown.source_port == sent.source_port)
         }
         (shown, sent) => shown == sent,
+    }
+}
+
+/// Whether the case says from which address to send.
+fn bound(check: &Check) -> bool {
+    match check {
+        Check::Ping(ping) | Check::Trace(Trace { ping, .. }) => ping.source.is_some(),
+        _ => check.transfer().is_some_and(|transfer| transfer.source.is_some()),
     }
 }
 

@@ -1,0 +1,136 @@
+//! Why a node has no route: what would have had to make one.
+
+use std::net::IpAddr;
+
+use super::blame;
+use super::refusal::is_link_local;
+use super::walk::Travelling;
+use super::wire;
+use super::world::{End, World};
+use crate::evidence::{Cause, CauseKind};
+use crate::plan::Route;
+use crate::words::{Cidr, Family};
+
+/// Why there is no route: what would have had to make one.
+pub(super) fn cause(world: &World<'_>, node: usize, packet: &Travelling) -> Option<Cause> {
+    let to = packet.to;
+    own_link_down(world, node, to)
+        .or_else(|| all_down(world, node, to))
+        .or_else(|| lost_route(world, node, to))
+        .or_else(|| on_the_link(world, node, to))
+        .or_else(|| Some(plainly_none(world, node, to)))
+}
+
+/// An interface whose network the address lies in is down, and so is the route.
+fn own_link_down(world: &World<'_>, node: usize, to: IpAddr) -> Option<Cause> {
+    let first = world.matter.initial.get(node)?;
+    for planned in first.interfaces.iter().filter(|planned| planned.present) {
+        let Some((end, found)) = world.ends().find(|(end, it)| end.0 == node && it.name == planned.name) else {
+            continue;
+        };
+        let meant = planned.addresses.iter().any(|cidr| cidr.contains(to))
+            || found.addresses.iter().any(|own| own.cidr.contains(to));
+        if meant && !found.up {
+            return Some(link_down(world, end, to));
+        }
+        let kept = |cidr: &Cidr| found.addresses.iter().any(|own| own.cidr == *cidr);
+        if let Some(lost) = planned.addresses.iter().find(|cidr| cidr.contains(to) && !kept(cidr)) {
+            let words = format!("{} has lost its address {lost}, and with it the route to {to}", world.end_name(end));
+            return Some(blame::of_interface(world, end, CauseKind::NoAddress, words, None));
+        }
+    }
+    None
+}
+
+/// A node whose every interface with addresses of the family is down has no routes for that.
+fn all_down(world: &World<'_>, node: usize, to: IpAddr) -> Option<Cause> {
+    let speaks = |it: &crate::evidence::Interface| {
+        it.addresses.iter().any(|own| own.cidr.address.is_ipv4() == to.is_ipv4() && !is_link_local(own.cidr.address))
+    };
+    let mut own = world.ends().filter(|(end, it)| end.0 == node && it.name != "lo" && speaks(it));
+    let (end, first) = own.next()?;
+    (!first.up && own.all(|(_, it)| !it.up)).then(|| link_down(world, end, to))
+}
+
+fn link_down(world: &World<'_>, end: End, to: IpAddr) -> Cause {
+    let name = world.end_name(end);
+    let words = format!("{name} is down, and with it the route to {to}");
+    blame::of_interface(world, end, CauseKind::LinkDown, words, Some(format!("take {name} up")))
+}
+
+/// A route that the case asks for is gone, because its interface is down or has lost the address of its network.
+fn lost_route(world: &World<'_>, node: usize, to: IpAddr) -> Option<Cause> {
+    // What the case had at first: a step that takes a link down takes its routes away, too.
+    let first = world.matter.initial.get(node)?;
+    let mut routes: Vec<&Route> = first.routes.iter().filter(|route| route.to.contains(to)).collect();
+    routes.sort_by_key(|route| (std::cmp::Reverse(route.to.length), route.metric.unwrap_or(0)));
+    let route = *routes.first()?;
+    let on_link =
+        |via: IpAddr| first.interfaces.iter().position(|it| it.addresses.iter().any(|cidr| cidr.contains(via)));
+    let over = route.dev.or(route.over).or_else(|| on_link(route.via?))?;
+    let planned = first.interfaces.get(over)?;
+    let (end, found) = world.ends().find(|(end, it)| end.0 == node && it.name == planned.name)?;
+    if !found.up {
+        return Some(link_down(world, end, to));
+    }
+    let via = route.via?;
+    let lost = planned.addresses.iter().find(|cidr| cidr.contains(via))?;
+    let has = found.addresses.iter().any(|own| own.cidr == *lost);
+    (!has).then(|| {
+        let words = format!("{} has lost its address {lost}, and with it the route to {to}", world.end_name(end));
+        blame::of_interface(world, end, CauseKind::NoAddress, words, None)
+    })
+}
+
+/// The address is on a link of the node, which has none there, or one with another network.
+fn on_the_link(world: &World<'_>, node: usize, to: IpAddr) -> Option<Cause> {
+    let v6 = to.is_ipv6();
+    for owner in world.owners(to).into_iter().filter(|owner| owner.0 != node) {
+        let theirs = world.interface(owner)?.addresses.iter().find(|own| own.cidr.address == to)?.cidr;
+        for (end, found) in world.ends().filter(|(end, it)| end.0 == node && it.name != "lo" && it.master.is_none()) {
+            if wire::between(world, end, owner).is_none() || wire::between(world, end, owner)?.len() > LONGEST_LINK {
+                continue;
+            }
+            let name = world.end_name(end);
+            let plain =
+                |it: &&crate::evidence::Address| !is_link_local(it.cidr.address) && it.cidr.address.is_ipv6() == v6;
+            let own: Vec<_> = found.addresses.iter().filter(plain).collect();
+            if own.is_empty() {
+                let family = Family::of(to).name();
+                let words = format!("{name} has no {family} address, though it is on one link with {to}");
+                let help = format!("an `address` in the network of {theirs}");
+                return Some(blame::of_interface(world, end, CauseKind::NoAddress, words, Some(help)));
+            }
+            if let Some(narrow) = own.iter().find(|it| theirs.contains(it.cidr.address) && !it.cidr.contains(to)) {
+                let words = format!(
+                    "{name} has {}, a network without {to}, which {} has as {theirs}",
+                    narrow.cidr,
+                    world.end_name(owner)
+                );
+                let help = format!("the prefix length /{} at both", theirs.length);
+                return Some(blame::of_interface(world, end, CauseKind::WrongPrefix, words, Some(help)));
+            }
+        }
+    }
+    None
+}
+
+/// More interfaces than any link of a lab is long.
+const LONGEST_LINK: usize = 64;
+
+fn plainly_none(world: &World<'_>, node: usize, to: IpAddr) -> Cause {
+    let name = world.name(node);
+    let help = format!("`routes = [{{ to = \"default\", via = \"...\" }}]` in the table of {name} gives it one");
+    let removed = world.matter.performed.iter().rev().find(|operation| match &operation.action {
+        crate::plan::Action::DelRoute(on, route, _) => *on == node && route.to.contains(to),
+        _ => false,
+    });
+    let words = format!("{name} has no route to {to}");
+    match removed {
+        Some(operation) => blame::by(world, node, blame::at(CauseKind::NoRoute, words, operation.span, Some(help))),
+        None => match blame::script_of(world, node) {
+            Some(span) => blame::by(world, node, blame::at(CauseKind::NoRoute, words, span, Some(help))),
+            None => blame::on_node(world, node, CauseKind::NoRoute, words, Some(help)),
+        },
+    }
+}
