@@ -6,7 +6,7 @@ use super::trace::gateway;
 use super::way_out::way_out;
 use super::{Kind, Question};
 use crate::observation::{Departure, IcmpError, Life, LocalRefusal, Seen, Traffic};
-use crate::plan::{Landing, Plan};
+use crate::plan::{Landing, NodeId, Plan};
 use crate::verdict::Finding;
 use crate::verdict::describe::{end, flow, node, seen_in};
 use crate::verdict::judge::left_unproven;
@@ -130,9 +130,11 @@ fn notes(plan: &Plan, question: &Question<'_>, traffic: &Traffic) -> Vec<String>
             vec!["that says nothing of the network, so it satisfies no outcome".to_owned()]
         }
         Seen::Local(LocalRefusal { errno: libc::EHOSTUNREACH }) if !is_refused_by_route(plan, question) => {
-            vec![nobody_there(plan, question)]
+            vec![nobody_there(plan, question, traffic)]
         }
-        Seen::Icmp { error, own: true, .. } if is_host_unreachable(error) => vec![nobody_there(plan, question)],
+        Seen::Icmp { error, own: true, .. } if is_host_unreachable(error) => {
+            vec![nobody_there(plan, question, traffic)]
+        }
         Seen::Answered | Seen::Delivered | Seen::Reset | Seen::Icmp { .. } | Seen::Local(_) => Vec::new(),
     }
 }
@@ -172,13 +174,29 @@ fn asked_for(plan: &Plan, question: &Question<'_>) -> IpAddr {
     }
 }
 
-fn nobody_there(plan: &Plan, question: &Question<'_>) -> String {
-    let target = asked_for(plan, question);
+fn nobody_there(plan: &Plan, question: &Question<'_>, traffic: &Traffic) -> String {
+    let target = match asked_for(plan, question) {
+        // A name became this one.
+        unknown if unknown.is_unspecified() => traffic.flow.map_or(unknown, |(_, there)| there.ip()),
+        known => known,
+    };
     let asked = if target.is_ipv4() { "ARP requests" } else { "neighbour solicitations" };
-    match gateway(plan, question.from, target) {
-        Some(gateway) => format!("nobody on the link answered the {asked} for the gateway {gateway}"),
-        None => format!("nobody on the link answered the {asked} for {target}"),
-    }
+    let whom = match gateway(plan, question.from, target) {
+        Some(gateway) => format!("for the gateway {gateway}"),
+        None if is_on_link(plan, question.from, target) => format!("for {target}"),
+        None => format!("for {target}, or for the gateway to it"),
+    };
+    format!("nobody on the link answered the {asked} {whom}")
+}
+
+/// Whether the plan has an address on a link of a node.
+fn is_on_link(plan: &Plan, from: NodeId, target: IpAddr) -> bool {
+    plan.nodes.get(from).is_some_and(|node| {
+        let own = node.interfaces.iter().flat_map(|interface| &interface.addresses).any(|cidr| cidr.contains(target));
+        let direct = node.routes.iter().any(|route| route.via.is_none() && route.to.contains(target));
+        let local = matches!(target, IpAddr::V6(target) if target.is_unicast_link_local());
+        own || direct || local
+    })
 }
 
 impl Kind {
