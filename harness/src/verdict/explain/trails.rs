@@ -66,6 +66,9 @@ impl<'a> Trails<'a> {
         let mut frames: Vec<&Frame> = evidence.frames.iter().collect();
         frames.sort_by_key(|frame| frame.time);
         for frame in frames {
+            if is_for_another(evidence, frame) {
+                continue;
+            }
             if let Some(packet) = evidence::decode(&frame.bytes) {
                 trails.sort(evidence, &mut known, Sight { frame, packet });
             }
@@ -122,6 +125,20 @@ fn translated_by_sender(evidence: &Evidence) -> Vec<Ends> {
     let own: Vec<u32> = shown().filter(|(_, it)| it.is_request_of(&evidence.flow)).map(|(id, _)| id).collect();
     let others = shown().filter(|(id, packet)| own.contains(id) && !packet.is_request_of(&evidence.flow));
     others.filter_map(|(_, packet)| Ends::of(packet)).collect()
+}
+
+/// Whether a frame came to an interface that does not take it: a capture shows also what a bridge has flooded.
+fn is_for_another(evidence: &Evidence, frame: &Frame) -> bool {
+    let Some(node) = evidence.nodes.get(frame.node).filter(|_| !frame.outgoing) else { return false };
+    let Some(interface) = node.interfaces.iter().find(|it| it.index == frame.interface) else { return false };
+    let (Some(mac), Some(to)) = (interface.mac, frame.bytes.get(..6)) else { return false };
+    // Ports of bridges pass on what is for others, and what stands on an interface may have a MAC address of its own.
+    let end = Some((frame.node, frame.interface));
+    let ends_there = interface.kind.as_deref() == Some("veth")
+        && interface.master.is_none()
+        && !node.interfaces.iter().any(|it| it.link == end);
+    // The lowest bit of the first byte marks groups (IEEE 802).
+    ends_there && to[0] & 1 == 0 && *to != mac.0
 }
 
 impl Trail<'_> {
