@@ -53,6 +53,7 @@ impl Bundle {
             // Whether the second probe saw the same as the first is nothing of the evidence.
             Explained::Done(again) => Ok(Explanation { flaky: self.explanation.flaky.clone(), ..*again }),
             Explained::Asks(asks) => Err(format!("the kernels' answers to this are not in the bundle: {asks:?}")),
+            Explained::SendOn(packet) => Err(format!("what became of this is not in the bundle: {packet:?}")),
         }
     }
 }

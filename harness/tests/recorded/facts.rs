@@ -104,6 +104,8 @@ impl Facts {
         loop {
             match self.record.probed.explain(&self.plan, &self.record.evidence) {
                 Explained::Done(said) => return *said,
+                // Nothing was heard of what is sent on.
+                Explained::SendOn(packet) => self.record.evidence.sent_on = Some(packet),
                 Explained::Asks(asks) => {
                     let more: Vec<_> = asks.into_iter().map(|asked| self.plainly(asked)).collect();
                     self.record.evidence.decisions.extend(more);

@@ -67,6 +67,7 @@ impl Record {
         match self.probed.explain(plan, &self.evidence) {
             Explained::Done(explanation) => Ok(*explanation),
             Explained::Asks(asks) => Err(format!("the kernels' answers to this are not recorded: {asks:?}")),
+            Explained::SendOn(packet) => Err(format!("what became of this is not recorded: {packet:?}")),
         }
     }
 

@@ -3,7 +3,7 @@
 use super::trails::{Trail, Trails};
 use super::walk::Step;
 use super::world::World;
-use super::{course, endpoint, hops, rules, translation, walk};
+use super::{course, endpoint, hops, neighbour, rules, source, translation, walk};
 use crate::evidence::{Cause, CauseKind, Payload, Way};
 use crate::observation::{Observation, Seen};
 use crate::plan::Check;
@@ -84,7 +84,10 @@ pub(super) fn causes(world: &World<'_>, steps: &[Step], death: Option<Death>, tr
     } else if let Some(cause) = hops::ran_out(world, steps, trails).or_else(|| hops::answer_ran_out(world, trails)) {
         return vec![cause];
     }
-    if let Some(cause) = duplicate(steps, death).or_else(|| endpoint::tentative_source(world)) {
+    if let Some(cause) = duplicate(steps, death) {
+        return neighbour::duplicated(world, steps, cause);
+    }
+    if let Some(cause) = endpoint::tentative_source(world).or_else(|| source::of_the_link(world, trails)) {
         return vec![cause];
     }
     // That nobody answered may be for what the receiver is, or because its answer could not leave.

@@ -39,7 +39,7 @@ pub(super) fn unwanted_answer(world: &World<'_>, steps: &[Step], trails: &Trails
     let end = steps.iter().find(|step| step.way == Way::Request && step.is_local());
     let Some(end) = end else { return Vec::new() };
     if let Some(cause) = duplicate_before(steps, end) {
-        return vec![cause];
+        return super::neighbour::duplicated(world, steps, cause);
     }
     if walk::seen(world) == Some(Seen::Answered) {
         if let Some(cause) = super::course::wrong_hop(world, steps) {

@@ -128,9 +128,10 @@ fn plainly_none(world: &World<'_>, node: usize, to: IpAddr) -> Cause {
     let words = format!("{name} has no route to {to}");
     match removed {
         Some(operation) => blame::by(world, node, blame::at(CauseKind::NoRoute, words, operation.span, Some(help))),
-        None => match blame::script_of(world, node) {
-            Some(span) => blame::by(world, node, blame::at(CauseKind::NoRoute, words, span, Some(help))),
-            None => blame::on_node(world, node, CauseKind::NoRoute, words, Some(help)),
+        None => match (super::command::deleting_route(world, node, to), blame::script_of(world, node)) {
+            (Some(line), _) => blame::by(world, node, Cause::at(CauseKind::NoRoute, words, Some(line), Some(help))),
+            (None, Some(span)) => blame::by(world, node, blame::at(CauseKind::NoRoute, words, span, Some(help))),
+            (None, None) => blame::on_node(world, node, CauseKind::NoRoute, words, Some(help)),
         },
     }
 }

@@ -9,7 +9,7 @@ use super::names;
 use super::rules;
 use super::trails::{Ends, Trail, Trails};
 use super::world::{End, World};
-use super::{endpoint, forwarding, leaving, mark, neighbour, refusal, send_on, translation, wire};
+use super::{endpoint, forwarding, leaving, mark, neighbour, refusal, send_on, source, translation, wire};
 use crate::evidence::{
     Ask, Cause, CauseKind, Chosen, Evidence, Explanation, Fingerprint, Packet, PolicyRule, Protocol, Way,
 };
@@ -183,7 +183,9 @@ impl Walker<'_, '_> {
         step.out = Some(out);
         step.inside.extend(leaving::too_large(world, out, &packet, self.way));
         let hop = chosen.via.unwrap_or(routed.to);
-        let found = neighbour::find(world, out, hop, chosen.via.is_some(), &routed);
+        // Who asks for the next hop does so from the source that it has given the packet.
+        let asking = Travelling { from: changed.from, ..routed };
+        let found = neighbour::find(world, out, hop, chosen.via.is_some(), &asking);
         let resolved = found.resolved || self.left(node);
         step.next = found.next;
         step.hop = Some(hop);
@@ -217,7 +219,8 @@ impl Walker<'_, '_> {
     fn route(&self, step: &mut Step, packet: Travelling) -> Option<Chosen> {
         let world = self.world;
         // A kernel does not answer for a source that is the node's own.
-        if step.iif.is_some() && packet.from.is_some_and(|from| world.has(step.node, from)) {
+        if let (Some(iif), Some(from)) = (step.iif, packet.from.filter(|from| world.has(step.node, *from))) {
+            step.inside.extend(source::own(world, (step.node, iif), from));
             return None;
         }
         let ends: Vec<Ends> = step.before.ends().into_iter().chain(packet.ends()).collect();
