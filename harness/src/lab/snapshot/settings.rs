@@ -46,7 +46,7 @@ const OF_INTERFACE: &[&str] = &[
 ];
 
 /// The same below `ipv6/conf/DEV`.
-const OF_INTERFACE_V6: &[&str] = &["accept_dad", "addr_gen_mode", "disable_ipv6", "forwarding"];
+const OF_INTERFACE_V6: &[&str] = &["accept_dad", "addr_gen_mode", "disable_ipv6", "forwarding", "mtu"];
 
 /// Reads them inside the node. One that is not there is left out, and so are those of ports of bridges: what comes in
 /// there never gets to where these settings count.

@@ -3,7 +3,7 @@
 use super::trails::{Trail, Trails};
 use super::walk::Step;
 use super::world::World;
-use super::{course, endpoint, hops, neighbour, rules, source, translation, walk};
+use super::{astray, course, endpoint, hops, neighbour, rules, source, translation, walk};
 use crate::evidence::{Cause, CauseKind, Payload, Way};
 use crate::observation::{Observation, Seen};
 use crate::plan::Check;
@@ -126,6 +126,9 @@ pub(super) fn causes(world: &World<'_>, steps: &[Step], death: Option<Death>, tr
     }
     if causes.is_empty() {
         return endpoint::unasked_answer(world, steps, trails).into_iter().collect();
+    }
+    if let Some(cause) = astray::of(world, steps, death) {
+        return vec![cause];
     }
     later.extend(error);
     let mut told: Vec<Cause> = Vec::new();

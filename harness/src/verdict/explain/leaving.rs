@@ -4,7 +4,7 @@ use super::policy::{self, Fits};
 use super::walk::{Step, Travelling};
 use super::world::{End, World};
 use super::{blame, refusal};
-use crate::evidence::{Ask, Cause, CauseKind, Chosen, Way};
+use crate::evidence::{Ask, Blame, Cause, CauseKind, Chosen, Way};
 
 /// The routing tables that every node has: `local`, `main`, `default` (rtnetlink(7)).
 const USUAL_TABLES: [u32; 4] = [255, 254, 253, 0];
@@ -63,4 +63,42 @@ pub(super) fn too_large(world: &World<'_>, out: End, packet: &Travelling, way: W
     let words = format!("{name} takes packets of at most {} bytes; {which} has {}", interface.mtu, packet.length);
     let help = Some("a larger `mtu` there, or smaller packets".to_owned());
     Some(blame::of_interface(world, out, CauseKind::MtuTooSmall, words, help))
+}
+
+/// A packet that is larger than its route, or the interface's setting for IPv6, lets a router pass on
+/// (`ip_dst_mtu_maybe_forward`, `ip6_dst_mtu_maybe_forward` of the kernel). What a sender's route knows it may have learned.
+pub(super) fn too_small_a_route(world: &World<'_>, step: &Step, chosen: &Chosen) -> Option<Cause> {
+    let (packet, out) = (&step.before, step.out()?);
+    let interface = world.interface(out)?;
+    if step.iif.is_none() || !packet.whole || packet.length > interface.mtu {
+        return None;
+    }
+    let (node, name) = (step.node, world.name(step.node));
+    let which = if step.way == Way::Answer { "the answer" } else { "the packet" };
+    if let Some(mtu) = chosen.mtu.filter(|mtu| packet.length > *mtu && *mtu > 0) {
+        let number = mtu.to_string();
+        let routes = policy::all(world, node, "main", packet.to);
+        let line = routes.first().map(|(line, _)| format!(" `{line}`")).unwrap_or_default();
+        let words =
+            format!("the route{line} of {name} takes packets of at most {mtu} bytes; {which} has {}", packet.length);
+        let done = blame::done_by(world, node, &["mtu", &number]);
+        let span = || blame::script_of(world, node).or_else(|| blame::of_node(world, node)).map(Blame::Case);
+        let cause = Cause::at(CauseKind::MtuTooSmall, words, done.or_else(span), None);
+        return Some(blame::by(world, node, cause));
+    }
+    let key = format!("ipv6/conf/{}/mtu", interface.name);
+    let mtu = world.setting(node, &key);
+    if packet.to.is_ipv4() || mtu <= 0 || mtu >= i64::from(packet.length) {
+        return None;
+    }
+    let words = format!(
+        "{} passes on IPv6 packets of at most {mtu} bytes (net.{}); {which} has {}",
+        world.end_name(out),
+        key.replace('/', "."),
+        packet.length
+    );
+    let assigned = [format!("net.{}={mtu}", key.replace('/', ".")), format!("net/{key}={mtu}")];
+    let done = assigned.iter().find_map(|word| blame::done_by(world, node, &[word]));
+    let cause = blame::of_setting(world, node, &[key], CauseKind::MtuTooSmall, words, None);
+    Some(Cause { blame: done.or(cause.blame.clone()), ..cause })
 }

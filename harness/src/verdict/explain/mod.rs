@@ -8,6 +8,7 @@
 //! Pure: what only a kernel knows is asked for ([`Explained::Asks`]) and comes with the evidence the next time.
 
 mod again;
+mod astray;
 mod blame;
 mod course;
 mod command;
@@ -20,6 +21,7 @@ mod known;
 mod leaving;
 mod listener;
 mod mark;
+mod martian;
 mod names;
 mod neighbour;
 mod no_route;

@@ -3,22 +3,42 @@
 use std::net::IpAddr;
 
 use super::blame;
-use super::refusal::is_link_local;
+use super::policy;
+use super::refusal::{is_link_local, planned_routes, written};
 use super::walk::Travelling;
 use super::wire;
 use super::world::{End, World};
-use crate::evidence::{Cause, CauseKind};
+use crate::evidence::{Blame, Cause, CauseKind};
 use crate::plan::Route;
 use crate::words::{Cidr, Family};
 
 /// Why there is no route: what would have had to make one.
 pub(super) fn cause(world: &World<'_>, node: usize, packet: &Travelling) -> Option<Cause> {
     let to = packet.to;
-    own_link_down(world, node, to)
+    own_address(world, node, to)
+        .or_else(|| own_link_down(world, node, to))
         .or_else(|| all_down(world, node, to))
         .or_else(|| lost_route(world, node, to))
         .or_else(|| on_the_link(world, node, to))
         .or_else(|| Some(plainly_none(world, node, to)))
+}
+
+/// The kernel takes an address for the node's own by an entry of its table `local`, and that can be deleted.
+pub(super) fn own_address(world: &World<'_>, node: usize, to: IpAddr) -> Option<Cause> {
+    let end = world.owners(to).into_iter().find(|end| end.0 == node)?;
+    let entries = policy::all(world, node, "local", to);
+    if !world.interface(end)?.up || entries.iter().any(|(line, _)| policy::kind(line) == "local") {
+        return None;
+    }
+    let words = format!(
+        "{} has {to}, but the table `local` of {} has no entry for it: it does not take it for its own",
+        world.end_name(end),
+        world.name(node)
+    );
+    let address = to.to_string();
+    let done = [["del", &address], ["delete", &address]].iter().find_map(|words| blame::done_by(world, node, words));
+    let place = done.or_else(|| blame::script_of(world, node).or_else(|| blame::of_node(world, node)).map(Blame::Case));
+    Some(blame::by(world, node, Cause::at(CauseKind::NoRoute, words, place, None)))
 }
 
 /// An interface whose network the address lies in is down, and so is the route.
@@ -33,7 +53,8 @@ fn own_link_down(world: &World<'_>, node: usize, to: IpAddr) -> Option<Cause> {
         if meant && !found.up {
             return Some(link_down(world, end, to));
         }
-        let kept = |cidr: &Cidr| found.addresses.iter().any(|own| own.cidr == *cidr);
+        // With another prefix it has the address still.
+        let kept = |cidr: &Cidr| found.addresses.iter().any(|own| own.cidr.address == cidr.address);
         if let Some(lost) = planned.addresses.iter().find(|cidr| cidr.contains(to) && !kept(cidr)) {
             let words = format!("{} has lost its address {lost}, and with it the route to {to}", world.end_name(end));
             return Some(blame::of_interface(world, end, CauseKind::NoAddress, words, None));
@@ -75,7 +96,7 @@ fn lost_route(world: &World<'_>, node: usize, to: IpAddr) -> Option<Cause> {
     }
     let via = route.via?;
     let lost = planned.addresses.iter().find(|cidr| cidr.contains(via))?;
-    let has = found.addresses.iter().any(|own| own.cidr == *lost);
+    let has = found.addresses.iter().any(|own| own.cidr.address == lost.address);
     (!has).then(|| {
         let words = format!("{} has lost its address {lost}, and with it the route to {to}", world.end_name(end));
         blame::of_interface(world, end, CauseKind::NoAddress, words, None)
@@ -83,7 +104,7 @@ fn lost_route(world: &World<'_>, node: usize, to: IpAddr) -> Option<Cause> {
 }
 
 /// The address is on a link of the node, which has none there, or one with another network.
-fn on_the_link(world: &World<'_>, node: usize, to: IpAddr) -> Option<Cause> {
+pub(super) fn on_the_link(world: &World<'_>, node: usize, to: IpAddr) -> Option<Cause> {
     let v6 = to.is_ipv6();
     for owner in world.owners(to).into_iter().filter(|owner| owner.0 != node) {
         let theirs = world.interface(owner)?.addresses.iter().find(|own| own.cidr.address == to)?.cidr;
@@ -126,6 +147,11 @@ fn plainly_none(world: &World<'_>, node: usize, to: IpAddr) -> Cause {
         _ => false,
     });
     let words = format!("{name} has no route to {to}");
+    if removed.is_none()
+        && let Some(cause) = deleted(world, node, to, &words)
+    {
+        return cause;
+    }
     match removed {
         Some(operation) => blame::by(world, node, blame::at(CauseKind::NoRoute, words, operation.span, Some(help))),
         None => match (super::command::deleting_route(world, node, to), blame::script_of(world, node)) {
@@ -134,4 +160,15 @@ fn plainly_none(world: &World<'_>, node: usize, to: IpAddr) -> Cause {
             (None, None) => blame::on_node(world, node, CauseKind::NoRoute, words, Some(help)),
         },
     }
+}
+
+/// A route that the case asks for, and a program or a script has deleted.
+fn deleted(world: &World<'_>, node: usize, to: IpAddr, words: &str) -> Option<Cause> {
+    let route = *planned_routes(world, node, to).first()?;
+    let prefix = written(route);
+    let whole = route.to.to_string();
+    let tries = [["del", &prefix], ["delete", &prefix], ["del", &whole], ["delete", &whole]];
+    let place = tries.iter().find_map(|words| blame::done_by(world, node, words))?;
+    let words = format!("{words}: that to {prefix} was deleted");
+    Some(blame::by(world, node, Cause::at(CauseKind::NoRoute, words, Some(place), None)))
 }

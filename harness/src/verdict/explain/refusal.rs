@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::policy::{self, Decider};
 use super::walk::Travelling;
 use super::world::World;
-use super::{blame, forwarding, no_route, reverse_path};
+use super::{blame, forwarding, martian, no_route, reverse_path};
 use crate::evidence::{Ask, Cause, CauseKind, PolicyRule};
 use crate::plan::{Action, Route};
 use crate::words::{Cidr, RouteType};
@@ -17,7 +17,8 @@ pub(super) fn of_lookup(world: &World<'_>, ask: &Ask, packet: &Travelling, errno
         return Some(cause);
     }
     if let (Some(iif), IpAddr::V4(_)) = (iif, packet.to)
-        && let Some(cause) = reverse_path::filter(world, (node, iif), packet.from?, packet.to, errno)
+        && let Some(cause) = martian::to_loopback(world, (node, iif), packet.to)
+            .or_else(|| reverse_path::filter(world, (node, iif), packet.from?, packet.to, errno))
     {
         return Some(cause);
     }
@@ -115,7 +116,7 @@ fn by_route(world: &World<'_>, ask: &Ask, line: &str, rule: Option<&PolicyRule>,
 }
 
 /// The prefix of a route of the plan as `ip route` writes it.
-fn written(route: &Route) -> String {
+pub(super) fn written(route: &Route) -> String {
     match route.to {
         Cidr { length: 0, .. } => "default".to_owned(),
         Cidr { address: address @ IpAddr::V4(_), length: 32 }

@@ -9,7 +9,7 @@ use super::names;
 use super::rules;
 use super::trails::{Ends, Trail, Trails};
 use super::world::{End, World};
-use super::{endpoint, forwarding, leaving, mark, neighbour, refusal, send_on, source, translation, wire};
+use super::{endpoint, forwarding, leaving, mark, neighbour, no_route, refusal, send_on, source, translation, wire};
 use crate::evidence::{
     Ask, Cause, CauseKind, Chosen, Evidence, Explanation, Fingerprint, Packet, PolicyRule, Protocol, Way,
 };
@@ -72,7 +72,7 @@ impl Travelling {
     }
 
     /// The question where a node would send it.
-    fn ask(&self, node: usize, iif: Option<u32>) -> Ask {
+    pub(super) fn ask(&self, node: usize, iif: Option<u32>) -> Ask {
         let ports = self.protocol != Protocol::Icmp;
         let [source_port, port] = [self.source_port, self.port].map(|port| if ports { port } else { 0 });
         Ask { node, to: self.to, from: self.from, iif, protocol: self.protocol, source_port, port, mark: 0 }
@@ -182,6 +182,7 @@ impl Walker<'_, '_> {
         let out = (node, oif);
         step.out = Some(out);
         step.inside.extend(leaving::too_large(world, out, &packet, self.way));
+        step.inside.extend(leaving::too_small_a_route(world, &step, &chosen));
         let hop = chosen.via.unwrap_or(routed.to);
         // Who asks for the next hop does so from the source that it has given the packet.
         let asking = Travelling { from: changed.from, ..routed };
@@ -305,7 +306,9 @@ impl Walker<'_, '_> {
         let before = self.steps.last().filter(|step| step.way == self.way)?;
         // What somebody has translated went another way than was meant first.
         let hop = before.hop.filter(|hop| *hop != packet.to && before.after.to == packet.to)?;
+        let narrow = || no_route::on_the_link(self.world, before.node, packet.to);
         neighbour::past_its_own_link(self.world, before.node, hop, packet.to)
+            .or_else(|| narrow().filter(|cause| cause.kind == CauseKind::WrongPrefix))
             .or_else(|| neighbour::better_gateway(self.world, before.out?, node, hop, packet.to))
     }
 

@@ -68,7 +68,7 @@ fn bare_router(world: &World<'_>, out: End, hop: IpAddr, to: IpAddr) -> Option<C
 }
 
 /// A cause that the route to an address by a next hop is to blame for: who made the one that the kernel uses.
-pub(super) fn gateway_cause(
+pub(in super::super) fn gateway_cause(
     world: &World<'_>,
     node: usize,
     (to, via): (IpAddr, Option<IpAddr>),
@@ -90,7 +90,7 @@ pub(super) fn gateway_cause(
 }
 
 /// The addresses on a link of other nodes that forward and have a way on to a target.
-pub(super) fn routers_on(world: &World<'_>, out: End, to: IpAddr) -> Vec<(End, IpAddr)> {
+pub(in super::super) fn routers_on(world: &World<'_>, out: End, to: IpAddr) -> Vec<(End, IpAddr)> {
     ways_on(world, out, to).into_iter().filter(|(end, _)| forwards(world, end.0, to)).collect()
 }
 

@@ -16,7 +16,7 @@ use crate::evidence::{Cause, CauseKind, Explanation, Payload, Protocol};
 use crate::plan::Check;
 use crate::words::NeighState;
 pub(super) use claim::duplicated;
-pub(super) use gateway::{better_gateway, past_its_own_link};
+pub(super) use gateway::{better_gateway, gateway_cause, past_its_own_link, routers_on};
 
 /// The next hop, as far as it is known.
 #[derive(Debug, Default)]

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::super::reverse_path;
+use super::super::{no_route, reverse_path};
 use super::super::world::{End, World};
 use super::super::{blame, source};
 use crate::evidence::{Address, Ask, Cause, CauseKind};
@@ -41,10 +41,12 @@ pub(super) fn ignores(world: &World<'_>, out: End, next: End, hop: IpAddr, from:
     // The kernel answers only whom it would take a packet from.
     let ask = Ask { from: Some(asker), iif: Some(next.1), ..Ask::plain(next.0, hop) };
     match world.decide(ask)? {
-        Err(errno) => reverse_path::filter(world, next, asker, hop, *errno).map(|cause| Cause {
-            words: format!("{}; it does not answer ARP requests from there either", cause.words),
-            ..cause
-        }),
+        Err(errno) => reverse_path::filter(world, next, asker, hop, *errno)
+            .map(|cause| Cause {
+                words: format!("{}; it does not answer ARP requests from there either", cause.words),
+                ..cause
+            })
+            .or_else(|| no_route::own_address(world, next.0, hop)),
         Ok(_) => arp_filter(world, next, hop, asker),
     }
 }
