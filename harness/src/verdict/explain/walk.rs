@@ -307,7 +307,7 @@ impl Walker<'_, '_> {
         // What somebody has translated went another way than was meant first.
         let hop = before.hop.filter(|hop| *hop != packet.to && before.after.to == packet.to)?;
         let narrow = || no_route::on_the_link(self.world, before.node, packet.to);
-        neighbour::past_its_own_link(self.world, before.node, hop, packet.to)
+        neighbour::past_its_own_link(self.world, before.node, (node, hop), packet.to)
             .or_else(|| narrow().filter(|cause| cause.kind == CauseKind::WrongPrefix))
             .or_else(|| neighbour::better_gateway(self.world, before.out?, node, hop, packet.to))
     }

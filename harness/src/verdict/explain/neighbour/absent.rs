@@ -107,7 +107,7 @@ fn giving(world: &World<'_>, node: usize, address: IpAddr) -> Option<Blame> {
     command::doing(world, node, |words| {
         let verb = words.iter().any(|word| matches!(*word, "addr" | "address" | "a"));
         let names = |word: &&str| command::prefix(word).is_some_and(|prefix| prefix.address == address);
-        verb && words.iter().any(|word| names(word))
+        verb && words.iter().any(names)
     })
 }
 

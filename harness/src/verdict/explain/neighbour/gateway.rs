@@ -9,26 +9,44 @@ use super::absent::{forwards, lost_address};
 use crate::evidence::{Address, Ask, Cause, CauseKind};
 use crate::words::Family;
 
-/// A node that sends through a gateway what is on a link of its own.
-pub(in super::super) fn past_its_own_link(world: &World<'_>, sender: usize, hop: IpAddr, to: IpAddr) -> Option<Cause> {
+/// A node that sends through a gateway, which is no router, what is on a link of its own.
+pub(in super::super) fn past_its_own_link(
+    world: &World<'_>,
+    sender: usize,
+    (node, hop): (usize, IpAddr),
+    to: IpAddr,
+) -> Option<Cause> {
     let owners = world.owners(to);
-    let (end, _) = world.ends().find(|(end, it)| {
-        let near = || owners.iter().any(|owner| owner.0 != sender && wire::between(world, *end, *owner).is_some());
-        // That it passes another node's bridge on the way makes it no other link.
-        end.0 == sender && it.up && !it.addresses.is_empty() && near()
+    let near = |end: End| {
+        owners.iter().copied().find(|owner| owner.0 != sender && wire::between(world, end, *owner).is_some())
+    };
+    let (end, owner, own) = world.ends().find_map(|(end, it)| {
+        let owner = near(end).filter(|_| end.0 == sender && it.up)?;
+        let own = it.addresses.iter().map(|own| own.cidr).find(|own| own.address.is_ipv4() == to.is_ipv4())?;
+        Some((end, owner, it.addresses.iter().map(|own| own.cidr).find(|own| own.contains(to)).unwrap_or(own)))
     })?;
-    let words = format!(
-        "{} sends what is for {to} through {hop}, though it is on the link of {}",
-        world.name(sender),
-        world.end_name(end)
-    );
-    Some(gateway_cause(
-        world,
-        sender,
-        (to, Some(hop)),
-        words,
-        Some("no route of its own, or one without a gateway".to_owned()),
-    ))
+    let name = world.end_name(end);
+    if !own.contains(to) {
+        // Who writes of a node whether it forwards means a router.
+        if world.planned(node).forwarding.is_some() {
+            return None;
+        }
+        let theirs = world.interface(owner)?.addresses.iter().map(|it| it.cidr).find(|it| it.address == to)?;
+        if theirs.contains(own.address) {
+            let words = format!(
+                "{name} has {own}, a network without {to}, which {} on the same link has as {theirs}: what is for it \
+                 goes to {hop}, and {} does not forward",
+                world.end_name(owner),
+                world.name(node)
+            );
+            let help = Some(format!("the prefix length /{} at both", theirs.length));
+            return Some(blame::of_interface(world, end, CauseKind::WrongPrefix, words, help));
+        }
+    }
+    let words =
+        format!("{} sends what is for {to} through {hop}, though it is on the link of {name}", world.name(sender));
+    let help = Some("no route of its own, or one without a gateway".to_owned());
+    Some(gateway_cause(world, sender, (to, Some(hop)), words, help))
 }
 
 /// A gateway that nobody on the link is.
