@@ -23,6 +23,7 @@ const SLEEPERS: &[(&str, &str)] = &[
         "kernels before 6.5 tell nobody when they have carried out a change of carrier; looked for first",
     ),
     ("tests/interrupt.rs", "nobody tells when a program of the case begins or ends; looked for first"),
+    ("src/worker/child/send_on.rs", "nobody tells that no rule will end a packet; looked for first"),
     ("src/probe/stamps.rs", "the kernel tells nobody when it has begun to stamp packets; looked for first"),
     ("src/worker/child/decide.rs", "the documented interval from one attempt of an expectation to the next"),
     ("src/worker/child/explain.rs", "the documented time from one refusal of a router to the next"),

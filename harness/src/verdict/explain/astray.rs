@@ -6,7 +6,8 @@
 use super::death::Death;
 use super::neighbour::{gateway_cause, routers_on};
 use super::policy;
-use super::walk::{Step, Travelling};
+use super::travelling::Travelling;
+use super::walk::Step;
 use super::wire;
 use super::world::{End, World};
 use crate::evidence::{Blame, Cause, CauseKind};

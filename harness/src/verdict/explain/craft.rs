@@ -8,7 +8,8 @@ use etherparse::{
 };
 
 use super::trails::Trail;
-use super::walk::{Step, Travelling};
+use super::travelling::Travelling;
+use super::walk::Step;
 use super::world::{End, World};
 use crate::evidence::Protocol;
 

@@ -4,7 +4,7 @@ use super::trails::{Trail, Trails};
 use super::walk::Step;
 use super::world::World;
 use super::{astray, course, endpoint, hops, neighbour, rules, source, translation, walk};
-use crate::evidence::{Cause, CauseKind, Payload, Way};
+use crate::evidence::{Cause, CauseKind, Payload, Protocol, Way};
 use crate::observation::{Observation, Seen};
 use crate::plan::Check;
 use crate::words::Outcome;
@@ -130,7 +130,8 @@ pub(super) fn causes(world: &World<'_>, steps: &[Step], death: Option<Death>, tr
     if let Some(cause) = astray::of(world, steps, death) {
         return vec![cause];
     }
-    later.extend(error);
+    // TCP would have learnt from the error what an echo cannot.
+    later.extend(error.filter(|_| world.evidence().flow.protocol == Protocol::Tcp));
     let mut told: Vec<Cause> = Vec::new();
     for cause in causes.into_iter().chain(later) {
         // What is wrong on the way there is wrong on the way back, too.

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::blame;
-use super::walk::Travelling;
+use super::travelling::Travelling;
 use super::world::World;
 use crate::evidence::{Cause, CauseKind};
 use crate::words::Family;

@@ -1,7 +1,8 @@
 //! What may be in the way of a packet where it leaves a node.
 
 use super::policy::{self, Fits};
-use super::walk::{Step, Travelling};
+use super::travelling::Travelling;
+use super::walk::Step;
 use super::world::{End, World};
 use super::{blame, refusal};
 use crate::evidence::{Ask, Blame, Cause, CauseKind, Chosen, Way};

@@ -1,7 +1,7 @@
 //! Who takes what has come for a port of a node, and why nobody does.
 
 use super::blame;
-use super::walk::Travelling;
+use super::travelling::Travelling;
 use super::world::World;
 use crate::evidence::{Cause, CauseKind, Listening};
 use crate::plan::{Action, Ready, ServiceKind};

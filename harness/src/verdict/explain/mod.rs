@@ -10,8 +10,8 @@
 mod again;
 mod astray;
 mod blame;
-mod course;
 mod command;
+mod course;
 mod craft;
 mod death;
 mod endpoint;
@@ -38,6 +38,7 @@ mod send_on;
 mod source;
 mod trails;
 mod translation;
+mod travelling;
 mod tunnel;
 mod walk;
 mod wire;

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::blame;
 use super::policy;
 use super::refusal::{is_link_local, planned_routes, written};
-use super::walk::Travelling;
+use super::travelling::Travelling;
 use super::wire;
 use super::world::{End, World};
 use crate::evidence::{Blame, Cause, CauseKind};

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::policy::{self, Decider};
-use super::walk::Travelling;
+use super::travelling::Travelling;
 use super::world::World;
 use super::{blame, forwarding, martian, no_route, reverse_path};
 use crate::evidence::{Ask, Cause, CauseKind, PolicyRule};

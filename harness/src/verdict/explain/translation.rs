@@ -135,7 +135,7 @@ fn not_forwarded(world: &World<'_>, step: &Step, cause: &Cause) -> Option<Cause>
 }
 
 /// Another node that listens on the port of a packet.
-pub(super) fn who_listens(world: &World<'_>, but: usize, packet: &super::walk::Travelling) -> Option<usize> {
+pub(super) fn who_listens(world: &World<'_>, but: usize, packet: &super::travelling::Travelling) -> Option<usize> {
     let port = packet.target_port()?;
     let listens = |node: usize| {
         let all = &world.node(node).listening;
@@ -201,7 +201,12 @@ pub(super) fn of_target(world: &World<'_>, node: usize) -> Option<Blame> {
 }
 
 /// An answer that the receiver keeps for itself, because it takes the sender's address for one of its own.
-pub(super) fn kept(world: &World<'_>, steps: &[Step], step: &Step, packet: &super::walk::Travelling) -> Option<Cause> {
+pub(super) fn kept(
+    world: &World<'_>,
+    steps: &[Step],
+    step: &Step,
+    packet: &super::travelling::Travelling,
+) -> Option<Cause> {
     let sender = world.evidence().flow.from;
     let own = step.way == Way::Answer && step.iif.is_none() && step.node != sender;
     if !own || !world.has(sender, packet.to) {

@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::super::walk::{Step, Travelling};
+use super::super::travelling::Travelling;
+use super::super::walk::Step;
 use super::super::world::{End, World};
 use super::super::{blame, command, endpoint};
 use crate::evidence::{Cause, CauseKind, Way};

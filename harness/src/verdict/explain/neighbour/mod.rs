@@ -9,7 +9,7 @@ use std::net::IpAddr;
 
 use super::rules;
 use super::trails::Trails;
-use super::walk::Travelling;
+use super::travelling::Travelling;
 use super::wire;
 use super::world::{End, World};
 use crate::evidence::{Cause, CauseKind, Explanation, Payload, Protocol};

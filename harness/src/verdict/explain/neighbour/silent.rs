@@ -2,9 +2,9 @@
 
 use std::net::IpAddr;
 
-use super::super::{no_route, reverse_path};
 use super::super::world::{End, World};
 use super::super::{blame, source};
+use super::super::{no_route, reverse_path};
 use crate::evidence::{Address, Ask, Cause, CauseKind};
 
 /// Why a node that has the address does not say so.
