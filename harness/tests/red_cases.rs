@@ -1,5 +1,7 @@
 //! Every green case has a red twin in `fixtures/red-cases/`: one change, after which it fails with exactly the text told.
 
+#[path = "red_cases/causes.rs"]
+mod causes;
 #[path = "support/staging.rs"]
 mod staging;
 #[path = "red_cases/text.rs"]
@@ -7,7 +9,7 @@ mod text;
 #[path = "red_cases/twin.rs"]
 mod twin;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -63,6 +65,20 @@ fn every_green_case_has_red_twins_that_fail_as_told() {
         }
     }
     assert!(faults.is_empty(), "\n{}\n", faults.join("\n\n"));
+}
+
+#[test]
+fn every_cause_is_shown_by_a_red_case() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/red-cases");
+    let document = fs::read_to_string(folder.join("README.md")).expect("the folder has a README");
+    let mut outputs = BTreeMap::new();
+    for path in files(&folder, ".red.toml") {
+        let twin = Twin::read(&path).unwrap_or_else(|fault| panic!("{}: {fault}", path.display()));
+        let name = path.file_name().expect("a file has a name").to_string_lossy();
+        outputs.insert(name.trim_end_matches(".red.toml").to_owned(), twin.output);
+    }
+    let faults = causes::faults(&document, &outputs);
+    assert!(faults.is_empty(), "\n{}\n", faults.join("\n"));
 }
 
 /// What the environment asks for, as `cargo test` of a case heeds it.
