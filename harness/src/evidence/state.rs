@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use serde::{Deserialize, Serialize};
 
 use super::{Chain, Rule};
-use crate::words::{Cidr, Mac, NeighState, Transport};
+use crate::words::{Cidr, Mac, MacvlanMode, NeighState, Transport};
 
 /// A node right after the probe.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -74,6 +74,9 @@ pub struct Interface {
     pub link: Option<(usize, u32)>,
     /// The number of a VLAN.
     pub vlan: Option<u16>,
+    /// Whom it reaches as a macvlan.
+    #[serde(default)]
+    pub macvlan: Option<MacvlanMode>,
     /// What it is as a VXLAN tunnel.
     pub tunnel: Option<Tunnel>,
     /// What it is as a port of a bridge.
@@ -106,10 +109,14 @@ pub struct Tunnel {
     pub local: Option<IpAddr>,
     /// The other end; those of a tunnel with several stand in the forwarding table.
     pub remote: Option<IpAddr>,
+    /// Whether routers may not cut its packets (`df set`).
+    #[serde(default)]
+    pub whole: bool,
 }
 
 /// A port of a bridge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct BridgePort {
     /// Its state.
     pub state: PortState,
@@ -117,8 +124,29 @@ pub struct BridgePort {
     pub isolated: bool,
     /// Whether frames for nobody known leave by it.
     pub floods: bool,
+    /// Whether frames for groups that nobody is known to want leave by it.
+    pub floods_groups: bool,
+    /// Whether frames for everybody leave by it.
+    pub floods_broadcasts: bool,
     /// Whether it learns who is behind it.
     pub learns: bool,
+    /// Whether it takes frames only from whom the forwarding table has behind it.
+    pub locked: bool,
+}
+
+/// As a kernel makes one that is up; an older one has no choice of the rest.
+impl Default for BridgePort {
+    fn default() -> Self {
+        Self {
+            state: PortState::Forwarding,
+            isolated: false,
+            floods: true,
+            floods_groups: true,
+            floods_broadcasts: true,
+            learns: true,
+            locked: false,
+        }
+    }
 }
 
 /// The state of a port (`BR_STATE_*` of `linux/if_bridge.h`).

@@ -160,7 +160,10 @@ async fn shows_a_host(plan: &Plan, lab: &Lab) {
     assert_eq!(tentative, ["2001:db8::77/64"]);
     let vx = interface(&b, "vx");
     let end = |text: &str| Some(text.parse().expect("an address"));
-    assert_eq!(vx.tunnel, Some(Tunnel { id: 42, port: 4790, local: end("192.0.2.2"), remote: end("192.0.2.1") }));
+    assert_eq!(
+        vx.tunnel,
+        Some(Tunnel { id: 42, port: 4790, local: end("192.0.2.2"), remote: end("192.0.2.1"), whole: false })
+    );
     assert_eq!(vx.link, Some((B, interface(&b, "eth0").index)));
     let everybody = b.fdb.iter().find(|entry| entry.interface == vx.index).expect("it has a remote");
     assert_eq!((everybody.remote, everybody.permanent), (end("192.0.2.1"), true));

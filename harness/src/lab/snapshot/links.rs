@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
 use rtnetlink::packet_route::link::{
-    BridgePortState, InfoBridge, InfoBridgePort, InfoData, InfoPortData, InfoVlan, InfoVxlan, LinkAttribute, LinkFlags,
-    LinkInfo, LinkMessage,
+    BridgePortState, InfoBridge, InfoBridgePort, InfoData, InfoMacVlan, InfoPortData, InfoVlan, InfoVxlan,
+    LinkAttribute, LinkFlags, LinkInfo, LinkMessage, MacVlanMode, VxlanDf,
 };
 
 use super::ends::Ends;
@@ -15,6 +15,7 @@ use crate::evidence::{Address, BridgePort, Interface, PortState, Tunnel};
 use crate::lab::state::{cidr_of, mac_of, name_of, peer_index};
 use crate::lab::{KernelError, Lab};
 use crate::plan::{NodeId, Plan};
+use crate::words::MacvlanMode;
 
 /// These interfaces of a node.
 pub(super) async fn interfaces(
@@ -78,6 +79,14 @@ fn adopt(interface: &mut Interface, info: &LinkInfo) {
                 _ => None,
             });
         }
+        LinkInfo::Data(InfoData::MacVlan(infos)) => {
+            interface.macvlan = infos.iter().find_map(|info| match info {
+                InfoMacVlan::Mode(MacVlanMode::Bridge) => Some(MacvlanMode::Bridge),
+                InfoMacVlan::Mode(MacVlanMode::Private) => Some(MacvlanMode::Private),
+                InfoMacVlan::Mode(MacVlanMode::Vepa) => Some(MacvlanMode::Vepa),
+                _ => None,
+            });
+        }
         LinkInfo::Data(InfoData::Vxlan(infos)) => interface.tunnel = Some(tunnel(infos)),
         LinkInfo::Data(InfoData::Bridge(infos)) => {
             interface.vlan_filtering = infos.contains(&InfoBridge::VlanFiltering(true));
@@ -97,6 +106,7 @@ fn tunnel(infos: &[InfoVxlan]) -> Tunnel {
             InfoVxlan::Local6(address) => tunnel.local = Some((*address).into()),
             InfoVxlan::Group(address) => tunnel.remote = Some((*address).into()),
             InfoVxlan::Group6(address) => tunnel.remote = Some((*address).into()),
+            InfoVxlan::Df(df) => tunnel.whole = *df == VxlanDf::Set,
             _ => {}
         }
     }
@@ -106,13 +116,16 @@ fn tunnel(infos: &[InfoVxlan]) -> Tunnel {
 
 /// A port of a bridge. What an older kernel does not say is as it was before there was a choice.
 fn port(infos: &[InfoBridgePort]) -> BridgePort {
-    let mut port = BridgePort { state: PortState::Disabled, isolated: false, floods: true, learns: true };
+    let mut port = BridgePort { state: PortState::Disabled, ..BridgePort::default() };
     for info in infos {
         match info {
             InfoBridgePort::State(state) => port.state = port_state(*state),
             InfoBridgePort::Isolated(isolated) => port.isolated = *isolated,
             InfoBridgePort::UnicastFlood(floods) => port.floods = *floods,
+            InfoBridgePort::MulticastFlood(floods) => port.floods_groups = *floods,
+            InfoBridgePort::BroadcastFlood(floods) => port.floods_broadcasts = *floods,
             InfoBridgePort::Learning(learns) => port.learns = *learns,
+            InfoBridgePort::Locked(locked) => port.locked = *locked,
             _ => {}
         }
     }
@@ -194,10 +207,21 @@ mod tests {
             InfoBridgePort::State(BridgePortState::Blocking),
             InfoBridgePort::Isolated(true),
             InfoBridgePort::UnicastFlood(false),
+            InfoBridgePort::MulticastFlood(false),
+            InfoBridgePort::BroadcastFlood(false),
             InfoBridgePort::Learning(false),
+            InfoBridgePort::Locked(true),
         ];
         let port = read(vec![LinkInfo::PortData(InfoPortData::BridgePort(infos))]).port;
-        let expected = BridgePort { state: PortState::Blocking, isolated: true, floods: false, learns: false };
+        let expected = BridgePort {
+            state: PortState::Blocking,
+            isolated: true,
+            floods: false,
+            floods_groups: false,
+            floods_broadcasts: false,
+            learns: false,
+            locked: true,
+        };
         assert_eq!(port, Some(expected));
     }
 
@@ -213,6 +237,15 @@ mod tests {
         tunnel.attributes = vec![LinkAttribute::Link(9), LinkAttribute::LinkInfo(vec![LinkInfo::Data(data)])];
         assert_eq!(interface(&tunnel).tunnel.map(|tunnel| tunnel.id), Some(42));
         assert_eq!(far(&tunnel), None);
+    }
+
+    #[test]
+    fn a_macvlan_says_whom_it_reaches() {
+        let mode = |mode| read(vec![LinkInfo::Data(InfoData::MacVlan(vec![InfoMacVlan::Mode(mode)]))]).macvlan;
+        assert_eq!(mode(MacVlanMode::Private), Some(MacvlanMode::Private));
+        assert_eq!(mode(MacVlanMode::Vepa), Some(MacvlanMode::Vepa));
+        assert_eq!(mode(MacVlanMode::Bridge), Some(MacvlanMode::Bridge));
+        assert_eq!(mode(MacVlanMode::Source), None);
     }
 
     #[test]

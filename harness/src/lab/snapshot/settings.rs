@@ -91,9 +91,9 @@ mod tests {
 
     #[test]
     fn a_port_of_a_bridge_has_no_settings_that_count() {
-        use crate::evidence::{BridgePort, PortState};
+        use crate::evidence::BridgePort;
         let named = |name: &str| Interface { name: name.to_owned(), ..Interface::default() };
-        let port = BridgePort { state: PortState::Forwarding, isolated: false, floods: true, learns: true };
+        let port = BridgePort::default();
         let paths = paths(&[named("eth0"), Interface { port: Some(port), ..named("p1") }]);
         let has = |path: &str| paths.iter().any(|own| own == path);
         assert!(has("ipv4/conf/all/rp_filter") && has("ipv4/conf/eth0/rp_filter") && has("ipv6/conf/eth0/forwarding"));

@@ -9,6 +9,7 @@
 
 mod again;
 mod astray;
+mod below;
 mod blame;
 mod command;
 mod course;
@@ -20,6 +21,7 @@ mod hops;
 mod known;
 mod leaving;
 mod listener;
+mod macvlan;
 mod mark;
 mod martian;
 mod names;
@@ -28,6 +30,7 @@ mod no_route;
 mod older;
 mod passages;
 mod policy;
+mod ports;
 mod proxy;
 mod refusal;
 mod reverse_path;

@@ -143,7 +143,7 @@ fn is_for_another(evidence: &Evidence, frame: &Frame) -> bool {
 
 impl Trail<'_> {
     /// Whether a sight is one of this packet.
-    fn is_of(&self, sight: &Sight<'_>) -> bool {
+    pub(super) fn is_of(&self, sight: &Sight<'_>) -> bool {
         // An acknowledgement and the data behind it have the same numbers.
         let tcp = matches!(sight.packet.payload, Payload::Tcp { .. });
         self.sights.first().is_some_and(|first| {
@@ -158,7 +158,8 @@ impl Trail<'_> {
     }
 }
 
-fn add<'a>(trails: &mut Vec<Trail<'a>>, sight: Sight<'a>) {
+/// Adds a sight to those of its packet.
+pub(super) fn add<'a>(trails: &mut Vec<Trail<'a>>, sight: Sight<'a>) {
     match trails.iter_mut().find(|trail| trail.is_of(&sight)) {
         // What is sent again goes the same way once more.
         Some(trail) if trail.sights.iter().any(|known| is_again(known, &sight)) => {}

@@ -22,7 +22,10 @@ pub(super) fn meant(world: &World<'_>, steps: &[Step], at: usize, cause: &Cause)
 /// The answer does not find back: to a source that nobody has translated, or to one that leads nowhere.
 fn way_back(world: &World<'_>, steps: &[Step], at: usize, cause: &Cause) -> Option<Cause> {
     let lost = [CauseKind::NoRoute, CauseKind::NoNeighbour, CauseKind::WrongGateway, CauseKind::NotConnected];
-    if !lost.contains(&cause.kind) {
+    // What ends below a tunnel is no answer of the probe.
+    let elsewhere = cause.kind == CauseKind::NoRoute
+        && cause.node.as_deref().is_some_and(|node| node != world.name(steps[at].node));
+    if !lost.contains(&cause.kind) || elsewhere {
         return None;
     }
     let to = steps[at].before.to;

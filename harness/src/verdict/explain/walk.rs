@@ -393,6 +393,32 @@ pub(super) fn explain(world: &World<'_>) -> Explanation {
     explanation
 }
 
+/// Follows a packet that carries others, and says for what it ends where it did, and what would come next.
+pub(super) fn carried(world: &World<'_>, node: usize, packet: Travelling, trail: Option<&Trail<'_>>) -> Vec<Cause> {
+    let mut walker = Walker { world, way: Way::Request, trail, changes: Vec::new(), steps: Vec::new() };
+    walker.walk(node, packet);
+    let steps = walker.steps;
+    let Some(death) = Death::of(&steps, trail, None, world) else { return Vec::new() };
+    // Of what takes it in the end only what keeps it out counts: the tunnel itself is looked at elsewhere.
+    let keeps_out = [
+        CauseKind::ReversePath,
+        CauseKind::RuleDropped,
+        CauseKind::RuleRejected,
+        CauseKind::PolicyDropped,
+        CauseKind::PolicyRule,
+    ];
+    let mut causes = Vec::new();
+    for (at, step) in steps.into_iter().enumerate().skip(death.step) {
+        let inside = step.inside.into_iter().filter(|_| at != death.step || !death.on_link);
+        causes.extend(inside.filter(|cause| !step.local || keeps_out.contains(&cause.kind)).chain(step.link));
+        // What was seen to end at a place without a reason has none.
+        if causes.is_empty() && trail.is_some() {
+            return causes;
+        }
+    }
+    causes
+}
+
 /// How a node changed the ends of what it passed on.
 fn changed(step: &Step, trail: Option<&Trail<'_>>) -> Option<(usize, Ends, Ends)> {
     let passed = trail?.sights.iter().any(|sight| sight.frame.node == step.node && sight.frame.outgoing);

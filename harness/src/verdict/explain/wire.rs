@@ -2,14 +2,22 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::blame;
-use super::tunnel;
 use super::world::{End, World};
+use super::{below, blame, macvlan, ports, tunnel};
 use crate::evidence::{Cause, CauseKind, Interface, PortState};
 
-/// The interfaces that a frame passes from one to another, both included; `None` where nothing connects them. Whether
-/// they are up or block plays no part.
+/// The interfaces that a frame passes from one to another, both included; `None` where nothing connects them. Of several
+/// ways one that is open is taken; where none is, the shortest.
 pub(super) fn between(world: &World<'_>, from: End, to: End) -> Option<Vec<End>> {
+    let is_open = |end: End| {
+        let interface = world.interface(end);
+        interface.is_some_and(|it| it.up && it.port.is_none_or(|port| port.state == PortState::Forwarding))
+    };
+    way(world, from, to, is_open).or_else(|| way(world, from, to, |_| true))
+}
+
+/// The shortest way by interfaces of which those between are fit.
+fn way(world: &World<'_>, from: End, to: End, is_fit: impl Fn(End) -> bool) -> Option<Vec<End>> {
     let mut before: HashMap<End, End> = HashMap::new();
     let mut waiting = VecDeque::from([from]);
     while let Some(at) = waiting.pop_front() {
@@ -22,7 +30,7 @@ pub(super) fn between(world: &World<'_>, from: End, to: End) -> Option<Vec<End>>
             return Some(way);
         }
         for next in beside(world, at) {
-            if next != from && !before.contains_key(&next) {
+            if next != from && !before.contains_key(&next) && (next == to || is_fit(next)) {
                 before.insert(next, at);
                 waiting.push_back(next);
             }
@@ -84,8 +92,8 @@ pub(super) fn faults(world: &World<'_>, way: &[End], length: u32) -> Vec<Cause> 
                 format!("{} is down", world.end_name(*end)),
                 Some("take it up".to_owned()),
             ));
-        } else if !interface.carrier && !explained_by_other_end(world, *end, interface) {
-            causes.push(no_carrier(world, *end, interface));
+        } else if !interface.carrier && !explained_by_other_end(world, *end, interface, way) {
+            causes.push(no_port_up(world, *end).unwrap_or_else(|| no_carrier(world, *end, interface)));
         }
         causes.extend(port(world, way, at, interface));
         if at > 0 && length > interface.mtu && must_fit(world, way[at - 1], *end) && interface.mtu > 0 {
@@ -103,7 +111,14 @@ pub(super) fn faults(world: &World<'_>, way: &[End], length: u32) -> Vec<Cause> 
         }
     }
     causes.extend(way.windows(2).filter_map(|pair| tunnel::mismatch(world, pair[0], pair[1])));
-    causes.extend(way.windows(2).filter_map(|pair| tunnel::dropped(world, pair[0], pair[1])));
+    for pair in way.windows(2) {
+        match tunnel::dropped(world, pair[0], pair[1]) {
+            Some(cause) => causes.push(cause),
+            None => causes.extend(below::faults(world, pair[0], pair[1], length)),
+        }
+    }
+    causes.extend(macvlan::kept(world, way));
+    causes.extend(ports::kept(world, way));
     causes
 }
 
@@ -115,17 +130,31 @@ fn must_fit(world: &World<'_>, from: End, to: End) -> bool {
     cable || (from.0 == to.0 && interface.master == Some(from.1))
 }
 
-/// Whether an interface has no carrier because the other end of its cable is down, which is said of that one.
-fn explained_by_other_end(world: &World<'_>, end: End, interface: &Interface) -> bool {
+/// Whether an interface of a way has no carrier because the other end of its cable is down, which is said of that one.
+fn explained_by_other_end(world: &World<'_>, end: End, interface: &Interface, way: &[End]) -> bool {
     // A bridge has no carrier while none of its ports forwards, which is said of these.
-    let mut ports = world.ends().filter(|(other, it)| other.0 == end.0 && it.master == Some(end.1)).peekable();
-    if ports.peek().is_some() && ports.any(|(_, it)| it.up && it.carrier) {
+    let mut ports = world.ends().filter(|(other, it)| other.0 == end.0 && it.master == Some(end.1));
+    if ports.any(|(port, it)| way.contains(&port) || (it.up && it.carrier)) {
         return true;
     }
 
     let carries = matches!(interface.kind.as_deref(), Some("veth" | "vlan" | "macvlan"));
     let other = interface.link.filter(|_| carries).and_then(|end| world.interface(end));
     other.is_some_and(|other| !other.up)
+}
+
+/// Why the only port of a bridge without carrier has none: it is down, or the other end of its cable is.
+fn no_port_up(world: &World<'_>, bridge: End) -> Option<Cause> {
+    let mut ports = world.ends().filter(|(other, it)| other.0 == bridge.0 && it.master == Some(bridge.1));
+    let (port, interface) = ports.next()?;
+    if ports.next().is_some() {
+        return None;
+    }
+    let other = interface.link.filter(|_| interface.kind.as_deref() == Some("veth"));
+    let mut ends = [Some(port), other].into_iter().flatten();
+    let down = ends.find(|end| world.interface(*end).is_some_and(|it| !it.up))?;
+    let words = format!("{} is down", world.end_name(down));
+    Some(blame::of_interface(world, down, CauseKind::LinkDown, words, Some("take it up".to_owned())))
 }
 
 fn no_carrier(world: &World<'_>, end: End, interface: &Interface) -> Cause {

@@ -1,6 +1,6 @@
 //! What is known of the lab at the time of the probe.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::net::IpAddr;
 
 use super::Matter;
@@ -16,11 +16,12 @@ pub(super) struct World<'a> {
     pub(super) matter: Matter<'a>,
     asks: RefCell<Vec<Ask>>,
     sent_on: RefCell<Option<SentOn>>,
+    below: Cell<bool>,
 }
 
 impl<'a> World<'a> {
     pub(super) fn new(matter: Matter<'a>) -> Self {
-        Self { matter, asks: RefCell::default(), sent_on: RefCell::default() }
+        Self { matter, asks: RefCell::default(), sent_on: RefCell::default(), below: Cell::default() }
     }
 
     /// What is to be asked, and what is to be sent on, before anything is concluded.
@@ -31,6 +32,16 @@ impl<'a> World<'a> {
     /// Has a packet sent on.
     pub(super) fn send_on(&self, packet: Option<SentOn>) {
         self.sent_on.replace(packet);
+    }
+
+    /// Looks at what carries a tunnel, once: what carries the tunnels there is not looked at, as one may carry itself.
+    pub(super) fn once_below<T: Default>(&self, look: impl FnOnce() -> T) -> T {
+        if self.below.replace(true) {
+            return T::default();
+        }
+        let found = look();
+        self.below.set(false);
+        found
     }
 
     pub(super) fn evidence(&self) -> &'a Evidence {

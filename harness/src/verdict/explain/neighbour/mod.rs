@@ -7,6 +7,7 @@ mod silent;
 
 use std::net::IpAddr;
 
+use super::ports;
 use super::rules;
 use super::trails::Trails;
 use super::travelling::Travelling;
@@ -68,6 +69,7 @@ pub(super) fn find(world: &World<'_>, out: End, hop: IpAddr, gateway: bool, pack
     found.next = by_mac.iter().find(|end| near.contains(end)).or(by_mac.first()).or(near.first()).copied();
     found.duplicate = claim::duplicate(world, hop, &near, found.next).filter(|_| misled.is_none());
     found.causes.extend(super::tunnel::leads_nowhere(world, out));
+    found.causes.extend(ports::address_on_port(world, out, hop));
     let Some(next) = found.next else {
         if found.causes.is_empty() {
             let cause = absent::nobody(world, out, hop, gateway, to, &owners);
@@ -93,6 +95,7 @@ pub(super) fn find(world: &World<'_>, out: End, hop: IpAddr, gateway: bool, pack
     found.wire = found.way.as_deref().map(|way| wire::faults(world, way, 0)).unwrap_or_default();
     found.wire.splice(0..0, misled);
     if !found.resolved {
+        found.causes.extend(ports::address_on_port(world, next, hop));
         let asked = question || entry.is_some();
         let bridges = found.way.iter().flatten().map(|end| end.0).filter(|node| *node != out.0);
         let dropped = bridges.chain([out.0, next.0]).find_map(|node| rules::dropped_question(world, node, hop));
