@@ -242,7 +242,13 @@ const RULES: &[Row] = &[
 ];
 
 fn listening(at: &str, transport: Transport) -> Listening {
-    Listening { transport, at: at.parse().expect("it is an address with a port"), only_v6: false }
+    Listening {
+        transport,
+        at: at.parse().expect("it is an address with a port"),
+        only_v6: false,
+        device: None,
+        full: false,
+    }
 }
 
 const ENDS: &[Row] = &[

@@ -24,16 +24,18 @@ pub(super) fn faults(world: &World<'_>, from: End, to: End, length: u32) -> Vec<
 fn below(world: &World<'_>, from: End, to: End, length: u32) -> Option<Vec<Cause>> {
     let own = world.interface(from)?.tunnel.as_ref()?;
     world.interface(to)?.tunnel.as_ref()?;
-    let sent = sent(world, from.0, to.0, own.port);
-    let arrived = |trail: &&Trail<'_>| trail.sights.iter().any(|it| it.frame.node == to.0 && !it.frame.outgoing);
+    // A tunnel that was moved to another namespace still ends in the one where it was made.
+    let (start, end) = (carrier(world, from)?, carrier(world, to)?);
+    let sent = sent(world, start, end, own.port);
+    let arrived = |trail: &&Trail<'_>| trail.sights.iter().any(|it| it.frame.node == end && !it.frame.outgoing);
     let trail = sent.iter().find(|trail| !arrived(trail)).or(sent.first());
     let first = trail.and_then(|trail| trail.sights.first()).map(|sight| &sight.packet);
     let ends = first.and_then(Ends::of);
     let remotes = tunnel::remotes(world, from);
-    let target = ends.map(|ends| ends.to).or_else(|| remotes.iter().copied().find(|it| world.has(to.0, *it)))?;
+    let target = ends.map(|ends| ends.to).or_else(|| remotes.iter().copied().find(|it| world.has(end, *it)))?;
     let source = match ends.map(|ends| ends.from).or(own.local) {
         Some(source) => Some(source),
-        None => world.decide(Ask::plain(from.0, target))?.as_ref().ok().and_then(|chosen| chosen.source),
+        None => world.decide(Ask::plain(start, target))?.as_ref().ok().and_then(|chosen| chosen.source),
     };
     let added = ADDED[usize::from(target.is_ipv6())];
     let packet = Travelling {
@@ -45,13 +47,21 @@ fn below(world: &World<'_>, from: End, to: End, length: u32) -> Option<Vec<Cause
         length: first.map_or(0, |packet| packet.length).max(if length > 0 { length + added } else { 0 }),
         whole: first.is_some_and(|packet| packet.whole) || own.whole || target.is_ipv6(),
     };
-    let causes = walk::carried(world, from.0, packet, trail);
+    let causes = walk::carried(world, start, packet, trail);
     if remotes.contains(&target) {
         return Some(causes.into_iter().map(|cause| told(world, from, target, cause)).collect());
     }
     // It has learned where the other end is, from the address that one sends from.
     let cause = causes.into_iter().next()?;
     Some(vec![unanswerable(world, (from, to), target, &cause)])
+}
+
+/// The node whose network carries a tunnel.
+fn carrier(world: &World<'_>, end: End) -> Option<usize> {
+    let interface = world.interface(end)?;
+    let local = interface.tunnel.as_ref().and_then(|tunnel| tunnel.local);
+    let owner = local.and_then(|local| world.owners(local).first().map(|owner| owner.0));
+    Some(interface.link.map(|link| link.0).or(owner).unwrap_or(end.0))
 }
 
 /// The packets that a tunnel was seen to send to a node, each with its places.

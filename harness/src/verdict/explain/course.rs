@@ -11,10 +11,6 @@ use crate::plan::{By, Check};
 pub(super) fn wrong_hop(world: &World<'_>, steps: &[Step]) -> Option<Cause> {
     let expected: Vec<Option<&By>> = match world.matter.check {
         Check::Trace(trace) => trace.via.iter().map(Option::as_ref).collect(),
-        Check::Ping(ping) => {
-            let (ttl, by) = (usize::from(ping.ttl?), ping.by.as_ref()?);
-            std::iter::repeat_n(None, ttl.checked_sub(1)?).chain([Some(by)]).collect()
-        }
         _ => return None,
     };
     let there: Vec<&Step> = steps.iter().filter(|step| step.way == Way::Request).collect();

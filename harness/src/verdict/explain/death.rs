@@ -3,7 +3,7 @@
 use super::trails::{Trail, Trails};
 use super::walk::Step;
 use super::world::World;
-use super::{astray, course, endpoint, hops, neighbour, rules, source, translation, walk};
+use super::{astray, endpoint, hops, neighbour, rules, source, translation, walk};
 use crate::evidence::{Cause, CauseKind, Payload, Protocol, Way};
 use crate::observation::{Observation, Seen};
 use crate::plan::Check;
@@ -76,12 +76,11 @@ pub(super) fn causes(world: &World<'_>, steps: &[Step], death: Option<Death>, tr
         let lost = unheard(world, steps);
         return if lost.is_empty() { endpoint::unwanted_answer(world, steps, trails) } else { lost };
     };
-    if endpoint::is_wanted(world, CauseKind::TtlExpired) {
+    if let Some(cause) = hops::ran_out(world, steps, trails).or_else(|| hops::answer_ran_out(world, trails)) {
         // That it runs out is expected; where, is a matter of the way.
-        if let Some(cause) = course::wrong_hop(world, steps) {
-            return vec![cause];
+        if endpoint::is_wanted(world, CauseKind::TtlExpired) {
+            return vec![Cause { help: cause.help.clone().filter(|help| !help.contains("`ttl`")), ..cause }];
         }
-    } else if let Some(cause) = hops::ran_out(world, steps, trails).or_else(|| hops::answer_ran_out(world, trails)) {
         return vec![cause];
     }
     if let Some(cause) = duplicate(steps, death) {

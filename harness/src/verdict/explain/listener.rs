@@ -75,7 +75,13 @@ fn service(world: &World<'_>, node: usize, port: Port) -> Option<usize> {
     let planned = |at: usize| &world.plan().services[at];
     let of_port = |at: &usize| planned(*at).node == node && planned(*at).kind.takes(port);
     let runs = |at: &usize| state.services.iter().any(|it| it.service == *at && it.started);
-    all().find(|at| of_port(at) && runs(at)).or_else(|| all().find(of_port)).or_else(|| {
+    // One that has failed may have meant to; one that has ended well has done what it should.
+    let failed = |at: &usize| {
+        let ended = state.services.iter().find(|it| it.service == *at).and_then(|it| it.ended.as_deref());
+        planned(*at).node == node && ended.is_some_and(|how| !how.contains("exit status: 0"))
+    };
+    let of_port = all().find(|at| of_port(at) && runs(at)).or_else(|| all().find(of_port));
+    of_port.or_else(|| all().find(failed)).or_else(|| {
         // A program that says by its output that it is ready may have listened on any port: where it is the only one,
         // it is the one that was meant.
         let of_node = all().filter(|at| planned(*at).node == node);

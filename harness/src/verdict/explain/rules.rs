@@ -3,7 +3,7 @@
 use super::older;
 use super::trails::Ends;
 use super::world::World;
-use crate::evidence::{Blame, Cause, CauseKind, Chain, Icmp, Payload, Rule, Trace, TraceKind, TraceVerdict};
+use crate::evidence::{Blame, Cause, CauseKind, Chain, Icmp, LOOKS, Payload, Rule, Trace, TraceKind, TraceVerdict};
 
 /// What dropped or refused a packet with any of these ends in a node.
 pub(super) fn dropped(world: &World<'_>, node: usize, ends: &[Ends]) -> Option<Cause> {
@@ -204,12 +204,39 @@ fn is_bridged(world: &World<'_>, trace: &Trace) -> bool {
     bridge(trace.iif).is_some() && (trace.oif.is_none() || bridge(trace.oif) == bridge(trace.iif))
 }
 
-/// The ends that a packet with these ends had at the last hook of a node that has shown it.
+/// The ends that a packet with these ends had behind a node's translations, where a later hook, or a rule behind them, has
+/// shown it.
 pub(super) fn translated(world: &World<'_>, node: usize, ends: Ends) -> Option<Ends> {
-    let shown = || {
-        let own = world.evidence().traces.iter().filter(move |trace| trace.node == node);
-        own.filter_map(|trace| Some((trace.id, Ends::of(trace.packet.as_ref()?)?)))
-    };
-    let (id, _) = shown().find(|(_, shown)| *shown == ends)?;
-    shown().filter(|(other, _)| *other == id).map(|(_, shown)| shown).last()
+    let own = || world.evidence().traces.iter().filter(move |trace| trace.node == node);
+    let shown = |trace: &Trace| trace.packet.as_ref().and_then(Ends::of);
+    let id = own().find(|trace| shown(trace) == Some(ends))?.id;
+    let is_later = |trace: &Trace| trace.table == LOOKS && ["input", "forward", "postrouting"].contains(&&*trace.chain);
+    let last = own().filter(|trace| trace.id == id).filter_map(|trace| Some((trace, shown(trace)?))).last()?;
+    if is_later(last.0) || last.1 != ends {
+        return Some(last.1);
+    }
+    // What ends before that has only the text of the rule that took it.
+    let taken = own().filter(|trace| trace.id == id && trace.verdict == TraceVerdict::Accept);
+    taken.into_iter().find_map(|trace| {
+        let TraceKind::Rule(handle) = trace.kind else { return None };
+        let is_it = |it: &&Rule| {
+            (&it.family, &it.table, &it.chain, it.handle) == (&trace.family, &trace.table, &trace.chain, handle)
+        };
+        let (to, port) = target_of(&world.node(node).rules.iter().find(is_it)?.text)?;
+        Some(Ends { to, port: port.filter(|_| ends.port != ends.source_port).unwrap_or(ends.port), ..ends })
+    })
+}
+
+/// Where a rule sends packets: `dnat to ADDRESS[:PORT]` of nft(8), `--to-destination ADDRESS[:PORT]` of iptables.
+fn target_of(text: &str) -> Option<(std::net::IpAddr, Option<u16>)> {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let after = words.iter().position(|word| *word == "--to-destination").map(|at| at + 1).or_else(|| {
+        let dnat = words.iter().position(|word| *word == "dnat")?;
+        words.iter().skip(dnat).position(|word| *word == "to").map(|at| dnat + at + 1)
+    })?;
+    let target = words.get(after)?;
+    if let Ok(socket) = target.parse::<std::net::SocketAddr>() {
+        return Some((socket.ip(), Some(socket.port())));
+    }
+    target.trim_matches(['[', ']']).parse().ok().map(|address| (address, None))
 }
