@@ -104,17 +104,20 @@ fn fault(lab: &Lab) -> Option<String> {
     }
 }
 
-/// For each cause the first lab that has it and no other.
+/// For each cause a lab that has it and no other: the one that there is a record of, or the first.
 fn labs() -> BTreeMap<CauseKind, Lab> {
     let entries = fs::read_dir(folder("broken-labs")).expect("there is a folder of broken labs");
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("the folder can be read").path()).collect();
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
     paths.sort();
-    let mut labs = BTreeMap::new();
+    let mut labs: BTreeMap<CauseKind, Lab> = BTreeMap::new();
     for path in paths {
         let lab = Lab::read(&path).unwrap_or_else(|fault| panic!("{}: {fault}", path.display()));
         if let [cause] = *lab.head.causes {
-            labs.entry(cause).or_insert(lab);
+            let is_recorded = |lab: &Lab| place(&lab.name).exists();
+            if labs.get(&cause).is_none_or(|known| !is_recorded(known) && is_recorded(&lab)) {
+                labs.insert(cause, lab);
+            }
         }
     }
     labs

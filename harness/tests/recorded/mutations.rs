@@ -102,7 +102,7 @@ const ADDRESSES: &[Row] = &[
         lab: "duplicate-address-gateway",
         now: "who got the packet does not have the address: it does not pass the packet on, either",
         change: |it| it.interface("hostc.eth0").addresses.clear(),
-        left: &[ForwardingOff, NoRoute],
+        left: &[WrongGateway],
     },
     Row {
         lab: "no-neighbour-arp-off",
@@ -252,6 +252,12 @@ fn listening(at: &str, transport: Transport) -> Listening {
 }
 
 const ENDS: &[Row] = &[
+    Row {
+        lab: "queue-full",
+        now: "the queue has room",
+        change: |it| it.node("hostb").listening.iter_mut().for_each(|listening| listening.full = false),
+        left: &[],
+    },
     Row {
         lab: "nobody-listens-program",
         now: "somebody listens",

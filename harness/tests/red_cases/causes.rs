@@ -103,6 +103,7 @@ mod tests {
     }
 
     /// A row for each kind of cause, and the texts that it is about.
+    #[expect(clippy::type_complexity, reason = "the rows and the texts of one test")]
     fn complete() -> (Vec<(String, String, String)>, BTreeMap<String, String>) {
         let rows = kinds().into_iter().map(|kind| (kind.clone(), format!("<node> has {kind}"), format!("red-{kind}")));
         let rows: Vec<_> = rows.collect();

@@ -1,7 +1,7 @@
 //! Policy rules and the tables of routes that they lead to, as a kernel goes through them.
 //!
 //! A kernel that refuses a packet does not say by which of them. Their texts are those of `ip rule` and `ip route`
-//! (`lab/snapshot`), and they are gone through in the kernel's order: `fib_rules_lookup` of net/core/fib_rules.c.
+//! (`lab/snapshot`), and they are gone through in the kernel's order: `fib_rules_lookup` of `net/core/fib_rules.c`.
 
 use std::net::IpAddr;
 

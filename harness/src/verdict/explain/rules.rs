@@ -211,7 +211,7 @@ pub(super) fn translated(world: &World<'_>, node: usize, ends: Ends) -> Option<E
     let shown = |trace: &Trace| trace.packet.as_ref().and_then(Ends::of);
     let id = own().find(|trace| shown(trace) == Some(ends))?.id;
     let is_later = |trace: &Trace| trace.table == LOOKS && ["input", "forward", "postrouting"].contains(&&*trace.chain);
-    let last = own().filter(|trace| trace.id == id).filter_map(|trace| Some((trace, shown(trace)?))).last()?;
+    let last = own().filter(|trace| trace.id == id).filter_map(|trace| Some((trace, shown(trace)?))).next_back()?;
     if is_later(last.0) || last.1 != ends {
         return Some(last.1);
     }

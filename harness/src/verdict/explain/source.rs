@@ -54,6 +54,10 @@ pub(super) fn of_the_link(world: &World<'_>, trails: &Trails<'_>) -> Option<Caus
         matches!(sight.packet.payload, Payload::Icmp(Icmp::Error { kind: 1, code: 2, .. })) && sight.packet.to.is_ipv6()
     })?;
     let end = world.owners(from).into_iter().find(|owner| owner.0 == flow.from)?;
+    let others = &world.interface(end)?.addresses;
+    if others.iter().any(|own| own.cidr.address.is_ipv6() && !is_link_local(own.cidr.address) && !own.tentative) {
+        return None;
+    }
     let (name, router) = (world.end_name(end), world.name(error.frame.node));
     let words = format!(
         "{name} has no IPv6 address but {from}, which is one of its link alone: {router} passes nothing on from there \

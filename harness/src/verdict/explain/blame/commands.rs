@@ -108,7 +108,7 @@ pub(super) fn settings(text: &str) -> Vec<Setting> {
         let words: Vec<&str> = part.split_whitespace().collect();
         if let Some((before, path)) = part.split_once("/proc/sys/") {
             let path = path.split_whitespace().next().unwrap_or_default();
-            let written = before.trim_end().ends_with('>') || words.iter().any(|word| *word == "tee");
+            let written = before.trim_end().ends_with('>') || words.contains(&"tee");
             let value = words.iter().position(|word| *word == "echo").and_then(|at| words[at + 1..].first());
             if let Some(value) = value.filter(|_| written) {
                 found.push(Setting { path: path.to_owned(), value: value.trim_end_matches('>').to_owned() });
