@@ -101,6 +101,10 @@ fn own(descriptor: BorrowedFd<'_>) -> io::Result<OwnedFd> {
 /// Waits for the end of a program, for a signal, and for the end of an input if there is one.
 pub(super) fn wait(opening: &mut Opening, signals: &Signals, input: Option<BorrowedFd<'_>>) -> io::Result<Ended> {
     loop {
+        // Before waiting: that it has begun and that it has ended may have been said in one breath.
+        if let Some(ended) = heard(opening, signals, || ())? {
+            return Ok(ended);
+        }
         let mut watched =
             vec![PollFd::new(opening.news(), PollFlags::POLLIN), PollFd::new(signals.news(), PollFlags::POLLIN)];
         watched.extend(input.map(|input| PollFd::new(input, PollFlags::POLLIN)));
@@ -109,9 +113,6 @@ pub(super) fn wait(opening: &mut Opening, signals: &Signals, input: Option<Borro
         }
         let typed = watched.get(2).is_some_and(|input| input.any().unwrap_or(false));
         drop(watched);
-        if let Some(ended) = heard(opening, signals, || ())? {
-            return Ok(ended);
-        }
         if let Some(input) = input.filter(|_| typed)
             && nix::unistd::read(input, &mut [0; 4096]).is_ok_and(|length| length == 0)
         {
@@ -148,6 +149,12 @@ fn pump(master: &File, opening: &mut Opening, signals: &Signals) -> io::Result<E
     let mut waiting: Vec<u8> = Vec::new();
     let (mut listens, mut hung_up) = (true, false);
     loop {
+        // As in `wait`.
+        if let Some(ended) = heard(opening, signals, || resize(stdin.as_fd(), master))? {
+            // What it printed last is in the terminal by now.
+            while show_some(master).is_some_and(|length| length > 0) {}
+            return Ok(ended);
+        }
         let mut watched =
             vec![PollFd::new(opening.news(), PollFlags::POLLIN), PollFd::new(signals.news(), PollFlags::POLLIN)];
         if !hung_up {
@@ -164,11 +171,6 @@ fn pump(master: &File, opening: &mut Opening, signals: &Signals) -> io::Result<E
         let typed = typing && watched.last().is_some_and(|input| input.any().unwrap_or(false));
         drop(watched);
         hung_up = hung_up || !show(master);
-        if let Some(ended) = heard(opening, signals, || resize(stdin.as_fd(), master))? {
-            // What it printed last is in the terminal by now.
-            while show_some(master).is_some_and(|length| length > 0) {}
-            return Ok(ended);
-        }
         if typed {
             let mut buffer = [0; 4096];
             match nix::unistd::read(stdin.as_fd(), &mut buffer) {
@@ -236,4 +238,34 @@ fn resize(from: BorrowedFd<'_>, to: &File) {
     // SAFETY: the size lives for the call, which reads it (ioctl_tty(2), `TIOCSWINSZ`).
     #[expect(unsafe_code, reason = "nix has no name for this call")]
     let _ = unsafe { libc::ioctl(to.as_raw_fd(), libc::TIOCSWINSZ, &raw const size) };
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+    use std::sync::mpsc;
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// A program that ends at once has left before anybody waits for it; the worker says no more then.
+    #[test]
+    fn what_was_heard_with_the_beginning_is_not_waited_for() {
+        let mut silent = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("cat");
+        let stdout = silent.stdout.take().expect("a pipe");
+        let left = Left { status: Some(7), signal: None };
+        let mut line = serde_json::to_vec(&crate::worker::message::Message::Left(left)).expect("a message");
+        line.push(b'\n');
+        let (say, hear) = mpsc::channel();
+        thread::spawn(move || {
+            let signals = Signals::listen().expect("signals");
+            let mut opening = Opening::new(0, 1, stdout, line);
+            let ended = wait(&mut opening, &signals, None).expect("it is waited for");
+            say.send(matches!(ended, Ended::Left(Left { status: Some(7), .. }))).expect("it is heard");
+        });
+        assert_eq!(hear.recv_timeout(Duration::from_secs(20)), Ok(true));
+        silent.kill().expect("it runs");
+        silent.wait().expect("it is dead");
+    }
 }

@@ -29,7 +29,7 @@ pub enum Said {
 }
 
 impl Opening {
-    pub(super) fn new(node: usize, process: u32, stdout: ChildStdout, line: Vec<u8>) -> Self {
+    pub(crate) fn new(node: usize, process: u32, stdout: ChildStdout, line: Vec<u8>) -> Self {
         Self { node, process, stdout, line }
     }
 
