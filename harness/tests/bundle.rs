@@ -77,6 +77,10 @@ fn look_at_bundle() {
     assert_eq!(entries[0]["status"], "fail");
     assert_eq!(entries[0]["rerun"], "netcase explain cases/nat 'tcp blue -> web:8'");
     assert_eq!(entries[0]["explanation"]["causes"][0]["kind"], "nobody-listens");
+    let blamed = &entries[0]["lines"][0];
+    assert_eq!(blamed["file"], "cases/nat.toml");
+    let written = CASE.lines().position(|line| Some(line.trim()) == blamed["text"].as_str());
+    assert_eq!(blamed["line"], written.expect("it is a line of the case") + 1);
     let commands = fs::read_to_string(bundle.join("command.txt")).expect("the commands");
     assert!(commands.starts_with("netcase explain cases/nat 'tcp blue -> web:8'\n"), "{commands}");
     assert!(json(&bundle.join("plan.json"))["nodes"].is_array());

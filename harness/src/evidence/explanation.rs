@@ -158,4 +158,5 @@ pub enum CauseKind {
     RouteRefuses,
     TunnelMismatch,
     QueueFull,
+    LetThrough,
 }

@@ -194,6 +194,12 @@ const ROUTES: &[Row] = &[
 ];
 
 const RULES: &[Row] = &[
+    Row {
+        lab: "let-through-iptables",
+        now: "no rule was seen to accept it",
+        change: |it| it.record.evidence.traces.clear(),
+        left: &[],
+    },
     Row { lab: "rule-dropped-answer", now: "the rule let it pass", change: Facts::accept, left: &[] },
     Row {
         lab: "rule-dropped-answer",

@@ -78,7 +78,10 @@ fn a_packet_died_where_it_was_seen_last() {
 }
 
 /// What is said although no packet was seen, of probes that sent one, and what shows it.
-const WITHOUT_FRAMES: &[(&str, &str)] = &[("tentative-sender", "the state of the sender's own address")];
+const WITHOUT_FRAMES: &[(&str, &str)] = &[
+    ("tentative-sender", "the state of the sender's own address"),
+    ("let-through-iptables", "the answer itself, and the trace of the rule"),
+];
 
 /// What no path is told of, and rests on packets all the same: that a name server was heard.
 const OF_FRAMES: [&str; 1] = ["name-not-resolved-alias"];
@@ -104,12 +107,13 @@ fn without_frames_nothing_behind_the_sender_is_blamed() {
 
 #[test]
 fn without_traces_no_rule_is_blamed() {
-    use CauseKind::{BridgeNetfilter, PolicyDropped, RuleDropped, RuleRejected};
+    use CauseKind::{BridgeNetfilter, LetThrough, PolicyDropped, RuleDropped, RuleRejected};
     let mut faults = Vec::new();
     for lab in labs().values() {
         let mut facts = facts(&lab.name);
         facts.record.evidence.traces.clear();
-        let by_rule = |kind: &CauseKind| [BridgeNetfilter, PolicyDropped, RuleDropped, RuleRejected].contains(kind);
+        let by_rule =
+            |kind: &CauseKind| [BridgeNetfilter, LetThrough, PolicyDropped, RuleDropped, RuleRejected].contains(kind);
         let supported: Vec<CauseKind> = lab.head.causes.iter().copied().filter(|kind| !by_rule(kind)).collect();
         let said = facts.said();
         if kinds(&said) != supported {

@@ -10,7 +10,7 @@ use super::files::{Draft, MARK};
 use super::folder::{Names, named, slug};
 use super::{is_explained, pcapng, plain, tables};
 use crate::diagnostic::Style;
-use crate::evidence::{Evidence, Frame, Interface, NodeState};
+use crate::evidence::{Cause, Evidence, Frame, Interface, NodeState, Place};
 use crate::report::{CaseReport, Explained, Status, TestReport, command, path, terminal};
 use crate::verdict;
 
@@ -57,8 +57,29 @@ fn entry(report: &CaseReport, test: &TestReport) -> Option<Value> {
         Status::Skip(_) => "skip",
     };
     let explanation = &test.explained.as_ref()?.explanation;
+    let lines: Vec<Value> = explanation.causes.iter().map(|cause| line(report, cause)).collect();
     let rerun = command::again(report, test);
-    Some(json!({ "expectation": test.name, "status": status, "explanation": explanation, "rerun": rerun }))
+    Some(json!({
+        "expectation": test.name,
+        "status": status,
+        "explanation": explanation,
+        "lines": lines,
+        "rerun": rerun,
+    }))
+}
+
+/// The line that a cause comes from, for programs that have no use for bytes; null where none is known.
+fn line(report: &CaseReport, cause: &Cause) -> Value {
+    match (&cause.blame, &report.source) {
+        (Some(Place::Case(span)), Some(source)) => {
+            let at = source.line_column(*span).line;
+            let place = source.place(*span);
+            let text = place.text.lines().nth(at - 1).unwrap_or_default().trim();
+            json!({ "file": place.path, "line": at, "text": text })
+        }
+        (Some(Place::File { path, line, text }), _) => json!({ "file": path, "line": line, "text": text }),
+        (Some(Place::Case(_)), None) | (None, _) => Value::Null,
+    }
 }
 
 /// What the terminal shows of the case, and the paths of what holds.

@@ -3,10 +3,9 @@
 use super::trails::{Trail, Trails};
 use super::walk::Step;
 use super::world::World;
-use super::{astray, endpoint, hops, neighbour, rules, source, translation, walk};
+use super::{astray, endpoint, expiry, let_through, neighbour, rules, source, translation, walk};
 use crate::evidence::{Cause, CauseKind, Payload, Protocol, Way};
 use crate::observation::{Observation, Seen};
-use crate::plan::Check;
 use crate::words::Outcome;
 
 /// The place where a packet ended.
@@ -29,6 +28,11 @@ impl Death {
         world: &World<'_>,
     ) -> Option<Self> {
         let from = world.evidence().flow.from;
+        // Whatever came farther is nothing without its other fragments.
+        let fragment = steps.iter().position(|step| rules::dropped_fragment(world, step.node, &step.ends()).is_some());
+        if let Some(step) = fragment {
+            return Some(Self { step, on_link: false, node: steps[step].node });
+        }
         // An answer that somebody on the way has made in the receiver's name says nothing of the way back.
         let end = steps.iter().find(|step| step.local).map(|step| step.node);
         let first = back.and_then(|trail| trail.sights.first()).map(|sight| sight.frame.node);
@@ -72,13 +76,21 @@ pub(super) fn causes(world: &World<'_>, steps: &[Step], death: Option<Death>, tr
     if let Some(error) = error.clone().filter(|_| !wants_answer(world)) {
         return vec![error];
     }
+    let through = let_through::of(world, steps);
+    if !through.is_empty() {
+        return through;
+    }
     let Some(death) = death else {
         let lost = unheard(world, steps);
         return if lost.is_empty() { endpoint::unwanted_answer(world, steps, trails) } else { lost };
     };
-    if let Some(cause) = hops::ran_out(world, steps, trails).or_else(|| hops::answer_ran_out(world, trails)) {
+    if let Some(cause) = expiry::ran_out(world, steps, trails).or_else(|| expiry::answer_ran_out(world, steps, trails))
+    {
         // That it runs out is expected; where, is a matter of the way.
         if endpoint::is_wanted(world, CauseKind::TtlExpired) {
+            if is_silent(world) {
+                return expiry::error_lost(world, steps, trails);
+            }
             return vec![Cause { help: cause.help.clone().filter(|help| !help.contains("`ttl`")), ..cause }];
         }
         return vec![cause];
@@ -151,12 +163,7 @@ pub(super) fn causes(world: &World<'_>, steps: &[Step], death: Option<Death>, tr
 
 /// Whether an answer is expected, and no refusal.
 fn wants_answer(world: &World<'_>) -> bool {
-    let check = world.matter.check;
-    let outcome = match (check, check.transfer()) {
-        (Check::Ping(ping), _) => &ping.outcome,
-        (_, Some(transfer)) => &transfer.outcome,
-        (_, None) => return true,
-    };
+    let outcome = endpoint::wanted_outcome(world.matter.check);
     outcome.is_empty()
         || outcome
             .iter()

@@ -118,14 +118,22 @@ fn wrong_source(world: &World<'_>) -> bool {
     transfer.seen_from.as_ref().is_some_and(|by| seen.is_none_or(|seen| !by.addresses.contains(&seen)))
 }
 
+/// What may become of the packets of a check: nothing for one that says nothing of it.
+pub(super) fn wanted_outcome(check: &Check) -> &[Outcome] {
+    match (check, check.transfer()) {
+        (Check::Ping(ping), _) => &ping.outcome,
+        (_, Some(transfer)) => &transfer.outcome,
+        (_, None) => &[],
+    }
+}
+
 /// Whether a refusal by the receiver, or its silence, is what is expected of it: then nothing is wrong with that.
 pub(super) fn is_wanted(world: &World<'_>, kind: CauseKind) -> bool {
     let check = world.matter.check;
-    let outcome = match (check, check.transfer()) {
-        (Check::Ping(ping), _) => &ping.outcome,
-        (_, Some(transfer)) => &transfer.outcome,
-        (_, None) => return false,
-    };
+    if !matches!(check, Check::Ping(_)) && check.transfer().is_none() {
+        return false;
+    }
+    let outcome = wanted_outcome(check);
     if kind == CauseKind::TtlExpired {
         return outcome.contains(&Outcome::TtlExceeded);
     }

@@ -2,14 +2,11 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::blame;
 use super::death::Death;
-use super::refusal::planned_routes;
 use super::trails::{Ends, Sight, Trail, Trails};
 use super::walk::Step;
 use super::world::World;
-use crate::evidence::{Act, Cause, CauseKind, Hop, Icmp, Payload, Way};
-use crate::plan::Check;
+use crate::evidence::{Act, Cause, CauseKind, Hop, Payload, Way};
 
 /// The hops of a probe, there and back, and how it ended.
 pub(super) fn of(
@@ -172,83 +169,4 @@ fn asked(world: &World<'_>, trails: &Trails<'_>, about: Option<IpAddr>) -> Vec<H
         }
     }
     hops
-}
-
-/// Whether the time to live ran out, and between which nodes the packet went round.
-pub(super) fn ran_out(world: &World<'_>, steps: &[Step], trails: &Trails<'_>) -> Option<Cause> {
-    let is_expired = |sight: &&Sight<'_>| matches!(sight.packet.payload, Payload::Icmp(Icmp::Error { kind, code: 0, .. }) if kind == if sight.packet.to.is_ipv6() { 3 } else { 11 });
-    let trail = trails.there.first()?;
-    let last = trail.last()?;
-    let at_end = !last.frame.outgoing
-        && last.packet.ttl <= 1
-        && !steps.iter().any(|step| step.is_local() && step.node == last.frame.node);
-    let expired = trails.errors.iter().flat_map(|trail| &trail.sights).find(is_expired);
-    if !at_end && expired.is_none() {
-        return None;
-    }
-    // Who says so knows best where it was; the packet may not have been seen there.
-    let owner = expired.and_then(|expired| world.owners(expired.packet.from).first().map(|owner| owner.0));
-    let end = world.name(owner.filter(|_| !at_end).unwrap_or(last.frame.node));
-    let mut nodes: Vec<usize> =
-        trail.sights.iter().filter(|sight| !sight.frame.outgoing).map(|sight| sight.frame.node).collect();
-    nodes.retain(|node| steps.iter().any(|step| step.node == *node && step.iif.is_some()));
-    nodes.dedup();
-    let to = last.packet.to;
-    let again =
-        nodes.iter().enumerate().find_map(|(at, node)| Some((nodes[..at].iter().position(|it| it == node)?, at)));
-    let Some((first, second)) = again else {
-        if let Some(cause) = lowered(world, trail, end) {
-            return Some(cause);
-        }
-        let ttl = trail.sights.first().map_or(0, |sight| sight.packet.ttl);
-        let words = format!("the time to live of {ttl} ran out at {end}, before the packet was there");
-        return Some(match world.matter.check {
-            Check::Ping(_) => {
-                blame::at(CauseKind::TtlExpired, words, world.matter.span, Some("a larger `ttl`".to_owned()))
-            }
-            _ => Cause { kind: CauseKind::TtlExpired, words, node: None, rule: None, blame: None, help: None },
-        });
-    };
-    let round: Vec<&str> = nodes[first..second].iter().map(|node| world.name(*node)).collect();
-    // Who sent it back to where it had been already.
-    let culprit = nodes[second - 1];
-    let words = format!(
-        "the time to live ran out: {} send what is for {to} round in a loop ({} -> {})",
-        crate::verdict::words::all_of(&round),
-        round.join(" -> "),
-        round[0]
-    );
-    let help = Some(format!("{} must send what is for {to} on, and not back", world.name(culprit)));
-    let route = planned_routes(world, culprit, to).first().copied();
-    Some(match (route, blame::script_of(world, culprit)) {
-        (Some(route), _) => blame::at(CauseKind::TtlExpired, words, route.span, help),
-        (None, Some(span)) => blame::at(CauseKind::TtlExpired, words, span, help),
-        (None, None) => blame::on_node(world, culprit, CauseKind::TtlExpired, words, help),
-    })
-}
-
-/// Whether somebody on the way has made the time to live shorter than by one. Between two nodes there may be others that
-/// were not seen, each of which takes one.
-fn lowered(world: &World<'_>, trail: &Trail<'_>, end: &str) -> Option<Cause> {
-    let mut pairs = trail.sights.windows(2).filter(|pair| pair[0].frame.node == pair[1].frame.node);
-    let pair = pairs.find(|pair| pair[0].packet.ttl > pair[1].packet.ttl.saturating_add(1))?;
-    let (node, before, after) = (pair[1].frame.node, pair[0].packet.ttl, pair[1].packet.ttl);
-    let name = world.name(node);
-    let words = format!("{name} lowered the time to live from {before} to {after}, and it ran out at {end}");
-    Some(blame::on_node(world, node, CauseKind::TtlExpired, words, None))
-}
-
-/// Whether the time to live of an answer ran out.
-pub(super) fn answer_ran_out(world: &World<'_>, trails: &Trails<'_>) -> Option<Cause> {
-    let trail = trails.back.first()?;
-    let (first, last) = (trail.sights.first()?, trail.last()?);
-    if last.frame.outgoing || last.packet.ttl > 1 || last.frame.node == world.evidence().flow.from {
-        return None;
-    }
-    let (node, at) = (first.frame.node, world.name(last.frame.node));
-    let name = world.name(node);
-    let words = format!("the time to live of the answer ran out at {at}: {name} sends with {}", first.packet.ttl);
-    let key = "ipv4/ip_default_ttl".to_owned();
-    let help = Some("64 is usual (net.ipv4.ip_default_ttl)".to_owned());
-    Some(blame::of_setting(world, node, &[key], CauseKind::TtlExpired, words, help))
 }

@@ -46,6 +46,25 @@ pub(super) fn dropped_question(world: &World<'_>, node: usize, about: std::net::
     })
 }
 
+/// What dropped a fragment that shows no ports, of a packet with any of these ends: all of it is lost with it, however
+/// far its first fragment came (RFC 815; RFC 8200, section 4.5).
+pub(super) fn dropped_fragment(world: &World<'_>, node: usize, ends: &[Ends]) -> Option<Cause> {
+    let is_it = |trace: &Trace| {
+        let packet = trace.packet.as_ref().filter(|packet| match packet.payload {
+            // The rules of IPv6 see the header of every fragment.
+            Payload::Other { protocol } => packet.fragment || protocol == FRAGMENT,
+            _ => false,
+        });
+        packet.is_some_and(|packet| ends.iter().any(|own| (own.from, own.to) == (packet.from, packet.to)))
+    };
+    let (first, end) = find(world, node, is_it)?;
+    let to = first.packet.as_ref()?.to;
+    Some(cause(world, first, end, &format!("a fragment of the packet to {to}")))
+}
+
+/// The next header of a fragment (RFC 8200, section 4.5).
+const FRAGMENT: u8 = 44;
+
 /// What dropped the packets of a tunnel to a UDP port in a node.
 pub(super) fn dropped_tunnel(world: &World<'_>, node: usize, port: u16) -> Option<Cause> {
     let is_it = |trace: &Trace| {

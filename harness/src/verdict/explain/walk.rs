@@ -92,7 +92,7 @@ impl Walker<'_, '_> {
         let Some(changed) = self.changed(node, packet) else { return step };
         step.after = changed;
         let ends: Vec<Ends> = packet.ends().into_iter().chain(changed.ends()).chain(self.seen_in_rules(node)).collect();
-        step.inside.extend(rules::dropped(world, node, &ends));
+        step.inside.extend(rules::dropped(world, node, &ends).or_else(|| rules::dropped_fragment(world, node, &ends)));
         // A packet finds its way after its target, and before its source, is translated.
         let routed = Travelling { to: changed.to, port: changed.port, ..packet };
         let Some(chosen) = self.route(&mut step, routed) else {
@@ -474,7 +474,12 @@ impl Step {
         self.out.is_some()
     }
 
-    /// Its ends as it leaves.
+    /// Its ends as it comes in, and as it leaves.
+    pub(super) fn ends(&self) -> Vec<Ends> {
+        self.before.ends().into_iter().chain(self.after.ends()).collect()
+    }
+
+    /// It as it leaves.
     pub(super) fn leaving(&self) -> Travelling {
         self.after
     }

@@ -13,9 +13,21 @@ pub fn path_lines(explanation: &Explanation) -> Vec<(&'static str, String)> {
         .collect()
 }
 
+/// How often a packet must have gone round before it is not shown each time.
+const ROUNDS: usize = 3;
+
 fn line(hops: &[&Hop]) -> String {
     let mut text = String::new();
-    for hop in hops {
+    let round = round(hops);
+    for (at, hop) in hops.iter().enumerate() {
+        if let Some((begin, length, times)) = round {
+            if at == begin + length {
+                text.push_str(" -> ... (round and round)");
+            }
+            if (begin + length..begin + length * times).contains(&at) {
+                continue;
+            }
+        }
         let place = match &hop.interface {
             Some(interface) => format!("{}.{interface}", hop.node),
             None => hop.node.clone(),
@@ -43,4 +55,16 @@ fn line(hops: &[&Hop]) -> String {
         text.push_str(&words);
     }
     text
+}
+
+/// Where a packet begins to go round, how many hops a round has, and how often it goes.
+fn round(hops: &[&Hop]) -> Option<(usize, usize, usize)> {
+    let places = hops.len();
+    (0..places).find_map(|begin| {
+        (1..=(places - begin) / ROUNDS).find_map(|length| {
+            let times =
+                1 + hops[begin + length..].iter().zip(&hops[begin..]).take_while(|(a, b)| a == b).count() / length;
+            (times >= ROUNDS).then_some((begin, length, times))
+        })
+    })
 }

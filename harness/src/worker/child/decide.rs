@@ -15,12 +15,21 @@ use crate::verdict::{Finding, Judgement, Outcome, Verdict, duration, judge};
 /// From one attempt to the next.
 const INTERVAL: Duration = Duration::from_millis(100);
 
+/// What the last attempt saw, as far as a second probe must know it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Last {
+    /// What happened to its packets.
+    pub(super) seen: Option<Seen>,
+    /// The first distance at which a trace, which got to its end, heard nothing of the router that should be there.
+    pub(super) mute: Option<u8>,
+}
+
 /// Probes until the expectation is decided; gives what its last attempt saw, too.
-pub(super) async fn decide(bench: &Bench, index: usize) -> (Verdict, Option<Seen>) {
+pub(super) async fn decide(bench: &Bench, index: usize) -> (Verdict, Last) {
     let started = Instant::now();
     let expectation = &bench.plan.expectations[index];
     if let Some(outcome) = unread(bench, index) {
-        return (Verdict { outcome, attempts: 0, elapsed: started.elapsed() }, None);
+        return (Verdict { outcome, attempts: 0, elapsed: started.elapsed() }, Last::default());
     }
     let moment = bench.clock.now();
     let within = bench.within(expectation);
@@ -36,7 +45,7 @@ pub(super) async fn decide(bench: &Bench, index: usize) -> (Verdict, Option<Seen
             Ok(observation) => observation,
             Err(error) => {
                 let outcome = Outcome::Error(Finding::new(format!("the probe could not be made: {error}")));
-                return (Verdict { outcome, attempts, elapsed: started.elapsed() }, None);
+                return (Verdict { outcome, attempts, elapsed: started.elapsed() }, Last::default());
             }
         };
         let decided = match (judge(&bench.plan, expectation, &observation), matched) {
@@ -64,11 +73,22 @@ pub(super) async fn decide(bench: &Bench, index: usize) -> (Verdict, Option<Seen
             }
         };
         if let Some(outcome) = decided {
-            return (Verdict { outcome, attempts, elapsed: started.elapsed() }, seen(&observation));
+            return (Verdict { outcome, attempts, elapsed: started.elapsed() }, last(&expectation.check, &observation));
         }
         tokio::time::sleep_until((began + interval(&observation)).into()).await;
         observe::prepare_next(bench, expectation, &observation).await;
     }
+}
+
+fn last(check: &Check, observation: &Observation) -> Last {
+    let mute = match (check, observation) {
+        (Check::Trace(trace), Observation::Trace(hops)) if hops.last() == Some(&Seen::Answered) => {
+            let mut expected = trace.via.iter().zip(hops).enumerate();
+            expected.find(|(_, (by, seen))| by.is_some() && **seen == Seen::Silent).map(|(at, _)| at + 1)
+        }
+        _ => None,
+    };
+    Last { seen: seen(observation), mute: mute.and_then(|distance| u8::try_from(distance).ok()) }
 }
 
 /// What happened to the packets of an attempt.

@@ -14,6 +14,7 @@ use crate::plan::{Check, Expectation, Ping};
 use crate::probe::ProbeError;
 use crate::probe::ping::Proof;
 use crate::verdict::{self, Explained, Finding, Judgement, Matter, Outcome, Probed, judge};
+use crate::words::Outcome::TtlExceeded;
 use crate::words::Transport;
 use crate::worker::message::{Explain, Message};
 
@@ -52,7 +53,7 @@ pub(super) async fn explain(wire: Wire, bench: &mut Bench, mut decided: Vec<Deci
         let unproved = *which != Explain::Nothing && pending && matches!(decided.verdict.outcome, Outcome::Error(_));
         if wanted || unproved || is_wanted(bench, &decided, which) {
             left = left.saturating_sub(1);
-            let probed = Box::new(probed(bench, decided.expectation, second.observed.ok()));
+            let probed = Box::new(probed(bench, decided.expectation, second.check, second.observed.ok()));
             let (explanation, evidence) = (Box::new(second.explanation), Box::new(second.evidence));
             wire.say(&Message::Explained { probed, explanation, evidence });
         }
@@ -74,18 +75,14 @@ fn is_wanted(bench: &Bench, decided: &Decided, which: &Explain) -> bool {
 }
 
 /// What an explanation rests on beside the evidence, for whoever explains it again.
-fn probed(bench: &Bench, expectation: usize, observation: Option<Observation>) -> Probed {
+fn probed(bench: &Bench, expectation: usize, check: Check, observation: Option<Observation>) -> Probed {
     let open = bench.plan.nodes.iter().enumerate().filter(|(_, node)| node.open);
-    Probed {
-        expectation,
-        check: bench.plan.expectations[expectation].check.clone(),
-        nodes: open.map(|(place, node)| (place, node.clone())).collect(),
-        observation,
-    }
+    Probed { expectation, check, nodes: open.map(|(place, node)| (place, node.clone())).collect(), observation }
 }
 
 /// A second probe, and what it showed.
 struct Second {
+    check: Check,
     observed: Result<Observation, ProbeError>,
     explanation: Explanation,
     evidence: Evidence,
@@ -94,8 +91,8 @@ struct Second {
 
 async fn explain_one(bench: &mut Bench, decided: &Decided) -> Second {
     let started = Instant::now();
-    let expectation = bench.plan.expectations[decided.expectation].clone();
-    prepare(bench, &expectation, decided.seen).await;
+    let expectation = experiment(&bench.plan.expectations[decided.expectation], decided.last.mute);
+    prepare(bench, &expectation, decided.last.seen).await;
     let flow = planned_flow(&expectation.check);
     let watch = gather::begin(bench, &flow).await;
     let observed = probe(bench, &expectation).await;
@@ -114,8 +111,20 @@ async fn explain_one(bench: &mut Bench, decided: &Decided) -> Second {
         explanation.causes.clear();
         explanation.known.clear();
     }
-    explanation.flaky = observed.as_ref().ok().and_then(|observed| differs(bench, &expectation, decided, observed));
-    Second { observed, explanation, evidence, elapsed: started.elapsed() }
+    explanation.flaky = observed.as_ref().ok().and_then(|observed| differs(bench, decided, observed));
+    Second { check: expectation.check, observed, explanation, evidence, elapsed: started.elapsed() }
+}
+
+/// What is probed once more. Of the many echo requests of a trace one is: the first to which a router said nothing that
+/// should have said something, or else the one that goes all the way.
+fn experiment(expectation: &Expectation, mute: Option<u8>) -> Expectation {
+    let check = match (&expectation.check, mute) {
+        (Check::Trace(trace), Some(ttl)) => {
+            Check::Ping(Ping { ttl: Some(ttl), outcome: vec![TtlExceeded], ..trace.ping.clone() })
+        }
+        (check, _) => check.clone(),
+    };
+    Expectation { check, ..expectation.clone() }
 }
 
 /// A DNS query whose answer was cut is asked again over TCP, from a port of its own.
@@ -171,7 +180,6 @@ async fn prepare(bench: &Bench, expectation: &Expectation, seen: Option<Seen>) {
 
 async fn probe(bench: &Bench, expectation: &Expectation) -> Result<Observation, ProbeError> {
     match &expectation.check {
-        // Of the many echo requests of a trace the one that goes all the way is explained.
         Check::Trace(trace) => {
             let ping = Ping { ttl: None, ..trace.ping.clone() };
             let window = bench.clock.window(bench.silence);
@@ -281,7 +289,8 @@ async fn conclude(
 }
 
 /// What the second probe saw when that was another outcome than the first.
-fn differs(bench: &Bench, expectation: &Expectation, decided: &Decided, observation: &Observation) -> Option<String> {
+fn differs(bench: &Bench, decided: &Decided, observation: &Observation) -> Option<String> {
+    let expectation = &bench.plan.expectations[decided.expectation];
     if matches!(expectation.check, Check::Trace(_)) {
         return None;
     }
@@ -291,7 +300,7 @@ fn differs(bench: &Bench, expectation: &Expectation, decided: &Decided, observat
         (Outcome::Pass { .. }, Judgement::Mismatch(finding)) => {
             Some(format!("the second probe was not: {}", finding.message))
         }
-        (Outcome::Fail(_), Judgement::Mismatch(finding)) if kind(decided.seen) != kind(seen(observation)) => {
+        (Outcome::Fail(_), Judgement::Mismatch(finding)) if kind(decided.last.seen) != kind(seen(observation)) => {
             Some(format!("the second probe failed otherwise: {}", finding.message))
         }
         _ => None,

@@ -43,7 +43,6 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use super::message::{At, Broken, Explain, Message, Order, Shell, VERSION};
 use crate::lab::{self, KernelError, Lab, LabError, NeighbourTable, Netlink};
 use crate::namespace::Namespace;
-use crate::observation::Seen;
 use crate::plan::{Plan, Step};
 use crate::verdict::{Outcome, Verdict};
 use attempt::Bench;
@@ -166,7 +165,7 @@ struct Manner {
 struct Decided {
     expectation: usize,
     verdict: Verdict,
-    seen: Option<Seen>,
+    last: decide::Last,
 }
 
 impl Decided {
@@ -296,8 +295,8 @@ async fn decide_all(wire: Wire, bench: &Bench, indices: &[usize]) -> Vec<Decided
     let mut all = Vec::with_capacity(indices.len());
     let mut running: FuturesUnordered<_> =
         indices.iter().map(|index| async move { (*index, decide::decide(bench, *index).await) }).collect();
-    while let Some((expectation, (verdict, seen))) = running.next().await {
-        let decided = Decided { expectation, verdict, seen };
+    while let Some((expectation, (verdict, last))) = running.next().await {
+        let decided = Decided { expectation, verdict, last };
         if !decided.is_pending(&bench.plan) {
             decided.say_verdict(wire);
         }
