@@ -3,14 +3,17 @@
 use super::blame;
 use super::listener;
 use super::names;
-use super::trails::Trails;
+use super::seen_source;
+use super::server;
+use super::trails::{Ends, Trails};
+use super::translator::{self, Side};
 use super::travelling::Travelling;
 use super::walk::{self, Step};
 use super::world::World;
 use crate::evidence::{Cause, CauseKind, Protocol, Way};
-use crate::observation::{Observation, Seen};
-use crate::plan::{Check, Landing};
-use crate::words::{Outcome, Port};
+use crate::observation::Seen;
+use crate::plan::Check;
+use crate::words::Outcome;
 
 /// Why nobody in a node answers what has come for it.
 pub(super) fn faults(world: &World<'_>, node: usize, way: Way, packet: &Travelling) -> Vec<Cause> {
@@ -46,7 +49,8 @@ pub(super) fn unwanted_answer(world: &World<'_>, steps: &[Step], trails: &Trails
         if let Some(cause) = super::course::wrong_hop(world, steps) {
             return vec![cause];
         }
-        let cause = other_server(world, steps, end)
+        let cause = seen_source::cause(world, steps)
+            .or_else(|| server::other(world, steps, end))
             .or_else(|| names::other_record(world, end))
             .or_else(|| names::no_such_name(world, end));
         return cause.into_iter().collect();
@@ -102,20 +106,9 @@ fn past_the_translator(world: &World<'_>, steps: &[Step], trails: &Trails<'_>) -
         words,
         node: Some(name.to_owned()),
         rule: None,
-        blame: super::translation::of_target(world, step.node),
+        blame: translator::line(world, step, Side::Target),
         help: Some(help),
     })
-}
-
-/// Whether it is the source that is wrong which the server saw.
-fn wrong_source(world: &World<'_>) -> bool {
-    let Some(transfer) = world.matter.check.transfer() else { return false };
-    let seen = match world.matter.observation {
-        Some(Observation::Http(answer)) => answer.seen_from,
-        Some(Observation::Traffic(traffic)) => traffic.seen_from,
-        _ => None,
-    };
-    transfer.seen_from.as_ref().is_some_and(|by| seen.is_none_or(|seen| !by.addresses.contains(&seen)))
 }
 
 /// What may become of the packets of a check: nothing for one that says nothing of it.
@@ -174,6 +167,7 @@ fn changed_answer(world: &World<'_>, steps: &[Step], trails: &Trails<'_>) -> Opt
     }
     let changed = trail.sights.iter().find(|sight| sight.packet.from != asked)?;
     let name = world.name(changed.frame.node);
+    let seen: Vec<Ends> = trail.sights.iter().filter_map(|sight| Ends::of(&sight.packet)).collect();
     let words = format!(
         "the answer came from {}, and {asked} was asked: {name} translates the source of what comes back",
         last.packet.from
@@ -183,7 +177,7 @@ fn changed_answer(world: &World<'_>, steps: &[Step], trails: &Trails<'_>) -> Opt
         words,
         node: Some(name.to_owned()),
         rule: None,
-        blame: super::translation::of_source(world, changed.frame.node),
+        blame: translator::acted(world, changed.frame.node, Side::Source, &seen).and_then(|it| it.place()),
         help: Some("the answers must go back the way that the requests came".to_owned()),
     })
 }
@@ -205,62 +199,6 @@ pub(super) fn tentative_source(world: &World<'_>) -> Option<Cause> {
         format!("{address} of {name} is still tentative, so that {} has no address to speak from", world.name(end.0));
     let help = Some("wait until it is not (`within`), or add it with `nodad`".to_owned());
     Some(blame::of_interface(world, end, CauseKind::Tentative, words, help))
-}
-
-/// The answer came from another node than the one that was meant.
-fn other_server(world: &World<'_>, steps: &[Step], end: &Step) -> Option<Cause> {
-    let transfer = world.matter.check.transfer()?;
-    let plan = world.plan();
-    let port = end.before.target_port()?;
-    let landing: Landing =
-        crate::plan::landing(&plan.nodes, &transfer.to, Some(Port { number: transfer.port, ..port }));
-    let meant = landing.owner?.node;
-    let translated = steps.iter().find(|step| step.way == Way::Request && step.before.to != step.leaving().to);
-    if meant == end.node && translated.is_none() {
-        return None;
-    }
-    let (there, wanted) = (world.name(end.node), world.name(meant));
-    if let Some(step) = translated.filter(|step| step.node == end.node && meant != end.node) {
-        let words = format!(
-            "it was {there} that answered, not {wanted}: it takes what is for {} to its own port {}",
-            std::net::SocketAddr::new(step.before.to, step.before.port),
-            step.leaving().port
-        );
-        return Some(Cause {
-            kind: CauseKind::WrongServer,
-            words,
-            node: Some(there.to_owned()),
-            rule: None,
-            blame: super::translation::of_target(world, step.node),
-            help: Some("let pass what is for the server that is meant".to_owned()),
-        });
-    }
-    let other = super::translation::who_listens(world, end.node, &end.before);
-    if wrong_source(world) || (meant == end.node && other.is_none()) {
-        return None;
-    }
-    if let Some(step) = translated.filter(|step| step.node != end.node) {
-        let words = format!(
-            "it was {there} that answered: {} forwards {} to {}",
-            world.name(step.node),
-            step.before.to,
-            step.leaving().to
-        );
-        return Some(Cause {
-            kind: CauseKind::WrongServer,
-            words,
-            node: Some(world.name(step.node).to_owned()),
-            rule: None,
-            blame: super::translation::of_target(world, step.node),
-            help: Some("the address of the server that is meant".to_owned()),
-        });
-    }
-    if meant == end.node {
-        return None;
-    }
-    let words = format!("it was {there} that answered, not {wanted}: both have {}", end.before.to);
-    let iface = world.owners(end.before.to).into_iter().find(|owner| owner.0 == end.node)?;
-    Some(blame::of_interface(world, iface, CauseKind::WrongServer, words, None))
 }
 
 /// An answer that came from an address which was not asked.

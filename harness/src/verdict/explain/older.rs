@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::rule_text::target;
 use super::trails::Ends;
 use super::world::World;
 use crate::evidence::{Cause, CauseKind, Protocol, Rule};
@@ -64,10 +65,6 @@ fn behind<'t>(text: &'t str, keys: &[&str]) -> Option<&'t str> {
     let mut words = text.split_whitespace();
     words.find(|word| keys.contains(word))?;
     words.next()
-}
-
-fn target(text: &str) -> Option<&str> {
-    behind(text, &["-j"])
 }
 
 /// Whether nothing that a rule says of protocol, addresses and ports speaks against these ends; `!` and what else a rule

@@ -16,9 +16,13 @@ pub(super) fn of_lookup(world: &World<'_>, ask: &Ask, packet: &Travelling, errno
     if let Some(cause) = forwarding::off(world, node, iif, packet) {
         return Some(cause);
     }
+    if let Some(iif) = iif
+        && let Some(cause) = martian::to_loopback(world, (node, iif), packet)
+    {
+        return Some(cause);
+    }
     if let (Some(iif), IpAddr::V4(_)) = (iif, packet.to)
-        && let Some(cause) = martian::to_loopback(world, (node, iif), packet.to)
-            .or_else(|| reverse_path::filter(world, (node, iif), packet.from?, packet.to, errno))
+        && let Some(cause) = reverse_path::filter(world, (node, iif), packet.from?, packet.to, errno)
     {
         return Some(cause);
     }

@@ -33,6 +33,23 @@ pub(super) fn words(rule: &Rule) -> Vec<&str> {
     tokens(&rule.text).into_iter().filter(is_word).map(|token| token.text).collect()
 }
 
+/// The target of a rule of iptables.
+pub(super) fn target(text: &str) -> Option<&str> {
+    let tokens = tokens(text);
+    let pair = tokens.windows(2).find(|pair| pair[0].is_one_of(&JUMPS))?;
+    Some(pair[1].text)
+}
+
+/// The chain that a rule leads to.
+pub(super) fn leads_to(rule: &Rule) -> Option<&str> {
+    if is_of_iptables(&rule.text) {
+        return target(&rule.text);
+    }
+    let tokens = tokens(&rule.text);
+    let pair = tokens.windows(2).find(|pair| pair[0].is_one_of(&["jump", "goto"]))?;
+    Some(pair[1].text)
+}
+
 /// NETMAP of iptables changes the end that its chain may change: all but that of some chains.
 fn maps_network(rule: &Rule, but: &[&str]) -> bool {
     does(rule, &[], &["NETMAP"]) && !but.contains(&rule.chain.as_str())
@@ -73,10 +90,10 @@ const PUNCTUATION: [char; 6] = ['{', '}', '(', ')', ',', ';'];
 
 /// A part of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Token<'a> {
-    text: &'a str,
+pub(super) struct Token<'a> {
+    pub(super) text: &'a str,
     /// Whether it stands in quotes: without them.
-    quoted: bool,
+    pub(super) quoted: bool,
 }
 
 impl Token<'_> {
@@ -86,12 +103,12 @@ impl Token<'_> {
 }
 
 /// Whether a text is one of iptables: it begins with a command or its counters.
-fn is_of_iptables(text: &str) -> bool {
+pub(super) fn is_of_iptables(text: &str) -> bool {
     text.trim_start().starts_with(['-', '['])
 }
 
 /// The parts of a text, up to the comment at its end.
-fn tokens(text: &str) -> Vec<Token<'_>> {
+pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
     let iptables = is_of_iptables(text);
     let mut tokens = Vec::new();
     let mut rest = text.trim_start();

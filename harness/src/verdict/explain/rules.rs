@@ -156,10 +156,10 @@ fn cause(world: &World<'_>, first: &Trace, trace: &Trace, what: &str) -> Cause {
     let bridged = is_passing_by(world, first) && ["ip", "ip6", "inet"].contains(&&**family);
     let kind = |usual: CauseKind| if bridged { CauseKind::BridgeNetfilter } else { usual };
     let also = if bridged { ", to which bridge netfilter gives what its bridge passes on" } else { "" };
-    let help = |usual: &str| {
-        let off = "`sysctl net.bridge.bridge-nf-call-iptables = 0` leaves bridged packets alone";
-        Some(if bridged { off } else { usual }.to_owned())
-    };
+    let v6 = first.packet.as_ref().is_some_and(|packet| packet.to.is_ipv6());
+    let key = if v6 { "bridge-nf-call-ip6tables" } else { "bridge-nf-call-iptables" };
+    let off = format!("`sysctl net.bridge.{key} = 0` leaves bridged packets alone");
+    let help = |usual: &str| Some(if bridged { off.clone() } else { usual.to_owned() });
     match trace.kind {
         TraceKind::Rule(handle) => {
             let rule = node.rules.iter().find(|it| is_here(&it.family, &it.table, &it.chain) && it.handle == handle);
@@ -246,13 +246,17 @@ pub(super) fn translated(world: &World<'_>, node: usize, ends: Ends) -> Option<E
     })
 }
 
-/// Where a rule sends packets: `dnat to ADDRESS[:PORT]` of nft(8), `--to-destination ADDRESS[:PORT]` of iptables.
-fn target_of(text: &str) -> Option<(std::net::IpAddr, Option<u16>)> {
+/// Where a rule sends packets, or from where: `dnat to ADDRESS[:PORT]` and `snat` of nft(8), `--to-destination
+/// ADDRESS[:PORT]` and `--to-source` of iptables.
+pub(super) fn target_of(text: &str) -> Option<(std::net::IpAddr, Option<u16>)> {
     let words: Vec<&str> = text.split_whitespace().collect();
-    let after = words.iter().position(|word| *word == "--to-destination").map(|at| at + 1).or_else(|| {
-        let dnat = words.iter().position(|word| *word == "dnat")?;
-        words.iter().skip(dnat).position(|word| *word == "to").map(|at| dnat + at + 1)
-    })?;
+    let after =
+        words.iter().position(|word| ["--to-destination", "--to-source"].contains(word)).map(|at| at + 1).or_else(
+            || {
+                let dnat = words.iter().position(|word| ["dnat", "snat"].contains(word))?;
+                words.iter().skip(dnat).position(|word| *word == "to").map(|at| dnat + at + 1)
+            },
+        )?;
     let target = words.get(after)?;
     if let Ok(socket) = target.parse::<std::net::SocketAddr>() {
         return Some((socket.ip(), Some(socket.port())));

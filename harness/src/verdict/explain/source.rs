@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use super::blame;
 use super::refusal::is_link_local;
-use super::trails::Trails;
-use super::translation;
+use super::trails::{Ends, Trails};
+use super::translator::{self, Side};
 use super::world::{End, World};
 use crate::evidence::{Cause, CauseKind, Icmp, Payload};
 
@@ -38,10 +38,9 @@ pub(super) fn loopback(world: &World<'_>, sender: usize, next: End, from: IpAddr
     let (name, other) = (world.name(sender), world.name(next.0));
     let words = format!("{name} sends from {from}, and {other} takes nothing from a loopback address by a link");
     let help = Some("a source that can be answered".to_owned());
-    Some(match translation::of_source(world, sender) {
-        Some(line) => blame::by(world, sender, Cause::at(CauseKind::NatWrong, words, Some(line), help)),
-        None => blame::on_node(world, sender, CauseKind::NatWrong, words, help),
-    })
+    let own: Vec<Ends> = world.evidence().traces.iter().filter_map(|trace| Ends::of(trace.packet.as_ref()?)).collect();
+    let acted = translator::acted(world, sender, Side::Source, &own);
+    Some(translator::by(world, sender, acted, Cause::at(CauseKind::NatWrong, words, None, help)))
 }
 
 /// A sender that has an address of the link alone, from which no router passes anything on.

@@ -10,7 +10,9 @@ use super::rules;
 use super::trails::{Ends, Trail, Trails};
 use super::travelling::Travelling;
 use super::world::{End, World};
-use super::{endpoint, forwarding, leaving, mark, neighbour, no_route, refusal, send_on, source, translation, wire};
+use super::{
+    endpoint, forwarding, leaving, mark, neighbour, no_route, refusal, send_on, source, translation, way_back, wire,
+};
 use crate::evidence::{Ask, Cause, CauseKind, Chosen, Explanation, Fingerprint, Packet, PolicyRule, Protocol, Way};
 use crate::observation::{Observation, Seen};
 use crate::plan::{Check, Landing, Trace};
@@ -103,7 +105,7 @@ impl Walker<'_, '_> {
         if chosen.local || world.has(node, routed.to) {
             step.inside.extend(leaving::loopback_down(world, &step));
             step.local = true;
-            step.inside.extend(translation::kept(world, &self.steps, &step, &routed));
+            step.inside.extend(way_back::kept(world, &self.steps, &step, &routed));
             step.inside.extend(endpoint::faults(world, node, self.way, &routed));
             return step;
         }
@@ -362,7 +364,7 @@ pub(super) fn explain(world: &World<'_>) -> Explanation {
     let end = walker.steps.last().filter(|step| step.local).map(|step| (step.node, step.before, step.after));
     let unknown = walker.steps.iter().any(|step| {
         let passed = walker.left(step.node) || step.local || step.node == flow.from;
-        !passed && translation::may_change_source(world, step.node, step.before.from)
+        !passed && translation::may_change_source(world, step)
     });
     let answered = !unknown && !endpoint::needs_no_answer(world);
     if let Some((node, _, packet)) = end.filter(|(node, ..)| *node != flow.from && answered) {

@@ -55,6 +55,21 @@ pub(super) fn judge(plan: &Plan, http: &Http, answer: &HttpAnswer) -> Judgement 
     Judgement::Mismatch(finding.about(&keys))
 }
 
+/// Whether an answer with these parts would be what is expected.
+pub(crate) fn is_as_expected(http: &Http, status: u16, headers: &[(String, String)], body: &str) -> bool {
+    let answer = HttpAnswer {
+        status,
+        headers: headers.to_vec(),
+        body: body.to_owned(),
+        cut: false,
+        url: http.url.clone(),
+        astray: None,
+        flow: None,
+        seen_from: None,
+    };
+    differences(http, &answer, &mut Finding::default()).is_empty()
+}
+
 /// The finding for a name that did not become an address: nothing was tried, so it satisfies no outcome.
 pub(super) fn no_name(plan: &Plan, http: &Http, name: &str, why: &str) -> Finding {
     let from = node(plan, http.connection.from);

@@ -20,6 +20,7 @@ use super::Finding;
 use super::describe::describe_check;
 use crate::observation::{Departure, Life, Observation};
 use crate::plan::{Check, Expectation, Plan, RouteQuery};
+pub(crate) use http::is_as_expected;
 use traffic::Question;
 
 /// What one observation means for one expectation.
