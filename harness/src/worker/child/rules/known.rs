@@ -59,6 +59,8 @@ pub(super) struct Places(HashMap<Key, Origin>);
 pub(super) struct Origin {
     pub(super) place: Place,
     pub(super) text: Option<String>,
+    /// Whether it says to drop.
+    pub(super) drops: bool,
 }
 
 impl Places {
@@ -113,6 +115,13 @@ impl Load {
         Some((*table, chain.clone(), handle))
     }
 
+    /// Whether it has made a rule of a table.
+    pub(super) fn has_made(&self, table: u64, chain: &ChainName, handle: u64) -> bool {
+        let name = (chain.family.clone(), chain.table.clone(), chain.chain.clone());
+        self.tables.get(&(chain.family.clone(), chain.table.clone())) == Some(&table)
+            && self.made.get(&name).is_some_and(|made| made.contains(&handle))
+    }
+
     /// The rules that were loaded.
     pub(super) fn rules(&self) -> &Rules {
         &self.rules
@@ -133,7 +142,8 @@ fn found(rules: &Rules, line: &Line, texts: &[Text]) -> Option<Origin> {
         Place::File { path: text.path.clone(), line: number, text: whole.trim().to_owned() }
     };
     let as_written = rules.loader != Loader::Nft;
-    Some(Origin { place, text: as_written.then(|| words.to_owned()) })
+    let drops = words.to_lowercase().contains("drop");
+    Some(Origin { place, text: as_written.then(|| words.to_owned()), drops })
 }
 
 /// A part of rules that stand in the case; the whole of them where their text does not read as it is written.

@@ -1,16 +1,17 @@
 //! The rules that a node has, with their texts and the lines that they come from.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::time::Instant;
 
 use super::include::{Alone, Folders, Text};
-use super::known::Places;
+use super::known::{Load, Places};
+use super::made::{Made, Saved};
 use super::written::ChainName;
-use super::{legacy, nft};
+use super::{commands, legacy, nft};
 use crate::evidence::{Chain, Place, Rule};
 use crate::lab::{self, KernelError, Lab, NatRule, Ruleset};
-use crate::plan::{Loader, NodeId, Plan, RulesText};
+use crate::plan::{Loader, NodeId, RulesText};
 use crate::service::cage::Room;
 use crate::service::command::{self, Invocation};
 use crate::worker::child::attempt::Bench;
@@ -28,16 +29,7 @@ type Texts = HashMap<(ChainName, u64), String>;
 /// That its kernel does not tell them.
 pub(in super::super) async fn rules_of(bench: &Bench, node: NodeId) -> Result<(Vec<Chain>, Vec<Rule>), Broken> {
     let until = scripts::until(&bench.plan, bench.scale());
-    rules_in(&bench.plan, &bench.lab, bench.services.programs(), node, until).await
-}
-
-async fn rules_in(
-    plan: &Plan,
-    lab: &Lab,
-    programs: Option<&Programs>,
-    node: NodeId,
-    until: Instant,
-) -> Result<(Vec<Chain>, Vec<Rule>), Broken> {
+    let (plan, lab, programs) = (&bench.plan, &bench.lab, bench.services.programs());
     let made = lab.node(node);
     if made.absent {
         return Ok((Vec::new(), Vec::new()));
@@ -57,6 +49,9 @@ async fn rules_in(
             texts = listed(programs, lab, room, node, until).await;
         }
     }
+    let loads = programs.map(|programs| programs.loads(node)).unwrap_or_default();
+    let loaded = loaded(&found, &loads);
+    let declared = undecided(&found, &places);
     let (mut chains, mut rules) = described(found, &own, &places, &texts);
     if let Some((programs, room)) = &room {
         for family in legacy {
@@ -64,8 +59,107 @@ async fn rules_in(
             chains.extend(older);
             rules.extend(old_rules);
         }
+        let missing = |rule: &Rule| rule.place.is_none() && !loaded.contains(&key(rule));
+        let undecided = |chain: &Chain| {
+            let name = ChainName::new(&chain.family, &chain.table, &chain.name);
+            chain.policy.as_deref() == Some("drop") && (chain.place.is_none() || declared.contains(&name))
+        };
+        if rules.iter().any(missing) || chains.iter().any(undecided) {
+            let made = commands::made_in(bench, programs, node);
+            let told = told(programs, lab, room, node, (&made, &rules, until)).await;
+            for chain in chains.iter_mut().filter(|chain| undecided(chain)) {
+                chain.place = made.place_of_policy(chain).or(chain.place.take());
+            }
+            place(&made, &mut rules, missing, &texts, &told);
+        }
     }
     Ok((chains, rules))
+}
+
+fn key(rule: &Rule) -> (ChainName, u64) {
+    (ChainName::new(&rule.family, &rule.table, &rule.chain), rule.handle)
+}
+
+/// The rules that loads have made, also where it is not known from which of their lines.
+fn loaded(found: &Ruleset, loads: &[Load]) -> HashSet<(ChainName, u64)> {
+    let made = found.rules.iter().filter_map(|rule| {
+        let chain = ChainName::new(&rule.family, &rule.table, &rule.chain);
+        let table = found.table(&rule.family, &rule.table)?;
+        loads.iter().any(|load| load.has_made(table, &chain, rule.handle)).then_some((chain, rule.handle))
+    });
+    made.collect()
+}
+
+/// The chains whose lines do not say that they drop.
+fn undecided(found: &Ruleset, places: &Places) -> HashSet<ChainName> {
+    let names = found.chains.iter().filter_map(|chain| {
+        let name = ChainName::new(&chain.family, &chain.table, &chain.name);
+        let table = found.table(&chain.family, &chain.table).unwrap_or_default();
+        places.get(table, &name, None).filter(|origin| !origin.drops)?;
+        Some(name)
+    });
+    names.collect()
+}
+
+/// Adds the lines of scripts that have made rules which nobody has loaded.
+fn place(made: &Made, rules: &mut [Rule], missing: impl Fn(&Rule) -> bool, texts: &Texts, told: &Saved) {
+    let mut numbers: HashMap<ChainName, usize> = HashMap::new();
+    for rule in rules {
+        let (chain, handle) = key(rule);
+        let number = numbers.entry(chain.clone()).or_default();
+        let saved = told.get(&(chain.clone(), *number)).map(String::as_str);
+        *number += 1;
+        if !missing(rule) {
+            continue;
+        }
+        rule.place = if rule.family.ends_with("tables") {
+            let text = rule.text.clone();
+            made.place_of(rule, None, Some(&text))
+        } else {
+            made.place_of(rule, texts.get(&(chain, handle)).map(String::as_str), saved)
+        };
+    }
+}
+
+/// How iptables-save(8) tells the rules that `nf_tables` has: it keeps their order.
+async fn told(
+    programs: &Programs,
+    lab: &Lab,
+    room: &Room,
+    node: NodeId,
+    (made, rules, until): (&Made, &[Rule], Instant),
+) -> Saved {
+    let mut saved = Saved::new();
+    for (family, name) in [("ip", "iptables"), ("ip6", "ip6tables")] {
+        if !made.has_iptables(family) || !rules.iter().any(|rule| rule.family == family) {
+            continue;
+        }
+        for program in [format!("{name}-nft-save"), format!("{name}-save")] {
+            let Some(text) = printed(programs, lab, room, node, (&[&program, "-c"], until)).await else { continue };
+            saved.extend(numbered(family, &text, rules));
+            break;
+        }
+    }
+    saved
+}
+
+/// The rules that a program tells, of the chains of which it tells all.
+fn numbered(family: &str, text: &str, rules: &[Rule]) -> Saved {
+    let told = legacy::saved(family, text).1;
+    let count = |all: &[Rule]| {
+        let mut counts = HashMap::<ChainName, usize>::new();
+        for rule in all {
+            *counts.entry(key(rule).0).or_default() += 1;
+        }
+        counts
+    };
+    let (own, all) = (count(&told), count(rules));
+    let whole = told.iter().filter(|one| own.get(&key(one).0) == all.get(&key(one).0));
+    let numbered = whole.filter_map(|one| {
+        let number = usize::try_from(one.handle).ok()?.checked_sub(1)?;
+        Some(((key(one).0, number), one.text.clone()))
+    });
+    numbered.collect()
 }
 
 /// The rules of the older kind; none where no program tells them.

@@ -1,10 +1,12 @@
 //! Loads the rules that users bring, by the programs they are written for.
 
+mod commands;
 mod include;
 mod known;
 mod legacy;
 mod lexer;
 mod list;
+mod made;
 mod nft;
 mod refused;
 mod restore;

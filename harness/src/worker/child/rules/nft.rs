@@ -8,7 +8,7 @@ use super::written::{ChainName, Line, Written};
 const DEEPEST: usize = 16;
 const MOST: usize = 1000;
 
-const FAMILIES: [&str; 6] = ["ip", "ip6", "inet", "arp", "bridge", "netdev"];
+pub(super) const FAMILIES: [&str; 6] = ["ip", "ip6", "inet", "arp", "bridge", "netdev"];
 
 /// What `add` and its like may be about, beside a rule that is not called one.
 const OBJECTS: [&str; 14] = [
@@ -165,7 +165,7 @@ fn verb<'w>(words: &'w [&'w str]) -> (&'w str, &'w [&'w str]) {
 }
 
 /// Family, table and chain; the family is `ip` where none is named.
-fn named(words: &[&str]) -> ChainName {
+pub(super) fn named(words: &[&str]) -> ChainName {
     let (family, rest) = match words {
         [family, rest @ ..] if FAMILIES.contains(family) => (*family, rest),
         rest => ("ip", rest),

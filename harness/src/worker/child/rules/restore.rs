@@ -51,7 +51,7 @@ fn makes(words: &[String]) -> usize {
 }
 
 /// The words of a line; a text in quotes is one.
-fn words(line: &str) -> Vec<String> {
+pub(super) fn words(line: &str) -> Vec<String> {
     let (mut words, mut word, mut quoted, mut escaped) = (Vec::new(), None::<String>, false, false);
     for c in line.chars() {
         match c {

@@ -1,0 +1,102 @@
+//! The commands of a case that may make rules: its scripts, the programs of its services, and what it runs.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use super::include::{Folders, Look, Text};
+use super::made::{Files, Invocation, Made, Source, Starts};
+use crate::lab::Lab;
+use crate::plan::{Action, Check, Input, NodeId, Plan, Run, ServiceKind};
+use crate::worker::child::attempt::Bench;
+use crate::worker::child::programs::Programs;
+
+/// What the commands of a case may have made in a node so far.
+pub(super) fn made_in(bench: &Bench, programs: &Programs, node: NodeId) -> Made {
+    let names: Vec<&str> = bench.plan.nodes.iter().map(|node| node.name.as_str()).collect();
+    let files = Rooms { plan: &bench.plan, lab: &bench.lab, programs };
+    Made::by(&sources(bench, programs), &files, &names, node)
+}
+
+fn sources(bench: &Bench, programs: &Programs) -> Vec<Source> {
+    let plan = &bench.plan;
+    let scripts = plan.setup.iter().map(|script| Source {
+        node: script.node,
+        starts: Starts::File(script.path.clone()),
+        ran: true,
+    });
+    let later: HashSet<usize> = bench
+        .performed
+        .iter()
+        .filter_map(|operation| match operation.action {
+            Action::StartService(service) => Some(service),
+            _ => None,
+        })
+        .collect();
+    let services = plan.services.iter().enumerate().filter_map(|(at, service)| match &service.kind {
+        ServiceKind::Command { run, .. } => Some(Source {
+            node: service.node,
+            starts: Starts::Command(Invocation {
+                words: run.clone(),
+                input: None,
+                span: service.span,
+                inside: Vec::new(),
+            }),
+            ran: service.initial || later.contains(&at),
+        }),
+        _ => None,
+    });
+    let actions = bench.performed.iter().filter_map(|operation| match &operation.action {
+        Action::Run(run) => Some(source(bench, programs, run, operation.span, true)),
+        _ => None,
+    });
+    let checks = plan.expectations.iter().filter_map(|expectation| match &expectation.check {
+        Check::Run(run) => Some(source(bench, programs, run, expectation.span, false)),
+        _ => None,
+    });
+    scripts.chain(services).chain(actions).chain(checks).collect()
+}
+
+fn source(bench: &Bench, programs: &Programs, run: &Run, span: crate::source::Span, ran: bool) -> Source {
+    let captured = bench.captured.borrow();
+    let filled = |text: &crate::plan::Template| {
+        text.fill(|name| captured.get(name).map(String::as_str)).unwrap_or_else(|| text.to_string())
+    };
+    let input = match &run.stdin {
+        Input::Text(text) => Some(filled(text)),
+        Input::File(path) => programs.files().text(run.on, Path::new(path)),
+    };
+    let invocation = Invocation {
+        words: run.command.iter().map(filled).collect(),
+        input: input.filter(|text| !text.is_empty()),
+        span,
+        inside: Vec::new(),
+    };
+    Source { node: run.on, starts: Starts::Command(invocation), ran }
+}
+
+/// The files of all rooms.
+struct Rooms<'a> {
+    plan: &'a Plan,
+    lab: &'a Lab,
+    programs: &'a Programs,
+}
+
+impl Files for Rooms<'_> {
+    fn read(&self, node: NodeId, path: &str) -> Option<String> {
+        let path = Path::new(path);
+        self.programs.files().text(node, path).or_else(|| {
+            let room = self.programs.room(self.plan, self.lab, node).ok()?;
+            self.programs.read(&room, path)
+        })
+    }
+
+    fn included(&self, node: NodeId, name: &str, main: &str) -> Vec<Text> {
+        let start = self.programs.path("");
+        let read = |path: &Path| self.read(node, &path.display().to_string());
+        let list = |folder: &Path| {
+            let room = self.programs.room(self.plan, self.lab, node);
+            room.map(|room| self.programs.list(&room, folder)).unwrap_or_default()
+        };
+        Folders { start: &start, read: &read, list: &list }.included(name, main)
+    }
+}
