@@ -215,7 +215,9 @@ fn wrong<'a>(
         for (kind, lines) in lab.head.causes.iter().zip(&truth.lines) {
             let of_kind = causes.iter().filter(|cause| cause.kind == *kind);
             let blamed: Vec<String> = of_kind.map(|cause| blamed_line(&case, cause)).collect();
-            if !blamed.iter().any(|blamed| lines.iter().any(|line| blamed.contains(line.as_str()))) {
+            // What has an empty line has none to blame.
+            let is_it = |blamed: &str, line: &str| blamed.is_empty() == line.is_empty() && blamed.contains(line);
+            if !blamed.iter().any(|blamed| lines.iter().any(|line| is_it(blamed, line))) {
                 faults.push(format!("{} should blame {lines:?}, and blames {blamed:?}", table::word(*kind)));
             }
         }

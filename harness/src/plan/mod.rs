@@ -396,6 +396,20 @@ impl Plan {
         self.rules.iter_mut().chain(later)
     }
 
+    /// As [`Plan::runs`], to add what is known only once the case is read.
+    pub fn runs_mut(&mut self) -> impl Iterator<Item = &mut Run> {
+        let actions = self.steps.iter_mut().flat_map(|step| &mut step.actions);
+        let acted = actions.filter_map(|operation| match &mut operation.action {
+            Action::Run(run) => Some(&mut **run),
+            _ => None,
+        });
+        let checked = self.expectations.iter_mut().filter_map(|expectation| match &mut expectation.check {
+            Check::Run(run) => Some(&mut **run),
+            _ => None,
+        });
+        acted.chain(checked)
+    }
+
     /// The programs that are run to their end, in actions and in checks.
     pub fn runs(&self) -> impl Iterator<Item = &Run> {
         runs(&self.steps, &self.expectations)

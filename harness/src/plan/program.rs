@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{NodeId, Template, Text};
+use crate::source::Span;
 use crate::words::Stream;
 
 /// A program, and what its end must be.
@@ -18,6 +19,10 @@ pub struct Run {
     pub env: Vec<(String, Template)>,
     /// What it finds on its standard input.
     pub stdin: Input,
+    /// Where the words of the command stand that have several lines, and at last its input, in their quotes; nothing
+    /// where they do not read as they are written.
+    #[serde(default)]
+    pub inside: Vec<Option<Span>>,
     /// The folder it starts in, from the case's.
     pub cwd: Option<String>,
     /// How long it may take.

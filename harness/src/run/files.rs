@@ -9,7 +9,7 @@ use crate::case::program::Input;
 use crate::case::rules::{Rules, is_inline};
 use crate::case::{Case, LARGEST_FILE};
 use crate::diagnostic::{Diagnostic, Diagnostics, suggest};
-use crate::plan::{Loader, Need, Plan, RulesText};
+use crate::plan::{Input as Read, Loader, Need, Plan, RulesText};
 use crate::source::{Source, Spanned};
 
 /// Looks for the files that a case in this folder names; what is wrong with them goes to `out`.
@@ -115,6 +115,18 @@ pub(super) fn complete(plan: &mut Plan, source: &Source, folder: &Path) {
             }
         }
         needs.push(Need::Program(rules.loader.program().to_owned()));
+    }
+    for run in plan.runs_mut() {
+        let texts = run.command.iter().map(ToString::to_string).chain(match &run.stdin {
+            Read::Text(text) => Some(text.to_string()),
+            Read::File(_) => None,
+        });
+        let texts: Vec<String> = texts.collect();
+        let places = texts.iter().zip(&run.inside).map(|(text, span)| {
+            let span = span.filter(|_| text.contains('\n'))?;
+            source.inside(span, text)
+        });
+        run.inside = places.collect();
     }
     for need in needs {
         if !plan.needs.contains(&need) {

@@ -39,6 +39,7 @@ pub(super) fn run(checker: &mut Checker<'_>, limit: Duration, written: Written) 
     for printed in [&stdout, &stderr].into_iter().flatten() {
         printed.json.iter().for_each(|(pointer, _)| check_pointer(pointer, checker.out));
     }
+    let read = stdin.as_ref().map(|stdin| stdin.span);
     let stdin = match stdin {
         None => Input::Text(Template::from(String::new())),
         Some(Spanned { value: WrittenInput::Text(text), span }) => {
@@ -53,6 +54,8 @@ pub(super) fn run(checker: &mut Checker<'_>, limit: Duration, written: Written) 
         command: command.iter().map(Template::text).collect(),
         env: env.into_iter().map(|(name, value)| (name, Template::text(&value))).collect(),
         stdin,
+        // What stands between the quotes is known to who has the text of the case.
+        inside: command.iter().map(|word| Some(word.span)).chain([read]).collect(),
         cwd: cwd.map(|cwd| cwd.value),
         timeout: timeout.map_or(TIMEOUT.min(limit), |timeout| timeout.0),
         exit: exit.map_or_else(

@@ -11,6 +11,7 @@ fn run(stdout: Printed, captures: Vec<Capture>) -> Run {
         on: BLUE,
         command: vec!["cat".to_owned().into()],
         env: Vec::new(),
+        inside: Vec::new(),
         stdin: Input::Text(String::new().into()),
         cwd: None,
         timeout: Duration::from_secs(1),

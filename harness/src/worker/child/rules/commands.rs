@@ -69,7 +69,7 @@ fn source(bench: &Bench, programs: &Programs, run: &Run, span: crate::source::Sp
         words: run.command.iter().map(filled).collect(),
         input: input.filter(|text| !text.is_empty()),
         span,
-        inside: Vec::new(),
+        inside: run.inside.clone(),
     };
     Source { node: run.on, starts: Starts::Command(invocation), ran }
 }
