@@ -84,6 +84,11 @@ pub enum Act {
         /// How, in words.
         how: String,
     },
+    /// The packet passed more places between the one before and the next, of which the first is this node.
+    LeftOut {
+        /// How many.
+        hops: usize,
+    },
     /// Somebody was asked for here, in words.
     Asked {
         /// For whom, in words.

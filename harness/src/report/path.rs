@@ -63,6 +63,7 @@ fn what(act: &Act) -> String {
         Act::Forwarded => "forwarded".to_owned(),
         Act::Translated { from, to } => format!("forwarded, {}", became(from, to)),
         Act::Bridged { bridge } => format!("passed on by the bridge {bridge}"),
+        Act::LeftOut { hops } => format!("and {hops} more"),
         Act::Answered => "answered".to_owned(),
         Act::Dropped { by: Some(by) } => format!("dropped by {by}"),
         Act::Dropped { by: None } => "ended here".to_owned(),

@@ -1,6 +1,7 @@
 //! How one case is run, and what its end means.
 
 use std::any::Any;
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
@@ -230,7 +231,8 @@ impl Crew {
     /// A test for each expectation: its verdict, or why there is none; and before them one for what of the case's own
     /// has failed.
     fn conclude(&self, plan: &Plan, ending: Ending) -> Vec<TestReport> {
-        let Ending { verdicts, broken, printed: _, mut explained, opening: _, elapsed: _ } = ending;
+        let Ending { verdicts, broken, printed: _, mut explained, unexplained, opening: _, elapsed: _ } = ending;
+        let unexplained: HashMap<usize, String> = unexplained.into_iter().collect();
         let own = broken.iter().filter_map(|broken| {
             let Broken { message, notes, helps, span, subject, lacking: _ } = broken;
             let finding = Finding { notes: notes.clone(), helps: helps.clone(), ..Finding::new(message) };
@@ -247,6 +249,11 @@ impl Crew {
                 let (probed, explanation, evidence) = explained.swap_remove(own);
                 Box::new(Explained { explanation, evidence: Arc::new(evidence), probed: Some(Arc::new(probed)) })
             });
+            if let (Status::Fail(finding) | Status::Error(finding), Some(why)) =
+                (&mut test.status, unexplained.get(&at))
+            {
+                finding.notes.push(why.clone());
+            }
             test
         });
         own.chain(tests).collect()

@@ -1,5 +1,7 @@
 //! The wire between runner and worker: one JSON object a line.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::{Evidence, Explanation};
@@ -9,6 +11,10 @@ use crate::verdict::{Probed, Verdict};
 
 /// The version of the wire; both ends are the same binary, so a difference is a mistake of the set-up.
 pub const VERSION: u32 = 1;
+
+/// How long the explanations of one step may take, beside the windows of silence of the last one: a dozen, each with one.
+/// The worker begins no other one a while before.
+pub const EXPLAINING: Duration = Duration::from_secs(60);
 
 /// What the worker is told, once.
 #[derive(Debug, Serialize, Deserialize)]
@@ -120,6 +126,13 @@ pub enum Message {
         explanation: Box<Explanation>,
         /// What was gathered.
         evidence: Box<Evidence>,
+    },
+    /// What was to be explained, and is not.
+    Unexplained {
+        /// Which ones.
+        expectations: Vec<usize>,
+        /// Why, in words.
+        why: String,
     },
     /// The explanations are done: limits count again.
     Onward,

@@ -9,7 +9,7 @@ use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::message::{Broken, Explain, Printed, Shell};
+use super::message::{Broken, EXPLAINING, Explain, Printed, Shell};
 use crate::evidence::{Evidence, Explanation};
 use crate::plan::Plan;
 use crate::verdict::{Probed, Verdict};
@@ -19,8 +19,8 @@ use opened::Opening;
 /// Hidden first argument of a worker process.
 pub const ROLE: &str = "netcase-worker";
 
-/// How long the explanations of one step may take: a dozen, each with a window of silence.
-const EXPLAINING: Duration = Duration::from_secs(60);
+/// How many windows of silence one explanation may have: a name is asked for, then what has it.
+const WINDOWS: u32 = 3;
 
 /// How workers are started.
 #[derive(Clone, Debug)]
@@ -46,6 +46,8 @@ pub struct Ending {
     pub printed: Vec<Printed>,
     /// What became of second probes.
     pub explained: Vec<(Probed, Explanation, Evidence)>,
+    /// What was to be explained and is not, and why.
+    pub unexplained: Vec<(usize, String)>,
     /// The program of the user's own that runs in the lab now.
     pub opening: Option<Opening>,
     /// From start to end.
@@ -113,6 +115,7 @@ pub fn supervise_with(mut command: Command, plan: &Plan, options: Options) -> (E
         broken: None,
         printed: Vec::new(),
         explained: Vec::new(),
+        unexplained: Vec::new(),
         opening: None,
         elapsed: Duration::ZERO,
     };
@@ -125,7 +128,7 @@ pub fn supervise_with(mut command: Command, plan: &Plan, options: Options) -> (E
                 let scale = options.timeout_scale.max(1.0);
                 let deadline = started + plan.timeout.mul_f64(scale);
                 let mut conversation = Conversation::new(stdin, stdout, stderr, deadline);
-                conversation.explaining = EXPLAINING.mul_f64(scale);
+                conversation.explaining = (EXPLAINING + WINDOWS * plan.silence).mul_f64(scale);
                 conversation.hold(plan, options, &mut ending, &mut finished);
             }
         }

@@ -41,7 +41,7 @@ pub async fn snapshot(plan: &Plan, lab: &Lab, id: NodeId) -> Result<(NodeState, 
     let policy = policy::rules(node).await?;
     let neighbours = tables::neighbours(node).await?;
     let fdb = tables::forwarding(node).await?;
-    let sysctls = settings::read(node, &interfaces, &mut limit)?;
+    let sysctls = settings::read(node, &interfaces)?;
     let mut state = NodeState {
         routes: limit.keep(routes, "routes").iter().map(|route| routes::text(route, &links)).collect(),
         policy: limit.keep(policy, "policy rules"),

@@ -42,7 +42,15 @@ fn verdict(outcome: Outcome) -> Option<Verdict> {
 fn concluded(conduct: Conduct, verdicts: Vec<Option<Verdict>>, broken: Option<Broken>) -> Vec<TestReport> {
     Crew::new(conduct).conclude(
         &plan(),
-        Ending { verdicts, broken, printed: Vec::new(), explained: Vec::new(), opening: None, elapsed: Duration::ZERO },
+        Ending {
+            verdicts,
+            broken,
+            printed: Vec::new(),
+            explained: Vec::new(),
+            unexplained: Vec::new(),
+            opening: None,
+            elapsed: Duration::ZERO,
+        },
     )
 }
 

@@ -81,15 +81,25 @@ fn seen(world: &World<'_>, way: Way, trail: &Trail<'_>) -> Vec<Hop> {
         if let Some(act) = act {
             hops.push(Hop { way, node: world.name(end.0).to_owned(), interface: Some(interface.name.clone()), act });
         }
-        if hops.len() >= MOST_HOPS {
-            break;
-        }
     }
-    hops
+    without_middle(hops)
 }
 
 /// How many hops of one way are told: a packet in a loop makes two for each of its 64 lives.
 const MOST_HOPS: usize = 24;
+/// How many of them are the last ones.
+const LAST_HOPS: usize = 8;
+
+/// The first hops and the last ones, and between them how many are left out.
+fn without_middle(mut hops: Vec<Hop>) -> Vec<Hop> {
+    if hops.len() <= MOST_HOPS + 1 {
+        return hops;
+    }
+    let (first, last) = (MOST_HOPS - LAST_HOPS, hops.len() - LAST_HOPS);
+    let gap = Hop { act: Act::LeftOut { hops: last - first }, interface: None, ..hops[first].clone() };
+    hops.splice(first..last, [gap]);
+    hops
+}
 
 /// How a packet left a node: as its own, or as one that it has got.
 fn passed(world: &World<'_>, visit: Option<&Sight<'_>>, sight: &Sight<'_>) -> Act {

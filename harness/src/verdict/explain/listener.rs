@@ -58,7 +58,7 @@ pub(super) fn fault(world: &World<'_>, node: usize, packet: &Travelling, port: P
 /// The interface by which a packet has come to its node, where that was seen.
 fn arrives(world: &World<'_>, node: usize, packet: &Travelling) -> Option<u32> {
     let ends = packet.ends()?;
-    let trails = super::trails::Trails::of(world.evidence());
+    let trails = world.trails();
     let mut sights = trails.there.iter().flat_map(|trail| &trail.sights);
     let here = |sight: &&super::trails::Sight<'_>| sight.frame.node == node && !sight.frame.outgoing;
     let mut found = sights.by_ref().filter(here);

@@ -1,5 +1,7 @@
 //! What the rules of a node did with a packet.
 
+use std::collections::HashSet;
+
 use super::older;
 use super::trails::Ends;
 use super::world::World;
@@ -112,7 +114,10 @@ fn group_of(address: std::net::IpAddr) -> Option<std::net::IpAddr> {
 /// steps.
 fn find<'a>(world: &World<'a>, node: usize, is_it: impl Fn(&Trace) -> bool) -> Option<(&'a Trace, &'a Trace)> {
     let own = || world.evidence().traces.iter().filter(move |trace| trace.node == node);
-    let mut ends = own().filter(|trace| trace.verdict == TraceVerdict::Drop && counts(world, trace));
+    // In a flood most of what ends is something else.
+    let known: HashSet<u32> = own().filter(|trace| is_it(trace)).map(|trace| trace.id).collect();
+    let is_end = |trace: &&Trace| trace.verdict == TraceVerdict::Drop && known.contains(&trace.id);
+    let mut ends = own().filter(is_end).filter(|trace| counts(world, trace));
     let shown =
         |end: &Trace, near: bool| own().filter(|it| it.id == end.id && (!near || it.chain_is(end)) && is_it(it)).last();
     ends.find_map(|end| Some((shown(end, true).or_else(|| shown(end, false))?, end)))

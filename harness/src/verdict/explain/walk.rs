@@ -17,8 +17,8 @@ use crate::evidence::{Ask, Cause, CauseKind, Chosen, Explanation, Fingerprint, P
 use crate::observation::{Observation, Seen};
 use crate::plan::{Check, Landing, Trace};
 
-/// More nodes than any packet passes: its time to live is 64.
-const MOST_STEPS: usize = 64;
+/// More nodes than any packet passes: a time to live is 255 at most.
+const MOST_STEPS: usize = 256;
 
 /// What a node on the way does, and why it might not.
 #[derive(Debug)]
@@ -329,7 +329,7 @@ pub(super) const OWN_TABLE: &str = "netcase";
 
 /// Explains what became of a probe.
 pub(super) fn explain(world: &World<'_>) -> Explanation {
-    let trails = Trails::of(world.evidence());
+    let trails = world.trails();
     let mut explanation = Explanation { cut: world.evidence().cut.clone(), ..Explanation::default() };
     // A name that nobody was heard about is a question that died on its way, if only in its sender.
     let heard = trails.back.iter().any(|trail| trail.last().is_some_and(|sight| !sight.frame.outgoing));
@@ -340,7 +340,7 @@ pub(super) fn explain(world: &World<'_>) -> Explanation {
     }
     let flow = &world.evidence().flow;
     if flow.protocol == Protocol::Neighbour {
-        return neighbour::explain(world, &trails, explanation);
+        return neighbour::explain(world, trails, explanation);
     }
     // What is still on its way when an answer is complete has not died.
     let complete = match world.matter.observation {
@@ -348,11 +348,8 @@ pub(super) fn explain(world: &World<'_>) -> Explanation {
         Some(Observation::Http(_) | Observation::Dns(_)) => true,
         _ => false,
     };
-    let there = if complete {
-        trails.there.first()
-    } else {
-        unanswered(&trails).or_else(|| dead_or_first(&trails.there, None))
-    };
+    let there =
+        if complete { trails.there.first() } else { unanswered(trails).or_else(|| dead_or_first(&trails.there, None)) };
     let back = match there {
         _ if complete => trails.back.first(),
         Some(there) if flow.protocol == Protocol::Icmp => trails.back.iter().find(|trail| answers(trail, there)),
@@ -381,22 +378,22 @@ pub(super) fn explain(world: &World<'_>) -> Explanation {
     }
     let steps = walker.steps;
     let death = Death::of(&steps, there, back, world);
-    explanation.causes = death::causes(world, &steps, death, &trails);
+    explanation.causes = death::causes(world, &steps, death, trails);
     let causes = explanation.causes.drain(..).enumerate();
     explanation.causes = causes.map(|(at, cause)| if at == 0 { names::meant(world, cause) } else { cause }).collect();
     if let Some(death) = death {
         let trail = if steps[death.step].way == Way::Answer { back } else { there };
         world.send_on(send_on::of(world, &steps, death, trail, &explanation.causes));
     }
-    explanation.hops = hops::of(world, there, back, &trails, &steps, death.as_ref(), &explanation.causes);
+    explanation.hops = hops::of(world, there, back, trails, &steps, death.as_ref(), &explanation.causes);
     if explanation.causes.is_empty() {
-        explanation.known = known::of(world, &steps, death.as_ref(), &trails);
+        explanation.known = known::of(world, &steps, death.as_ref(), trails);
     }
     explanation
 }
 
 /// Follows a packet that carries others, and says for what it ends where it did, and what would come next.
-pub(super) fn carried(world: &World<'_>, node: usize, packet: Travelling, trail: Option<&Trail<'_>>) -> Vec<Cause> {
+pub(super) fn carried<'a>(world: &World<'a>, node: usize, packet: Travelling, trail: Option<&Trail<'a>>) -> Vec<Cause> {
     let mut walker = Walker { world, way: Way::Request, trail, changes: Vec::new(), steps: Vec::new() };
     walker.walk(node, packet);
     let steps = walker.steps;

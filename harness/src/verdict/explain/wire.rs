@@ -1,6 +1,7 @@
 //! What a frame can pass between two interfaces: cables, bridges, and what stands on them.
 
 use std::collections::{HashMap, VecDeque};
+use std::rc::Rc;
 
 use super::world::{End, World};
 use super::{below, blame, macvlan, ports, tunnel};
@@ -29,7 +30,7 @@ fn way(world: &World<'_>, from: End, to: End, is_fit: impl Fn(End) -> bool) -> O
             way.reverse();
             return Some(way);
         }
-        for next in beside(world, at) {
+        for next in beside(world, at).iter().copied() {
             if next != from && !before.contains_key(&next) && (next == to || is_fit(next)) {
                 before.insert(next, at);
                 waiting.push_back(next);
@@ -44,7 +45,7 @@ pub(super) fn segment(world: &World<'_>, from: End) -> Vec<End> {
     let mut found = vec![from];
     let mut at = 0;
     while let Some(end) = found.get(at).copied() {
-        for next in beside(world, end) {
+        for next in beside(world, end).iter().copied() {
             if !found.contains(&next) {
                 found.push(next);
             }
@@ -56,7 +57,11 @@ pub(super) fn segment(world: &World<'_>, from: End) -> Vec<End> {
 }
 
 /// Where a frame goes next from an interface.
-fn beside(world: &World<'_>, end: End) -> Vec<End> {
+fn beside(world: &World<'_>, end: End) -> Rc<[End]> {
+    world.beside(end, || look_beside(world, end))
+}
+
+fn look_beside(world: &World<'_>, end: End) -> Vec<End> {
     let Some(interface) = world.interface(end) else { return Vec::new() };
     let (node, index) = end;
     let mut found = Vec::new();

@@ -36,6 +36,7 @@ fn line(hops: &[&Hop]) -> String {
             Act::Sent { .. } | Act::Received { .. } | Act::Forwarded => (" -> ", place),
             Act::Bridged { bridge } => (" -> ", format!("{place} (by {bridge})")),
             Act::Translated { from, to } => (" -> ", format!("{place} ({from} became {to})")),
+            Act::LeftOut { hops } => (" -> ", format!("({hops} more)")),
             Act::Answered => (" -> ", format!("{place}, answered")),
             Act::Asked { about } => (" -> ", format!("{place} (who has {about})")),
             Act::Dropped { by } => {

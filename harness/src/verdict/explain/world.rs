@@ -1,9 +1,12 @@
 //! What is known of the lab at the time of the probe.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::HashMap;
 use std::net::IpAddr;
+use std::rc::Rc;
 
 use super::Matter;
+use super::trails::Trails;
 use crate::evidence::{Ask, Chosen, Evidence, Interface, Neighbour, NodeState, SentOn};
 use crate::plan::{self, Plan};
 use crate::words::Mac;
@@ -17,11 +20,21 @@ pub(super) struct World<'a> {
     asks: RefCell<Vec<Ask>>,
     sent_on: RefCell<Option<SentOn>>,
     below: Cell<bool>,
+    /// What is asked for again and again: of a hundred nodes it takes longer than all the rest.
+    trails: OnceCell<Trails<'a>>,
+    beside: RefCell<HashMap<End, Rc<[End]>>>,
 }
 
 impl<'a> World<'a> {
     pub(super) fn new(matter: Matter<'a>) -> Self {
-        Self { matter, asks: RefCell::default(), sent_on: RefCell::default(), below: Cell::default() }
+        Self {
+            matter,
+            asks: RefCell::default(),
+            sent_on: RefCell::default(),
+            below: Cell::default(),
+            trails: OnceCell::default(),
+            beside: RefCell::default(),
+        }
     }
 
     /// What is to be asked, and what is to be sent on, before anything is concluded.
@@ -46,6 +59,21 @@ impl<'a> World<'a> {
 
     pub(super) fn evidence(&self) -> &'a Evidence {
         self.matter.evidence
+    }
+
+    /// The packets of the probe.
+    pub(super) fn trails(&self) -> &Trails<'a> {
+        self.trails.get_or_init(|| Trails::of(self.evidence()))
+    }
+
+    /// Where a frame goes next from an interface; `look` finds that out the first time.
+    pub(super) fn beside(&self, end: End, look: impl FnOnce() -> Vec<End>) -> Rc<[End]> {
+        if let Some(known) = self.beside.borrow().get(&end) {
+            return Rc::clone(known);
+        }
+        let found: Rc<[End]> = look().into();
+        self.beside.borrow_mut().insert(end, Rc::clone(&found));
+        found
     }
 
     pub(super) fn plan(&self) -> &'a Plan {

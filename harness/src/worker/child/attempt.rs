@@ -47,6 +47,8 @@ pub(super) struct Bench {
     pub(super) performed: Vec<Operation>,
     /// What is captured when something is explained.
     pub(super) captures: Captures,
+    /// How many bytes of evidence were told of so far.
+    pub(super) told: usize,
     scale: f64,
 }
 
@@ -75,6 +77,7 @@ impl Bench {
             initial: Vec::new(),
             performed: Vec::new(),
             captures: Captures::default(),
+            told: 0,
             scale,
         }
     }

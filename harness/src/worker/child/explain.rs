@@ -4,9 +4,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use super::attempt::Bench;
+use super::budget::Budget;
 use super::decide::seen;
 use super::refusals::is_limited;
-use super::{Decided, Wire, gather, observe, send_on};
+use super::{Decided, Wire, bound, gather, observe, send_on};
 use crate::evidence::{Evidence, Explanation, Flow, Protocol, decode};
 use crate::lab;
 use crate::observation::{LocalRefusal, Observation, Seen};
@@ -18,32 +19,34 @@ use crate::words::Outcome::TtlExceeded;
 use crate::words::Transport;
 use crate::worker::message::{Explain, Message};
 
-/// How many expectations of one step are explained: hundreds that fail together fail for the same few reasons.
-const MOST: usize = 12;
-
-/// How often the kernels are asked for what an explanation lacks: once for each hop, there and back.
-const ROUNDS: usize = 64;
+/// How often, and for how long, the kernels are asked for what an explanation lacks: at least once for each hop, there
+/// and back.
+const ROUNDS: usize = 1024;
+const ASKING: Duration = Duration::from_secs(10);
 
 /// Explains what was decided, as far as that is asked for, and proves who refused where an expectation names somebody.
 pub(super) async fn explain(wire: Wire, bench: &mut Bench, mut decided: Vec<Decided>, which: &Explain) {
     // In the order of the case, so that the same are explained each time.
     decided.sort_by_key(|decided| decided.expectation);
-    let mut left = if *which == Explain::Failed { MOST } else { usize::MAX };
-    let mut begun = false;
+    let wanted = decided.iter().filter(|decided| is_wanted(bench, decided, which));
+    let place = |decided: &Decided| (decided.expectation, bench.plan.expectations[decided.expectation].span);
+    let mut budget = Budget::new(&wanted.map(place).collect::<Vec<_>>(), which, bench.scale());
+    let mut begun = None;
     for mut decided in decided {
         let pending = decided.is_pending(&bench.plan);
-        let wanted = left > 0 && is_wanted(bench, &decided, which);
+        let wanted =
+            is_wanted(bench, &decided, which) && (pending || budget.allows(decided.expectation, begun, bench.told));
         if !pending && !wanted {
             continue;
         }
         // Each that is proved has as long as all explanations together: there may be many.
-        if pending && begun {
+        if pending && begun.is_some() {
             wire.say(&Message::Onward);
         }
-        if pending || !begun {
+        if pending || begun.is_none() {
             wire.say(&Message::Explaining);
+            begun = Some(Instant::now());
         }
-        begun = true;
         let second = explain_one(bench, &decided).await;
         if pending {
             prove(bench, &mut decided, &second);
@@ -52,13 +55,14 @@ pub(super) async fn explain(wire: Wire, bench: &mut Bench, mut decided: Vec<Deci
         // Where it could not be proved, what was gathered shows why.
         let unproved = *which != Explain::Nothing && pending && matches!(decided.verdict.outcome, Outcome::Error(_));
         if wanted || unproved || is_wanted(bench, &decided, which) {
-            left = left.saturating_sub(1);
             let probed = Box::new(probed(bench, decided.expectation, second.check, second.observed.ok()));
             let (explanation, evidence) = (Box::new(second.explanation), Box::new(second.evidence));
+            bench.told += bound::size(&evidence);
             wire.say(&Message::Explained { probed, explanation, evidence });
         }
     }
-    if begun {
+    budget.say_left_out(wire);
+    if begun.is_some() {
         wire.say(&Message::Onward);
     }
 }
@@ -258,7 +262,11 @@ async fn conclude(
     observation: Option<&Observation>,
     evidence: &mut Evidence,
 ) -> Explanation {
+    let until = Instant::now() + ASKING.mul_f64(bench.scale().max(1.0));
     for _ in 0..ROUNDS {
+        if Instant::now() > until {
+            break;
+        }
         let matter = Matter {
             plan: &bench.plan,
             initial: &bench.initial,
@@ -284,7 +292,7 @@ async fn conclude(
             }
         }
     }
-    evidence.cut.push("the way of the packet has no end".to_owned());
+    evidence.cut.push("the way of the packet is too long to be followed to its end".to_owned());
     Explanation { cut: evidence.cut.clone(), ..Explanation::default() }
 }
 

@@ -8,16 +8,14 @@ use std::path::Path;
 use futures_util::future::join_all;
 
 use super::attempt::Bench;
+use super::bound;
 use super::rules;
-use crate::evidence::{Chain, Evidence, Flow, Frame, NodeState, Protocol, Rule, ScriptText};
+use crate::evidence::{Chain, Evidence, Flow, NodeState, Protocol, Rule, ScriptText};
 use crate::lab::{self, Counters, Netlink, Tracer};
 use crate::plan::{Interface, InterfaceKind, NodeId};
 use crate::probe::ProbeError;
 use crate::probe::frames::Frames;
 use crate::probe::stamps;
-
-/// How many bytes of frames are kept of one probe.
-const MOST_BYTES: usize = 4 * 1024 * 1024;
 
 /// The packet sockets of the nodes. Opening one is cheap, closing it is not, so each is kept for the rest of the case.
 #[derive(Debug, Default)]
@@ -124,7 +122,6 @@ pub(super) async fn end(bench: &mut Bench, watch: Watch, flow: Flow) -> Evidence
         }
     }
     evidence.frames.sort_by_key(|frame| frame.time);
-    cut.extend(bounded(&mut evidence.frames));
     let mut stopping = Vec::new();
     for (node, tracer) in tracers {
         let name = &bench.plan.nodes[node].name;
@@ -156,6 +153,7 @@ pub(super) async fn end(bench: &mut Bench, watch: Watch, flow: Flow) -> Evidence
         }
     }
     evidence.cut = cut;
+    bound::bound(&mut evidence);
     evidence
 }
 
@@ -215,17 +213,4 @@ async fn state(bench: &Bench, node: NodeId, before: Option<&Counters>) -> (NodeS
     }
     state.name.clone_from(name);
     (state, cut)
-}
-
-/// Keeps the first frames, as many as are sent to the runner.
-fn bounded(frames: &mut Vec<Frame>) -> Option<String> {
-    let mut sum = 0;
-    let kept = frames.iter().take_while(|frame| {
-        sum += frame.bytes.len();
-        sum <= MOST_BYTES
-    });
-    let kept = kept.count();
-    let left = frames.len() - kept;
-    frames.truncate(kept);
-    (left > 0).then(|| format!("{left} frames more were captured; the first {kept} are here"))
 }

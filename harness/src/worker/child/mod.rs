@@ -4,6 +4,8 @@
 //! namespace, and only so is a thread never in the wrong network namespace.
 
 mod attempt;
+mod bound;
+mod budget;
 mod clock;
 mod decide;
 mod enter;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::attempt::Bench;
+use super::bound;
 use crate::evidence::{Evidence, SentOn, Trace, TraceVerdict};
 use crate::lab::{KernelError, Tracer};
 use crate::plan::NodeId;
@@ -38,6 +39,7 @@ pub(super) async fn send(bench: &mut Bench, packet: SentOn, evidence: &mut Evide
         evidence.cut.push(format!("a rule trace cannot be taken out again: {error}"));
     }
     evidence.sent_on = Some(packet);
+    bound::bound_traces(evidence);
 }
 
 fn missed(bench: &Bench, node: NodeId, error: &KernelError) -> String {

@@ -15,8 +15,8 @@ use crate::plan::Plan;
 use crate::worker::message::{Broken, Message, Opened, Order, VERSION};
 
 /// The longest message, and the most output altogether, that a worker may send: a case of 10,000 expectations stays a
-/// hundred times below.
-const LARGEST_MESSAGE: usize = 16 * 1024 * 1024;
+/// hundred times below, and evidence is kept below by the worker (`child/bound.rs`, `child/explain.rs`).
+const LARGEST_MESSAGE: usize = 64 * 1024 * 1024;
 const MOST_OUTPUT: usize = 512 * 1024 * 1024;
 
 /// How much of a worker's standard error is kept, from its end.
@@ -219,6 +219,10 @@ impl Conversation {
                     return Next::Broken(self.while_doing("the worker explained an expectation that there is not"));
                 }
                 ending.explained.push((*probed, *explanation, *evidence));
+                Next::More
+            }
+            Ok(Message::Unexplained { expectations, why }) => {
+                ending.unexplained.extend(expectations.into_iter().map(|expectation| (expectation, why.clone())));
                 Next::More
             }
             Ok(Message::Onward) => {

@@ -100,11 +100,11 @@ pub(super) fn find(world: &World<'_>, out: End, hop: IpAddr, gateway: bool, pack
         let bridges = found.way.iter().flatten().map(|end| end.0).filter(|node| *node != out.0);
         let dropped = bridges.chain([out.0, next.0]).find_map(|node| rules::dropped_question(world, node, hop));
         found.causes.extend(dropped.or_else(|| silent::ignores(world, out, next, hop, packet.from)));
-        let heard = trails(world).questions.iter().any(|sight| {
+        let heard = world.trails().questions.iter().any(|sight| {
             let there = sight.frame.node == next.0 && !sight.frame.outgoing;
             there && matches!(&sight.packet.payload, Payload::Neighbour(question) if question.about == hop)
         });
-        let answered = trails(world).questions.iter().any(|sight| {
+        let answered = world.trails().questions.iter().any(|sight| {
             let left = sight.frame.node == next.0 && sight.frame.outgoing;
             left && matches!(&sight.packet.payload, Payload::Neighbour(question) if question.answer && question.about == hop)
         });
@@ -117,10 +117,6 @@ pub(super) fn find(world: &World<'_>, out: End, hop: IpAddr, gateway: bool, pack
         }
     }
     found
-}
-
-fn trails<'a>(world: &World<'a>) -> Trails<'a> {
-    Trails::of(world.evidence())
 }
 
 /// Explains a question on the wire.
