@@ -71,7 +71,7 @@ impl Death {
 }
 
 /// The causes: what stands at the place of death, and then what would have come next.
-pub(super) fn causes(world: &World<'_>, steps: &[Step], death: Option<Death>, trails: &Trails<'_>) -> Vec<Cause> {
+pub(super) fn causes<'a>(world: &World<'a>, steps: &[Step], death: Option<Death>, trails: &Trails<'a>) -> Vec<Cause> {
     let error = rules::dropped_error(world).filter(|_| is_silent(world));
     if let Some(error) = error.clone().filter(|_| !wants_answer(world)) {
         return vec![error];

@@ -37,7 +37,7 @@ fn ended_at(steps: &[Step], trail: &Trail<'_>) -> Option<usize> {
 }
 
 /// Why the sender did not hear of it: what became of the error that the node should have sent, or did.
-pub(super) fn error_lost(world: &World<'_>, steps: &[Step], trails: &Trails<'_>) -> Vec<Cause> {
+pub(super) fn error_lost<'a>(world: &World<'a>, steps: &[Step], trails: &Trails<'a>) -> Vec<Cause> {
     let node = trails.there.first().and_then(|trail| ended_at(steps, trail));
     let Some((node, source)) = node.zip(world.evidence().flow.source) else { return Vec::new() };
     let error = Travelling { protocol: Protocol::Icmp, ..Travelling::question(source) };
