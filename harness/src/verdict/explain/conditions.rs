@@ -18,6 +18,8 @@ pub(super) struct Passage<'a> {
     pub(super) iif: Option<&'a str>,
     /// The interface it leaves by, where that is known at the hook.
     pub(super) oif: Option<&'a str>,
+    /// Whether it answers one that the node has let through before.
+    pub(super) answer: bool,
 }
 
 /// What of a packet is not as a rule asks.
@@ -60,8 +62,10 @@ enum What {
     Out,
     /// The type of the target: whether it is the node's own.
     TargetType,
-    /// The state of the connection, of which this is the first packet.
+    /// The state of the connection, of which this is the first packet, or the first answer.
     State,
+    /// The type of ICMP, of which there are echoes only.
+    Echo,
 }
 
 /// A condition: it holds for any of its values, or for all but these.
@@ -107,6 +111,12 @@ pub(super) fn has_family(rule: &Rule, v6: bool) -> bool {
     }
 }
 
+/// Whether a rule asks for an address, a port or a kind of echo.
+pub(super) fn is_narrow(rule: &Rule) -> bool {
+    let narrow = [What::Source, What::Target, What::SourcePort, What::Port, What::Echo];
+    read(&rule.text).0.iter().any(|condition| narrow.contains(&condition.what))
+}
+
 /// The prefixes that a rule takes packets from; none where it names none, or such as it does not take.
 pub(super) fn sources(rule: &Rule) -> Vec<Cidr> {
     let (conditions, _) = read(&rule.text);
@@ -127,7 +137,7 @@ fn miss(what: What) -> Miss {
         What::Source => Miss::Source,
         What::Target | What::TargetType => Miss::Target,
         What::SourcePort | What::Port => Miss::Port,
-        What::Protocol | What::State => Miss::Protocol,
+        What::Protocol | What::State | What::Echo => Miss::Protocol,
         What::In => Miss::In,
         What::Out => Miss::Out,
     }
@@ -149,7 +159,12 @@ fn holds(world: &World<'_>, what: What, value: &str, passage: &Passage<'_>) -> O
         What::In => Some(passage.iif.is_some_and(|name| is_named(value, name))),
         What::Out => passage.oif.map(|name| is_named(value, name)),
         What::TargetType => value.eq_ignore_ascii_case("local").then(|| world.has(node, ends.to)),
-        What::State => Some(value.eq_ignore_ascii_case("new")),
+        What::State => Some(value.eq_ignore_ascii_case(if passage.answer { "established" } else { "new" })),
+        What::Echo => match value {
+            "echo-request" | "8" | "128" => Some(!passage.answer),
+            "echo-reply" | "0" | "129" => Some(passage.answer),
+            _ => Some(false),
+        },
     }
 }
 
@@ -238,6 +253,10 @@ fn of_nft<'a>(tokens: &[Token<'a>]) -> (Vec<Condition<'a>>, bool) {
             ("oifname" | "oif", _) => (What::Out, 1),
             ("fib", "daddr") if word(at + 2) == "type" => (What::TargetType, 3),
             ("ct", "state") => (What::State, 2),
+            (own @ ("icmp" | "icmpv6"), "type") => {
+                conditions.push(Condition { what: What::Protocol, but: false, values: vec![own] });
+                (What::Echo, 2)
+            }
             ("comment", _) => {
                 at += 2;
                 continue;
@@ -305,6 +324,7 @@ fn of_iptables<'a>(tokens: &[Token<'a>]) -> (Vec<Condition<'a>>, bool) {
             "--sport" | "--sports" | "--source-port" => What::SourcePort,
             "--dst-type" => What::TargetType,
             "--ctstate" | "--state" => What::State,
+            "--icmp-type" | "--icmpv6-type" => What::Echo,
             "!" => {
                 but = true;
                 at += 1;

@@ -3,7 +3,7 @@
 use super::trails::{Trail, Trails};
 use super::walk::Step;
 use super::world::World;
-use super::{astray, endpoint, expiry, let_through, neighbour, rules, source, translation, walk};
+use super::{astray, endpoint, expiry, let_through, neighbour, rules, source, translation, unmet, walk};
 use crate::evidence::{Cause, CauseKind, Payload, Protocol, Way};
 use crate::observation::{Observation, Seen};
 use crate::words::Outcome;
@@ -76,7 +76,7 @@ pub(super) fn causes<'a>(world: &World<'a>, steps: &[Step], death: Option<Death>
     if let Some(error) = error.clone().filter(|_| !wants_answer(world)) {
         return vec![error];
     }
-    let through = let_through::of(world, steps);
+    let through = let_through::of(world, steps, trails);
     if !through.is_empty() {
         return through;
     }
@@ -125,14 +125,18 @@ pub(super) fn causes<'a>(world: &World<'a>, steps: &[Step], death: Option<Death>
         let meant = |cause: &Cause| translation::meant(world, steps, at, cause);
         let inside = inside.iter().filter(own).filter(expected).map(meant);
         let link = step.link.iter().map(meant);
+        // What has left a node has passed its rules.
+        let unmet =
+            || unmet::refusal(world, step).filter(|_| wants_answer(world) && world.matter.check.refuser().is_none());
+        let unmet = Some(()).filter(|()| at != death.step || !death.on_link).and_then(|()| unmet());
         // What is wrong on a link stops nothing that never got there.
         match (first(at), at == death.step && death.on_link) {
             (true, true) => causes.extend(inside.chain(link)),
             (true, false) => {
                 causes.extend(inside);
-                later.extend(link);
+                later.extend(unmet.into_iter().chain(link));
             }
-            (false, _) => later.extend(inside.chain(link)),
+            (false, _) => later.extend(inside.chain(unmet).chain(link)),
         }
     }
     if causes.is_empty() {

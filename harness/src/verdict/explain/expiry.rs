@@ -62,7 +62,9 @@ fn round(world: &World<'_>, steps: &[Step], way: Way, trail: &Trail<'_>) -> Opti
     // Bridges pass on what they take no part in.
     let takes = |node: usize| steps.iter().any(|step| step.node == node && step.iif.is_some());
     let came = trail.sights.iter().filter(|sight| !sight.frame.outgoing).map(|sight| sight.frame.node);
-    let mut nodes: Vec<usize> = came.filter(|node| takes(*node)).collect();
+    let origin = trail.sights.first().filter(|sight| sight.frame.outgoing).map(|sight| sight.frame.node);
+    let mut nodes: Vec<usize> =
+        origin.into_iter().chain(came.filter(|node| takes(*node) || Some(*node) == origin)).collect();
     nodes.dedup();
     let again =
         nodes.iter().enumerate().find_map(|(at, node)| Some((nodes[..at].iter().position(|it| it == node)?, at)));

@@ -2,31 +2,70 @@
 
 use super::endpoint;
 use super::rules;
-use super::trails::Ends;
+use super::trails::{Ends, Trail, Trails};
+use super::unmet;
+use super::unseen;
 use super::walk::{self, Step};
 use super::world::World;
 use crate::evidence::{Blame, Cause, CauseKind, Chain, LOOKS, NodeState, Trace, TraceKind, TraceVerdict, Way};
 use crate::observation::Seen;
 use crate::words::Outcome;
 
+/// A node that a packet has passed, and the ends that it had there.
+struct Visit {
+    node: usize,
+    ends: Vec<Ends>,
+    /// The hooks that it came by there; none for what a bridge passed on.
+    hooks: &'static [&'static str],
+}
+
 /// By what each firewall on the way there has let a packet through that somebody should have refused; nothing where the
 /// packet did not arrive.
-pub(super) fn of(world: &World<'_>, steps: &[Step]) -> Vec<Cause> {
+pub(super) fn of(world: &World<'_>, steps: &[Step], trails: &Trails<'_>) -> Vec<Cause> {
     let there: Vec<&Step> = steps.iter().filter(|step| step.way == Way::Request).collect();
     let arrived = match walk::seen(world) {
         Some(Seen::Answered | Seen::Delivered) => true,
         // Who refuses has got it.
-        Some(Seen::Reset) => there.last().is_some_and(|step| step.is_local() && step.inside.iter().all(is_endpoints)),
+        Some(Seen::Reset) => there.last().is_some_and(|step| {
+            let last = trails.there.first().and_then(Trail::last);
+            let came = last.is_some_and(|last| last.frame.node == step.node && !last.frame.outgoing);
+            step.is_local() && came && step.inside.iter().all(is_endpoints)
+        }),
         _ => false,
     };
     if !arrived || !is_unwanted(world) {
         return Vec::new();
     }
+    let visits = visits(&there, trails);
     let refuser = world.matter.check.refuser().map(|refuser| refuser.node);
-    let asked = |step: &&&Step| refuser.is_none_or(|node| node == step.node);
-    let mut causes: Vec<Cause> = there.iter().filter(asked).filter_map(|step| by(world, step)).collect();
+    let asked: Vec<&Visit> = visits.iter().filter(|visit| refuser.is_none_or(|node| node == visit.node)).collect();
+    if let (Some(node), []) = (refuser, &*asked) {
+        return vec![unseen::not_passed(world, node)];
+    }
+    let mut causes: Vec<Cause> = asked.iter().filter_map(|visit| by(world, visit)).collect();
+    if causes.is_empty() {
+        let unseen =
+            |visit: &&Visit| unseen::no_chain(world, (visit.node, visit.hooks), visit.ends[0].to, refuser.is_some());
+        causes = asked.iter().filter_map(unseen).collect();
+    }
     causes.dedup();
     causes
+}
+
+/// All nodes that a packet was seen in, bridges included.
+fn visits(there: &[&Step], trails: &Trails<'_>) -> Vec<Visit> {
+    let sights = trails.there.first().map(|trail| &*trail.sights).unwrap_or_default();
+    let seen = sights.iter().filter_map(|sight| Some((sight.frame.node, vec![Ends::of(&sight.packet)?])));
+    let hooks = |node: usize| there.iter().find(|step| step.node == node).map_or(&[][..], |step| unmet::hooks(step));
+    let mut visits: Vec<Visit> = Vec::new();
+    for (node, ends) in seen.chain(there.iter().map(|step| (step.node, step.ends()))) {
+        match visits.iter_mut().find(|visit| visit.node == node) {
+            Some(visit) => visit.ends.extend(ends),
+            None if !ends.is_empty() => visits.push(Visit { node, ends, hooks: hooks(node) }),
+            None => {}
+        }
+    }
+    visits
 }
 
 /// Whether it is not a rule's doing.
@@ -43,12 +82,11 @@ fn is_unwanted(world: &World<'_>) -> bool {
 }
 
 /// By what a node has let it through: the rule that accepted it, or else the policy of a chain that refuses others.
-fn by(world: &World<'_>, step: &Step) -> Option<Cause> {
-    let ends = step.ends();
-    let own = || world.evidence().traces.iter().filter(|trace| trace.node == step.node && trace.table != LOOKS);
-    let is_it = |trace: &Trace| trace.packet.as_ref().and_then(Ends::of).is_some_and(|found| ends.contains(&found));
-    let first = world.evidence().traces.iter().find(|trace| trace.node == step.node && is_it(trace))?;
-    let node = world.node(step.node);
+fn by(world: &World<'_>, visit: &Visit) -> Option<Cause> {
+    let own = || world.evidence().traces.iter().filter(|trace| trace.node == visit.node && trace.table != LOOKS);
+    let is_it = |trace: &&Trace| trace.packet.as_ref().and_then(Ends::of).is_some_and(|it| visit.ends.contains(&it));
+    let first = world.evidence().traces.iter().filter(|trace| trace.node == visit.node).find(is_it)?;
+    let node = world.node(visit.node);
     let accepted = || {
         let refuses = |trace: &&Trace| refuses(node, trace);
         own().filter(|trace| trace.id == first.id && trace.verdict == TraceVerdict::Accept).filter(refuses)
@@ -58,7 +96,7 @@ fn by(world: &World<'_>, step: &Step) -> Option<Cause> {
         TraceKind::Policy | TraceKind::Return => None,
     });
     let (trace, handle) = by_rule.or_else(|| accepted().next().map(|trace| (trace, None)))?;
-    Some(cause(world, step, trace, handle))
+    Some(cause(world, visit, trace, handle))
 }
 
 /// Whether the table of a step has what could have refused the packet: the chains of one table are one firewall.
@@ -74,11 +112,11 @@ fn refuses(node: &NodeState, trace: &Trace) -> bool {
             .any(|rule| here(&rule.family, &rule.table) && (drops(&rule.text) || rules::is_refusing(rule)))
 }
 
-fn cause(world: &World<'_>, step: &Step, trace: &Trace, handle: Option<u64>) -> Cause {
-    let (node, name) = (world.node(step.node), world.name(step.node));
+fn cause(world: &World<'_>, visit: &Visit, trace: &Trace, handle: Option<u64>) -> Cause {
+    let (node, name) = (world.node(visit.node), world.name(visit.node));
     let Trace { family, table, chain, .. } = trace;
     let is_here = |f: &str, t: &str, c: &str| f == family && t == table && c == chain;
-    let to = step.before.to;
+    let to = visit.ends[0].to;
     if let Some(handle) = handle {
         let rule = node.rules.iter().find(|it| is_here(&it.family, &it.table, &it.chain) && it.handle == handle);
         let text = rule.map_or_else(|| format!("rule {handle}"), |rule| rule.text.clone());

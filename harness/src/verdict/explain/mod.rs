@@ -10,6 +10,7 @@
 mod again;
 mod astray;
 mod below;
+mod beyond;
 mod blame;
 mod command;
 mod conditions;
@@ -51,6 +52,8 @@ mod translation;
 mod translator;
 mod travelling;
 mod tunnel;
+mod unmet;
+mod unseen;
 mod walk;
 mod way_back;
 mod wire;

@@ -25,6 +25,24 @@ pub(super) fn drops(rule: &Rule) -> bool {
     does(rule, &["drop"], &["DROP"])
 }
 
+/// Whether it accepts packets.
+pub(super) fn accepts(rule: &Rule) -> bool {
+    does(rule, &["accept"], &["ACCEPT"])
+}
+
+/// Whether it has packets go on behind the jump that led to it.
+pub(super) fn returns(rule: &Rule) -> bool {
+    does(rule, &["return"], &["RETURN"])
+}
+
+/// Whether it leads to a chain from which nothing comes back to it.
+pub(super) fn is_final(rule: &Rule) -> bool {
+    if is_of_iptables(&rule.text) {
+        return tokens(&rule.text).iter().any(|token| token.is_one_of(&["-g", "--goto"]));
+    }
+    does(rule, &["goto"], &[])
+}
+
 /// The plain words of a text: without what stands in quotes, without the comment at its end, and without braces and
 /// commas.
 #[cfg_attr(not(test), expect(dead_code, reason = "who looks for connections in `rules` is the next to use it"))]

@@ -5,7 +5,9 @@ use std::collections::HashSet;
 use super::older;
 use super::trails::Ends;
 use super::world::World;
-use crate::evidence::{Blame, Cause, CauseKind, Chain, Icmp, LOOKS, Payload, Rule, Trace, TraceKind, TraceVerdict};
+use crate::evidence::{
+    Blame, Cause, CauseKind, Chain, Icmp, LOOKS, Packet, Payload, Rule, Trace, TraceKind, TraceVerdict,
+};
 
 /// What dropped or refused a packet with any of these ends in a node.
 pub(super) fn dropped(world: &World<'_>, node: usize, ends: &[Ends]) -> Option<Cause> {
@@ -141,11 +143,16 @@ fn counts(world: &World<'_>, trace: &Trace) -> bool {
 }
 
 fn what(world: &World<'_>, trace: &Trace) -> String {
-    let source = world.evidence().flow.source;
+    let flow = &world.evidence().flow;
+    // Who has never sent has not chosen its source.
+    let answers = |packet: &Packet| match flow.source {
+        Some(source) => packet.to == source,
+        None => packet.from == flow.to,
+    };
     trace.packet.as_ref().map_or_else(
         || "the packet".to_owned(),
         |packet| match &packet.payload {
-            _ if Some(packet.to) == source => format!("the answer to {}", packet.to),
+            _ if answers(packet) => format!("the answer to {}", packet.to),
             Payload::Tcp { port, .. } => format!("the packet to {}, {port}/tcp,", packet.to),
             Payload::Udp { port, .. } => format!("the packet to {}, {port}/udp,", packet.to),
             _ => format!("the packet to {}", packet.to),

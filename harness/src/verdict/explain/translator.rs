@@ -82,7 +82,14 @@ pub(super) fn passage<'a>(world: &World<'a>, step: &Step, side: Side) -> Option<
     };
     // A hook before the route knows of no way out.
     let out = step.out().map(|out| out.1).filter(|_| side == Side::Source || step.iif.is_none());
-    Some(Passage { node: step.node, ends: seen.ends()?, protocol: seen.protocol, iif: name(step.iif), oif: name(out) })
+    Some(Passage {
+        node: step.node,
+        ends: seen.ends()?,
+        protocol: seen.protocol,
+        iif: name(step.iif),
+        oif: name(out),
+        answer: false,
+    })
 }
 
 /// The steps that the rules of a node have taken with a packet.

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::beyond;
 use super::death::{self, Death};
 use super::hops;
 use super::known;
@@ -98,7 +99,11 @@ impl Walker<'_, '_> {
         // A packet finds its way after its target, and before its source, is translated.
         let routed = Travelling { to: changed.to, port: changed.port, ..packet };
         let Some(chosen) = self.route(&mut step, routed) else {
-            step.next = self.behind(&step, &routed);
+            step.next = beyond::next(world, &step, &routed);
+            if step.iif.is_none() && step.after.from.is_none() && !step.has(CauseKind::NoAddress) {
+                step.after.from = step.next.and_then(|next| beyond::source(world, node, next, routed.to));
+                step.before.from = step.after.from;
+            }
             return step;
         };
         step.inside.extend(leaving::many(world, node, &chosen, &routed));
@@ -129,6 +134,9 @@ impl Walker<'_, '_> {
         } else {
             step.inside.extend(found.wire);
             step.inside.extend(found.causes.into_iter().filter(|_| !resolved));
+        }
+        if step.next.is_none() && !resolved {
+            step.next = beyond::next(world, &step, &routed);
         }
         if let Some(way) = &found.way {
             let length = packet.length;
@@ -221,15 +229,6 @@ impl Walker<'_, '_> {
             return Some(Ask { from: source.filter(|source| world.has(step.node, *source)), ..ask });
         }
         Some(ask)
-    }
-
-    /// Where to look on behind a node that has no way: at the target itself, where one node alone has its address.
-    fn behind(&self, step: &Step, packet: &Travelling) -> Option<End> {
-        let lost = [CauseKind::NoRoute, CauseKind::LinkDown, CauseKind::NoAddress];
-        let owners = self.world.owners(packet.to);
-        let [owner] = *owners else { return None };
-        let known = step.inside.iter().any(|cause| lost.contains(&cause.kind)) && self.way == Way::Request;
-        (known && owner.0 != step.node).then_some(owner)
     }
 
     /// Whether the node that got the packet is no router, while another one on the same link would have passed it on.
@@ -448,6 +447,11 @@ fn dead_or_first<'t, 'a>(trails: &'t [Trail<'a>], end: Option<usize>) -> Option<
 }
 
 impl Step {
+    /// Whether it has a reason of this kind inside.
+    fn has(&self, kind: CauseKind) -> bool {
+        self.inside.iter().any(|cause| cause.kind == kind)
+    }
+
     /// Whether the packet is for this node.
     pub(super) fn is_local(&self) -> bool {
         self.local
