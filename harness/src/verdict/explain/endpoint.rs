@@ -70,7 +70,8 @@ pub(super) fn unwanted_answer(world: &World<'_>, steps: &[Step], trails: &Trails
     if let Some(cause) = end.inside.iter().find(|cause| refused && refuses.contains(&cause.kind)) {
         return vec![cause.clone()];
     }
-    let packet = end.before;
+    let Travelling { to, port, .. } = end.leaving();
+    let packet = Travelling { to, port, ..end.before };
     let found = faults(world, end.node, Way::Request, &packet);
     found.iter().map(|cause| super::translation::meant(world, steps, position(steps, end), cause)).collect()
 }
@@ -177,7 +178,8 @@ fn changed_answer(world: &World<'_>, steps: &[Step], trails: &Trails<'_>) -> Opt
         words,
         node: Some(name.to_owned()),
         rule: None,
-        blame: translator::acted(world, changed.frame.node, Side::Source, &seen).and_then(|it| it.place()),
+        blame: translator::acted(world, changed.frame.node, Side::Source, &seen)
+            .and_then(|it| it.place(world, changed.frame.node)),
         help: Some("the answers must go back the way that the requests came".to_owned()),
     })
 }

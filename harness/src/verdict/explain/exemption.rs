@@ -117,7 +117,7 @@ impl Exemption<'_> {
         } else {
             "make that rule narrower, or put it behind the one that translates".to_owned()
         };
-        let cause = Cause::at(CauseKind::NatMissing, words, self.rule.place.clone(), Some(help));
+        let cause = Cause::at(CauseKind::NatMissing, words, None, Some(help));
         translator::by(world, node, Some(Translator::Rule(self.rule)), cause)
     }
 }

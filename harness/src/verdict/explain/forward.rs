@@ -86,8 +86,11 @@ pub(super) fn missing(world: &World<'_>, step: &Step, cause: &Cause) -> Option<C
         Translator::Entry(_) => "entry",
         Translator::Rule(_) => "rule",
     };
-    let words =
-        format!("{name} forwards, but no {which} took what came for {port}: it kept the packet, and {}", cause.words);
+    let why = meant.and_then(|it| why(world, step, it)).map_or_else(String::new, |why| format!("{why}, so that "));
+    let words = format!(
+        "{name} forwards, but no {which} took what came for {port}: {why}it kept the packet, and {}",
+        cause.words
+    );
     let help = match meant.unwrap_or(first) {
         Translator::Entry(_) => format!("a `forward` of {port} in the table of {name}"),
         Translator::Rule(rule) => {
@@ -95,6 +98,20 @@ pub(super) fn missing(world: &World<'_>, step: &Step, cause: &Cause) -> Option<C
         }
     };
     Some(translator::by(world, step.node, meant, Cause::at(CauseKind::NatMissing, words, None, Some(help))))
+}
+
+/// Why the one that is meant has not taken a packet, in words.
+fn why(world: &World<'_>, step: &Step, meant: Translator<'_>) -> Option<String> {
+    let fit = meant.fit(world, &translator::passage(world, step, Side::Target)?);
+    let what = match fit.misses.first()? {
+        Miss::Port => "is for another port",
+        Miss::Protocol => "is for another protocol",
+        Miss::Target => "is for another address",
+        Miss::Source => "is for other sources",
+        Miss::In => "is for what comes in by another interface",
+        Miss::Family | Miss::Out => return None,
+    };
+    Some(format!("its {} {what}", meant.name()))
 }
 
 /// Those of which one thing alone speaks against their being about a packet.

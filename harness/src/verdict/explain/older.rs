@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::blame;
 use super::rule_text::target;
 use super::trails::Ends;
 use super::world::World;
@@ -39,7 +40,7 @@ pub(super) fn dropped(world: &World<'_>, node: usize, ends: &[Ends]) -> Option<C
             ),
             node: Some(name.to_owned()),
             rule: Some(rule.text.clone()),
-            blame: rule.place.clone(),
+            blame: blame::of_rule(world, node, rule),
             help: Some("accept it before this rule, or make the rule narrower".to_owned()),
         });
     }

@@ -43,12 +43,20 @@ pub(super) fn is_final(rule: &Rule) -> bool {
     does(rule, &["goto"], &[])
 }
 
-/// The plain words of a text: without what stands in quotes, without the comment at its end, and without braces and
-/// commas.
-#[cfg_attr(not(test), expect(dead_code, reason = "who looks for connections in `rules` is the next to use it"))]
-pub(super) fn words(rule: &Rule) -> Vec<&str> {
-    let is_word = |token: &Token<'_>| !token.quoted && !token.text.starts_with(PUNCTUATION);
-    tokens(&rule.text).into_iter().filter(is_word).map(|token| token.text).collect()
+/// The words of a rule as somebody may have written them who has added it: without comments, braces and commas, counters,
+/// and the modules that a protocol brings along.
+pub(super) fn written(rule: &Rule) -> Vec<&str> {
+    let tokens = tokens(&rule.text);
+    let mut words = Vec::new();
+    let mut left = tokens.iter().filter(|token| !token.text.starts_with(PUNCTUATION));
+    while let Some(token) = left.next() {
+        match token.text {
+            "comment" | "--comment" | "prefix" | "--log-prefix" | "-m" if !token.quoted => drop(left.next()),
+            "counter" if !token.quoted => {}
+            text => words.push(text),
+        }
+    }
+    words
 }
 
 /// The target of a rule of iptables.
@@ -243,10 +251,13 @@ mod tests {
     }
 
     #[test]
-    fn plain_words_stand_in_no_quotes() {
-        let of = |text: &str| words(&rule(text)).join(" ");
-        assert_eq!(of("iifname { \"a\", b } log prefix \"x # { y\" accept # z"), "iifname b log prefix accept");
-        assert_eq!(of("-A c -m comment --comment \"a \\\" b\" -j ACCEPT"), "-A c -m comment --comment -j ACCEPT");
-        assert_eq!(of("comment \"no end"), "comment");
+    fn the_words_of_a_rule_are_those_that_add_it() {
+        let of = |text: &str| written(&rule(text)).join(" ");
+        assert_eq!(of("iifname { \"a\", b } counter log prefix \"x # { y\" accept # z"), "iifname a b log accept");
+        assert_eq!(
+            of("-A c -p tcp -m tcp --dport 7 -m comment --comment \"a \\\" b\" -j ACCEPT"),
+            "-A c -p tcp --dport 7 -j ACCEPT"
+        );
+        assert_eq!(of("comment \"no end"), "");
     }
 }

@@ -184,7 +184,7 @@ fn cause(world: &World<'_>, first: &Trace, trace: &Trace, what: &str) -> Cause {
                 words: format!("{name} {verb} {what} by a rule of chain `{chain}` ({family} {table}){also}: {text}"),
                 node: Some(name.to_owned()),
                 rule: rule.map(|rule| rule.text.clone()),
-                blame: rule.and_then(|rule| rule.place.clone()),
+                blame: rule.and_then(|rule| super::blame::of_rule(world, trace.node, rule)),
                 help: help("accept it before this rule, or make the rule narrower"),
             }
         }

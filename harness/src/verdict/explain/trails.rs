@@ -174,6 +174,28 @@ fn is_again(known: &Sight<'_>, sight: &Sight<'_>) -> bool {
     place(known) == place(sight)
 }
 
+/// The first echo request that was not answered, where others were.
+pub(super) fn unanswered<'t, 'a>(trails: &'t Trails<'a>) -> Option<&'t Trail<'a>> {
+    trails.there.iter().find(|there| !trails.back.iter().any(|back| answers(back, there)))
+}
+
+/// Whether a packet is the answer to another one.
+pub(super) fn answers(back: &Trail<'_>, there: &Trail<'_>) -> bool {
+    let ends = |trail: &Trail<'_>| trail.sights.iter().filter_map(|sight| Ends::of(&sight.packet)).collect::<Vec<_>>();
+    let asked = ends(there);
+    ends(back).iter().any(|ends| asked.contains(&ends.turned()))
+}
+
+/// The first packet that did not get to its end, or the first of all. Where that end is not known, it is where the first
+/// packet got to.
+pub(super) fn dead_or_first<'t, 'a>(trails: &'t [Trail<'a>], end: Option<usize>) -> Option<&'t Trail<'a>> {
+    let first = trails.first()?;
+    let end = end.or(first.last().map(|sight| sight.frame.node));
+    let died =
+        |trail: &&Trail<'_>| trail.last().is_some_and(|last| last.frame.outgoing || Some(last.frame.node) != end);
+    Some(trails.iter().find(died).unwrap_or(first))
+}
+
 /// Whether an ICMP error quotes a packet with these ends. Of an echo it quotes the identifier, then the sequence number.
 fn is_quoted(ends: Ends, quoted: Ends, protocol: u8) -> bool {
     let ports = match protocol {

@@ -62,7 +62,7 @@ pub(super) fn acted<'a>(world: &World<'a>, node: usize, side: Side, ends: &[Ends
 
 /// The line of what has translated a packet at a step of its way.
 pub(super) fn line(world: &World<'_>, step: &Step, side: Side) -> Option<Blame> {
-    acted(world, step.node, side, &ends_at(step)).and_then(|it| it.place())
+    acted(world, step.node, side, &ends_at(step)).and_then(|it| it.place(world, step.node))
 }
 
 /// The ends of a packet as it comes to a node, in between, and as it leaves.
@@ -147,10 +147,10 @@ impl Translator<'_> {
     }
 
     /// The line to blame.
-    pub(super) fn place(&self) -> Option<Blame> {
+    pub(super) fn place(&self, world: &World<'_>, node: usize) -> Option<Blame> {
         match self {
             Self::Entry(nat) => Some(Blame::Case(nat.span)),
-            Self::Rule(rule) => rule.place.clone(),
+            Self::Rule(rule) => blame::of_rule(world, node, rule),
         }
     }
 
@@ -279,7 +279,8 @@ pub(super) fn by(
     translator: Option<Translator<'_>>,
     cause: crate::evidence::Cause,
 ) -> crate::evidence::Cause {
-    let place = translator.and_then(|it| it.place()).or_else(|| blame::of_node(world, node).map(Blame::Case));
+    let place =
+        translator.and_then(|it| it.place(world, node)).or_else(|| blame::of_node(world, node).map(Blame::Case));
     let rule = translator.and_then(|it| it.text());
     blame::by(world, node, crate::evidence::Cause { blame: place, rule, ..cause })
 }

@@ -8,7 +8,7 @@ use super::hops;
 use super::known;
 use super::names;
 use super::rules;
-use super::trails::{Ends, Trail, Trails};
+use super::trails::{Ends, Trail, Trails, answers, dead_or_first, unanswered};
 use super::travelling::Travelling;
 use super::world::{End, World};
 use super::{
@@ -422,28 +422,6 @@ fn changed(step: &Step, trail: Option<&Trail<'_>>) -> Option<(usize, Ends, Ends)
     let passed = trail?.sights.iter().any(|sight| sight.frame.node == step.node && sight.frame.outgoing);
     let (before, after) = (step.before.ends()?, step.after.ends()?);
     (before != after && (passed || step.next.is_some())).then_some((step.node, before, after))
-}
-
-/// The first echo request that was not answered, where others were.
-fn unanswered<'t, 'a>(trails: &'t Trails<'a>) -> Option<&'t Trail<'a>> {
-    trails.there.iter().find(|there| !trails.back.iter().any(|back| answers(back, there)))
-}
-
-/// Whether a packet is the answer to another one.
-fn answers(back: &Trail<'_>, there: &Trail<'_>) -> bool {
-    let ends = |trail: &Trail<'_>| trail.sights.iter().filter_map(|sight| Ends::of(&sight.packet)).collect::<Vec<_>>();
-    let asked = ends(there);
-    ends(back).iter().any(|ends| asked.contains(&ends.turned()))
-}
-
-/// The first packet that did not get to its end, or the first of all. Where that end is not known, it is where the first
-/// packet got to.
-fn dead_or_first<'t, 'a>(trails: &'t [Trail<'a>], end: Option<usize>) -> Option<&'t Trail<'a>> {
-    let first = trails.first()?;
-    let end = end.or(first.last().map(|sight| sight.frame.node));
-    let died =
-        |trail: &&Trail<'_>| trail.last().is_some_and(|last| last.frame.outgoing || Some(last.frame.node) != end);
-    Some(trails.iter().find(died).unwrap_or(first))
 }
 
 impl Step {

@@ -148,10 +148,11 @@ fn is_meant(world: &World<'_>, translator: Translator<'_>, passage: &Passage<'_>
         }
         // A table of rules is of one family, and says nothing of the other.
         [Miss::Family] => matches!(translator, Translator::Entry(_)),
-        // Out by where it has come in is nobody's way.
+        // Whom it names leaves neither by where it has come in, nor by what is not there.
         [Miss::Out] => {
             let names = translator.interfaces(world, passage.node, true);
-            !names.is_empty() && !names.iter().any(others)
+            let named = of_family(translator, passage).iter().any(|prefix| prefix.contains(passage.ends.from));
+            !names.is_empty() && !names.iter().any(|name| if named { others(name) } else { exists(name) })
         }
         [Miss::In] => {
             let names = translator.interfaces(world, passage.node, false);

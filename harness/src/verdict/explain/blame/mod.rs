@@ -2,8 +2,9 @@
 
 mod commands;
 
+use super::rule_text;
 use super::world::{End, World};
-use crate::evidence::{Blame, Cause, CauseKind};
+use crate::evidence::{Blame, Cause, CauseKind, Rule};
 use crate::plan::{Action, Change, InterfaceKind, Place};
 use crate::source::Span;
 
@@ -177,6 +178,16 @@ pub(super) fn done_by(world: &World<'_>, node: usize, words: &[&str]) -> Option<
         return Some(Blame::Case(operation.span));
     }
     line_of(world, node, |text| commands::has(text, words), |text| commands::may_have(text, words))
+}
+
+/// Where a rule comes from: its line, else what a program or a script of the case has added with its words, else the
+/// script.
+pub(super) fn of_rule(world: &World<'_>, node: usize, rule: &Rule) -> Option<Blame> {
+    let words = rule_text::written(rule);
+    let plain: Vec<&str> = words.iter().map(|word| word.trim_end_matches("/32").trim_end_matches("/128")).collect();
+    let place = rule.place.clone();
+    let place = place.or_else(|| done_by(world, node, &words)).or_else(|| done_by(world, node, &plain));
+    place.or_else(|| script_of(world, node).map(Blame::Case))
 }
 
 /// Whether a program that was run fits, in the node or, where it names that, in the one whose scripts have made it.

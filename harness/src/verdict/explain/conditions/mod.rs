@@ -1,12 +1,15 @@
 //! What a rule asks of a packet, as far as its text says it: nft(8), iptables-save(8) and iptables-extensions(8).
 
+mod read;
+
 use std::net::IpAddr;
 
-use super::rule_text::{self, Token};
+use super::rule_text;
 use super::trails::Ends;
 use super::world::World;
 use crate::evidence::{Protocol, Rule};
 use crate::words::Cidr;
+use read::{What, read};
 
 /// A packet at a hook of a node.
 #[derive(Clone, Copy, Debug)]
@@ -48,32 +51,6 @@ impl Fit {
     pub(super) fn is_sure(&self) -> bool {
         self.misses.is_empty() && !self.unknown
     }
-}
-
-/// What a condition looks at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum What {
-    Source,
-    Target,
-    SourcePort,
-    Port,
-    Protocol,
-    In,
-    Out,
-    /// The type of the target: whether it is the node's own.
-    TargetType,
-    /// The state of the connection, of which this is the first packet, or the first answer.
-    State,
-    /// The type of ICMP, of which there are echoes only.
-    Echo,
-}
-
-/// A condition: it holds for any of its values, or for all but these.
-#[derive(Debug, PartialEq, Eq)]
-struct Condition<'a> {
-    what: What,
-    but: bool,
-    values: Vec<&'a str>,
 }
 
 /// Whether a rule is about a packet.
@@ -220,140 +197,6 @@ fn is_protocol(value: &str, protocol: Protocol, v6: bool) -> Option<bool> {
         "all" => true,
         _ => return None,
     })
-}
-
-/// The conditions of a rule, and whether it has others that are not read here.
-fn read(text: &str) -> (Vec<Condition<'_>>, bool) {
-    let tokens = rule_text::tokens(text);
-    if rule_text::is_of_iptables(text) { of_iptables(&tokens) } else { of_nft(&tokens) }
-}
-
-/// Words with which the part of a rule of nft begins that does something.
-const STATEMENTS: [&str; 12] =
-    ["masquerade", "snat", "dnat", "redirect", "accept", "drop", "reject", "return", "jump", "goto", "notrack", "xt"];
-
-fn of_nft<'a>(tokens: &[Token<'a>]) -> (Vec<Condition<'a>>, bool) {
-    let (mut conditions, mut unknown) = (Vec::new(), false);
-    let word = |at: usize| tokens.get(at).filter(|token| !token.quoted).map_or("", |token| token.text);
-    let mut at = 0;
-    while at < tokens.len() {
-        let (what, length) = match (word(at), word(at + 1)) {
-            ("ip" | "ip6", "saddr") => (What::Source, 2),
-            ("ip" | "ip6", "daddr") => (What::Target, 2),
-            ("ip", "protocol") | ("ip6", "nexthdr") | ("meta", "l4proto" | "nfproto") => (What::Protocol, 2),
-            (own @ ("tcp" | "udp"), port @ ("dport" | "sport")) => {
-                conditions.push(Condition { what: What::Protocol, but: false, values: vec![own] });
-                (if port == "dport" { What::Port } else { What::SourcePort }, 2)
-            }
-            ("th", "dport") => (What::Port, 2),
-            ("th", "sport") => (What::SourcePort, 2),
-            ("meta", "iifname" | "iif") => (What::In, 2),
-            ("meta", "oifname" | "oif") => (What::Out, 2),
-            ("iifname" | "iif", _) => (What::In, 1),
-            ("oifname" | "oif", _) => (What::Out, 1),
-            ("fib", "daddr") if word(at + 2) == "type" => (What::TargetType, 3),
-            ("ct", "state") => (What::State, 2),
-            (own @ ("icmp" | "icmpv6"), "type") => {
-                conditions.push(Condition { what: What::Protocol, but: false, values: vec![own] });
-                (What::Echo, 2)
-            }
-            ("comment", _) => {
-                at += 2;
-                continue;
-            }
-            ("counter", "packets") => {
-                at += 5;
-                continue;
-            }
-            // What is written to the log is said in quotes, and changes nothing.
-            ("log", "prefix") => {
-                at += 3;
-                continue;
-            }
-            ("counter" | "log", _) => {
-                at += 1;
-                continue;
-            }
-            (word, _) if STATEMENTS.contains(&word) => break,
-            _ => {
-                unknown = true;
-                at += 1;
-                continue;
-            }
-        };
-        let (condition, next) = values(tokens, what, at + length);
-        conditions.push(condition);
-        at = next;
-    }
-    (conditions, unknown)
-}
-
-/// What stands behind the name of what is looked at: `[!=] VALUE`, or several in braces or with commas between.
-fn values<'a>(tokens: &[Token<'a>], what: What, start: usize) -> (Condition<'a>, usize) {
-    let mut at = start;
-    let text = |at: usize| tokens.get(at).map_or("", |token| token.text);
-    let but = text(at) == "!=";
-    at += usize::from(but || text(at) == "==");
-    let mut values = Vec::new();
-    if text(at) == "{" {
-        let end = (at..tokens.len()).find(|it| text(*it) == "}").unwrap_or(tokens.len());
-        values.extend((at + 1..end).map(text).filter(|value| *value != ","));
-        return (Condition { what, but, values }, end + 1);
-    }
-    values.push(text(at));
-    at += 1;
-    while text(at) == "," {
-        values.push(text(at + 1));
-        at += 2;
-    }
-    (Condition { what, but, values }, at)
-}
-
-fn of_iptables<'a>(tokens: &[Token<'a>]) -> (Vec<Condition<'a>>, bool) {
-    let (mut conditions, mut unknown, mut but) = (Vec::new(), false, false);
-    let mut at = 0;
-    while let Some(token) = tokens.get(at) {
-        let next = tokens.get(at + 1).map_or("", |token| token.text);
-        let what = match token.text {
-            "-s" | "--source" => What::Source,
-            "-d" | "--destination" => What::Target,
-            "-i" | "--in-interface" => What::In,
-            "-o" | "--out-interface" => What::Out,
-            "-p" | "--protocol" => What::Protocol,
-            "--dport" | "--dports" | "--destination-port" => What::Port,
-            "--sport" | "--sports" | "--source-port" => What::SourcePort,
-            "--dst-type" => What::TargetType,
-            "--ctstate" | "--state" => What::State,
-            "--icmp-type" | "--icmpv6-type" => What::Echo,
-            "!" => {
-                but = true;
-                at += 1;
-                continue;
-            }
-            "-j" | "--jump" | "-g" | "--goto" => break,
-            // Names of modules, of which what they ask for comes behind, and what asks for nothing.
-            "-A" | "-m" | "--match" | "--comment" => {
-                at += 2;
-                continue;
-            }
-            text => {
-                // The counters before a rule.
-                unknown |= !text.starts_with('[');
-                at += 1;
-                continue;
-            }
-        };
-        let mut values = vec![next];
-        at += 2;
-        // Several are one word with commas, which are parts of their own here.
-        while tokens.get(at).is_some_and(|token| token.text == ",") {
-            values.extend(tokens.get(at + 1).map(|token| token.text));
-            at += 2;
-        }
-        conditions.push(Condition { what, but, values });
-        but = false;
-    }
-    (conditions, unknown)
 }
 
 /// Whether a rule has its packets not tracked, and thereby not translated.
