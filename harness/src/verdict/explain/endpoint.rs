@@ -55,6 +55,10 @@ pub(super) fn unwanted_answer(world: &World<'_>, steps: &[Step], trails: &Trails
             .or_else(|| names::no_such_name(world, end));
         return cause.into_iter().collect();
     }
+    let mut back = steps.iter().filter(|step| step.way == Way::Answer).flat_map(|step| &step.inside);
+    if let Some(cause) = back.find(|cause| cause.kind == CauseKind::NatMissing) {
+        return vec![cause.clone()];
+    }
     if let Some(cause) = past_the_translator(world, steps, trails).or_else(|| changed_answer(world, steps, trails)) {
         return vec![cause];
     }
@@ -91,7 +95,13 @@ fn past_the_translator(world: &World<'_>, steps: &[Step], trails: &Trails<'_>) -
     let answer = trails.back.first()?.last()?;
     let asked = steps.first()?.before.to;
     let step = steps.iter().find(|step| step.way == Way::Request && step.before.to != step.leaving().to)?;
-    if answer.frame.outgoing || answer.packet.from == asked {
+    // What its bridge passes on has gone past its translations.
+    let comes_in = |sight: &super::trails::Sight<'_>| {
+        let interface = world.interface((sight.frame.node, sight.frame.interface));
+        sight.frame.node == step.node && interface.is_some_and(|it| it.master.is_none())
+    };
+    let passed = trails.back.first()?.sights.iter().any(comes_in);
+    if answer.frame.outgoing || answer.packet.from == asked || passed {
         return None;
     }
     let (who, name) = (answer.packet.from, world.name(step.node));

@@ -4,6 +4,7 @@
 use super::conditions::{self, Passage};
 use super::rule_text;
 use super::translator::{self, Side, Translator};
+use super::travelling::Travelling;
 use super::walk::Step;
 use super::world::World;
 use crate::evidence::{Cause, CauseKind, Rule, TraceVerdict};
@@ -32,6 +33,24 @@ pub(super) fn of<'a>(world: &World<'a>, step: &Step, side: Side) -> Option<Exemp
         let taken = passed.iter().find(|(rule, verdict)| is_before(world, step.node, (rule, verdict), meant, side))?;
         Some(Exemption { rule: taken.0, translator: *wanting, untracked: false })
     })
+}
+
+/// The rule by which an answer is not tracked at a node that has translated what it answers: then it is not translated
+/// back.
+pub(super) fn of_answer(world: &World<'_>, node: usize, answer: &Travelling) -> Option<Cause> {
+    let traces = translator::steps_of(world, node, &[answer.ends()?]);
+    let mut rules = traces.into_iter().filter_map(|trace| translator::rule_of(world, trace));
+    let rule = rules.find(|rule| conditions::is_untracking(rule))?;
+    let Rule { family, table, chain, text, .. } = rule;
+    let name = world.name(node);
+    let words = format!(
+        "{name} does not translate the answer of {} back: by the rule `{text}` of chain `{chain}` ({family} {table}) it is \
+         not tracked",
+        answer.from?
+    );
+    let help = Some("make that rule narrower: only what is tracked is translated".to_owned());
+    let cause = Cause::at(CauseKind::NatMissing, words, None, help);
+    Some(translator::by(world, node, Some(Translator::Rule(rule)), cause))
 }
 
 /// The rules that a packet has met and been about, with what each did.

@@ -14,8 +14,9 @@ use crate::words::Port;
 
 /// The target of a forward leads nowhere.
 pub(super) fn wrong(world: &World<'_>, steps: &[Step], at: usize, cause: &Cause) -> Option<Cause> {
-    let to = steps[at].before.to;
-    let changes = |step: &&Step| step.before.to != step.leaving().to && step.leaving().to == to;
+    let end = |packet: Travelling| (packet.to, packet.target_port());
+    let here = end(steps[at].before);
+    let changes = |step: &&Step| end(step.before) != end(step.leaving()) && end(step.leaving()) == here;
     let own_port = |step: &Step| step.is_local() && step.before.port != step.leaving().port;
     let step = steps[..=at].iter().rev().filter(|step| step.way == Way::Request).find(changes).or_else(|| {
         let own = &steps[at];
@@ -45,13 +46,18 @@ pub(super) fn wrong(world: &World<'_>, steps: &[Step], at: usize, cause: &Cause)
     let gone = world.owners(after.to).is_empty()
         && matches!(cause.kind, CauseKind::NoNeighbour | CauseKind::NoRoute | CauseKind::WrongGateway);
     let server = steps[at].node;
-    let other = nobody.then(|| who_listens(world, server, &after)).flatten();
+    let others = if nobody { who_listens(world, server, &after) } else { Vec::new() };
     let own = if nobody { listens(world, server, &after) } else { Vec::new() };
-    let why = match (gone, other, &own[..]) {
+    let why = match (gone, &others[..], &own[..]) {
         (true, ..) => "which no node of this case has".to_owned(),
-        (false, Some(other), _) => format!("where nobody listens on {}; {} does", after.port, world.name(other)),
-        (false, None, []) => return None,
-        (false, None, own) => {
+        (false, [other], _) => format!("where nobody listens on {}; {} does", after.port, world.name(*other)),
+        // Who listens to nothing is no server.
+        (false, [_, _, ..], []) => {
+            let others: Vec<&str> = others.iter().map(|node| world.name(*node)).collect();
+            format!("where nobody listens on {}; {} do", after.port, crate::verdict::words::all_of(&others))
+        }
+        (false, [], []) => return None,
+        (false, _, own) => {
             let own = crate::verdict::words::all_of(own);
             format!("where nobody listens on {}; {} listens on {own}", after.port, world.name(server))
         }
@@ -176,16 +182,14 @@ fn listens(world: &World<'_>, node: usize, packet: &Travelling) -> Vec<String> {
     all.iter().map(ToString::to_string).collect()
 }
 
-/// Another node that listens on the port of a packet.
-pub(super) fn who_listens(world: &World<'_>, but: usize, packet: &Travelling) -> Option<usize> {
-    let port = packet.target_port()?;
-    let listens = |node: usize| {
-        let all = &world.node(node).listening;
+/// The other nodes that listen on the port of a packet.
+pub(super) fn who_listens(world: &World<'_>, but: usize, packet: &Travelling) -> Vec<usize> {
+    let Some(port) = packet.target_port() else { return Vec::new() };
+    let listens = |node: &usize| {
+        let all = &world.node(*node).listening;
         all.iter().any(|it| it.transport == port.transport && it.at.port() == port.number && !it.at.ip().is_loopback())
     };
-    let mut others = (0..world.evidence().nodes.len()).filter(|node| *node != but && listens(*node));
-    let first = others.next()?;
-    others.next().is_none().then_some(first)
+    (0..world.evidence().nodes.len()).filter(|node| *node != but).filter(listens).collect()
 }
 
 fn ends(address: IpAddr, port: u16) -> String {

@@ -4,6 +4,7 @@ use super::blame;
 use super::forward;
 use super::seen_source;
 use super::translator::{self, Side};
+use super::travelling::Travelling;
 use super::walk::Step;
 use super::world::World;
 use crate::evidence::{Cause, CauseKind, Way};
@@ -18,7 +19,9 @@ pub(super) fn other(world: &World<'_>, steps: &[Step], end: &Step) -> Option<Cau
     let landing: Landing =
         crate::plan::landing(&plan.nodes, &transfer.to, Some(Port { number: transfer.port, ..port }));
     let meant = landing.owner?.node;
-    let translated = steps.iter().find(|step| step.way == Way::Request && step.before.to != step.leaving().to);
+    let goes = |packet: Travelling| (packet.to, packet.port);
+    let translated = |step: &&Step| step.way == Way::Request && goes(step.before) != goes(step.leaving());
+    let translated = steps.iter().find(translated);
     if meant == end.node && translated.is_none() {
         return None;
     }
@@ -82,7 +85,7 @@ fn behind(world: &World<'_>, step: &Step, end: &Step, meant: usize) -> Option<Ca
 
 /// Whether one other node alone listens there, where what either answers is not known.
 fn unknown_other(world: &World<'_>, end: &Step, reached: Option<&Service>) -> bool {
-    let other = forward::who_listens(world, end.node, &end.before);
+    let other = if let [only] = *forward::who_listens(world, end.node, &end.before) { Some(only) } else { None };
     let theirs = other.and_then(|node| service(world, node, end.before.port));
     let known = |service: Option<&Service>| service.and_then(|service| answers(world, service));
     other.is_some() && known(reached) != Some(true) && known(theirs) != Some(false)

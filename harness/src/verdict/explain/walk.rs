@@ -8,11 +8,12 @@ use super::hops;
 use super::known;
 use super::names;
 use super::rules;
-use super::trails::{Ends, Trail, Trails, answers, dead_or_first, unanswered};
+use super::trails::{Ends, Trail, answers, dead_or_first, unanswered};
 use super::travelling::Travelling;
 use super::world::{End, World};
 use super::{
-    endpoint, forwarding, leaving, mark, neighbour, no_route, refusal, send_on, source, translation, way_back, wire,
+    endpoint, exemption, forwarding, leaving, mark, neighbour, no_route, refusal, send_on, source, translation,
+    way_back, wire,
 };
 use crate::evidence::{Ask, Cause, CauseKind, Chosen, Explanation, Fingerprint, Packet, PolicyRule, Protocol, Way};
 use crate::observation::{Observation, Seen};
@@ -96,6 +97,9 @@ impl Walker<'_, '_> {
         step.after = changed;
         let ends: Vec<Ends> = packet.ends().into_iter().chain(changed.ends()).chain(self.seen_in_rules(node)).collect();
         step.inside.extend(rules::dropped(world, node, &ends).or_else(|| rules::dropped_fragment(world, node, &ends)));
+        if self.way == Way::Answer && self.changes.iter().any(|(at, ..)| *at == node) {
+            step.inside.extend(exemption::of_answer(world, node, &packet));
+        }
         // A packet finds its way after its target, and before its source, is translated.
         let routed = Travelling { to: changed.to, port: changed.port, ..packet };
         let Some(chosen) = self.route(&mut step, routed) else {
@@ -111,6 +115,7 @@ impl Walker<'_, '_> {
             step.inside.extend(leaving::loopback_down(world, &step));
             step.local = true;
             step.inside.extend(way_back::kept(world, &self.steps, &step, &routed));
+            step.inside.extend(way_back::strayed(world, &self.steps, &step, &routed));
             step.inside.extend(endpoint::faults(world, node, self.way, &routed));
             return step;
         }

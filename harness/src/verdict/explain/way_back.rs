@@ -23,10 +23,13 @@ pub(super) fn cause(world: &World<'_>, steps: &[Step], at: usize, cause: &Cause)
     }
     let to = steps[at].before.to;
     let translates = |step: &&Step| step.before.from.is_some_and(|from| from != to) && step.leaving().from == Some(to);
-    if let Some(step) = steps.iter().filter(|step| step.way == Way::Request).find(translates) {
-        return to_nobody(world, step, to, cause);
+    let there = || steps.iter().filter(|step| step.way == Way::Request);
+    let given = there().enumerate().filter(|(_, step)| translates(step)).map(|(at, _)| at).last();
+    if let Some(cause) = given.and_then(|at| to_nobody(world, there().nth(at)?, to, cause)) {
+        return Some(cause);
     }
-    let routers = || steps.iter().filter(|step| step.way == Way::Request && step.iif.is_some() && !step.is_local());
+    // Who has given it an address of its own has done its part.
+    let routers = || there().skip(given.map_or(0, |at| at + 1)).filter(|step| step.iif.is_some() && !step.is_local());
     let wanted = seen_source::wanted(world);
     // Who stands for networks outside of the case has no routes into it.
     let outside = !world.planned(steps[at].node).serves.is_empty();
@@ -45,7 +48,8 @@ pub(super) fn cause(world: &World<'_>, steps: &[Step], at: usize, cause: &Cause)
             format!("{} did not translate the source {to}{}, and {}", world.name(step.node), lack.why(), cause.words);
         return Some(lack.cause(world, step, words));
     }
-    (cause.kind == CauseKind::NoRoute).then(|| no_way_back(world, routers(), (steps[at].node, to), cause))
+    (cause.kind == CauseKind::NoRoute && (given.is_none() || routers().next().is_some()))
+        .then(|| no_way_back(world, routers(), (steps[at].node, to), cause))
 }
 
 /// The source was translated to an address of which the translator gets no answers.
@@ -139,10 +143,13 @@ fn is_meant(world: &World<'_>, translator: Translator<'_>, passage: &Passage<'_>
         [] | [Miss::Protocol | Miss::Port] => true,
         [Miss::Source] => {
             let (sources, sender) = (of_family(translator, passage), world.evidence().flow.from);
+            // A router has an address in each of its networks.
+            let key = if passage.ends.to.is_ipv6() { "ipv6/conf/all/forwarding" } else { "ipv4/ip_forward" };
+            let routes = |node: usize| world.setting(node, key) != 0;
             let whose = |(end, it): (super::world::End, &crate::evidence::Interface)| {
                 let own = it.addresses.iter().map(|own| own.cidr.address);
                 let named = own.into_iter().any(|own| sources.iter().any(|prefix| prefix.contains(own)));
-                end.0 != passage.node && end.0 != sender && named
+                end.0 != passage.node && end.0 != sender && !routes(end.0) && named
             };
             !sources.is_empty() && !world.ends().any(whose)
         }
@@ -229,6 +236,28 @@ impl Lack<'_> {
         };
         translator::by(world, step.node, self.translator, Cause::at(CauseKind::NatMissing, words, None, Some(help)))
     }
+}
+
+/// An answer that came to another one than who has translated the source: to whose address it has given.
+pub(super) fn strayed(world: &World<'_>, steps: &[Step], step: &Step, packet: &Travelling) -> Option<Cause> {
+    if step.way != Way::Answer || step.iif.is_none() || step.node == world.evidence().flow.from {
+        return None;
+    }
+    let to = packet.to;
+    let translates = |it: &&Step| it.before.from.is_some_and(|from| from != to) && it.leaving().from == Some(to);
+    let by = steps.iter().filter(|it| it.way == Way::Request).rfind(translates)?;
+    let owner = *world.owners(to).iter().find(|owner| owner.0 == step.node)?;
+    if world.has(by.node, to) {
+        return None;
+    }
+    let (name, from) = (world.name(by.node), by.before.from?);
+    let words = format!(
+        "{name} translates {from} to {to}, which is the address of {}: the answers go there",
+        world.end_name(owner)
+    );
+    let help = Some(format!("an address of {name} to which the answers find back"));
+    let acted = translator::acted(world, by.node, Side::Source, &translator::ends_at(by));
+    Some(translator::by(world, by.node, acted, Cause::at(CauseKind::NatWrong, words, None, help)))
 }
 
 /// An answer that the receiver keeps for itself, because it takes the sender's address for one of its own.
