@@ -182,14 +182,15 @@ fn listens(world: &World<'_>, node: usize, packet: &Travelling) -> Vec<String> {
     all.iter().map(ToString::to_string).collect()
 }
 
-/// The other nodes that listen on the port of a packet.
+/// The other nodes that listen on the port of a packet; who has sent it means none of its own.
 pub(super) fn who_listens(world: &World<'_>, but: usize, packet: &Travelling) -> Vec<usize> {
     let Some(port) = packet.target_port() else { return Vec::new() };
     let listens = |node: &usize| {
         let all = &world.node(*node).listening;
         all.iter().any(|it| it.transport == port.transport && it.at.port() == port.number && !it.at.ip().is_loopback())
     };
-    (0..world.evidence().nodes.len()).filter(|node| *node != but).filter(listens).collect()
+    let sender = world.evidence().flow.from;
+    (0..world.evidence().nodes.len()).filter(|node| ![but, sender].contains(node)).filter(listens).collect()
 }
 
 fn ends(address: IpAddr, port: u16) -> String {

@@ -9,7 +9,7 @@ use super::walk::Step;
 use super::world::World;
 use crate::evidence::{Cause, CauseKind, Way};
 use crate::plan::{Check, Landing, Service, ServiceKind};
-use crate::words::Port;
+use crate::words::{Outcome, Port};
 
 /// The answer came from another node than the one that was meant.
 pub(super) fn other(world: &World<'_>, steps: &[Step], end: &Step) -> Option<Cause> {
@@ -57,6 +57,15 @@ fn behind(world: &World<'_>, step: &Step, end: &Step, meant: usize) -> Option<Ca
         return None;
     }
     let (before, after) = (step.before, step.leaving());
+    if !wants_answer(world) {
+        let words = format!("it was {there} that answered: {name} forwards {} to {}", before.to, after.to);
+        let to = std::net::SocketAddr::new(before.to, before.port);
+        // Only where the translator itself is the one to refuse it is certain that it should not be translated.
+        let by = world.matter.check.transfer().and_then(|transfer| transfer.by.as_ref());
+        let stays = by.is_some_and(|by| by.addresses.iter().any(|it| world.has(step.node, *it)));
+        let stays = stays && !is_open(world, step.node, &before);
+        return if stays { said(CauseKind::WrongServer, words, &format!("leave {to} to {name}")) } else { None };
+    }
     // Who was asked by its own address, and is not the one that answered, was meant.
     let asked = meant != step.node && meant != end.node && world.has(meant, before.to);
     let reached = service(world, end.node, after.port);
@@ -81,6 +90,18 @@ fn behind(world: &World<'_>, step: &Step, end: &Step, meant: usize) -> Option<Ca
         }
         _ => None,
     }
+}
+
+/// Whether anything but a refusal, or silence, is expected.
+fn wants_answer(world: &World<'_>) -> bool {
+    let answer = |word: &Outcome| matches!(word, Outcome::Open | Outcome::Delivered);
+    world.matter.check.transfer().is_none_or(|transfer| transfer.outcome.iter().any(answer))
+}
+
+/// Whether a node itself listens on the port of a packet.
+fn is_open(world: &World<'_>, node: usize, packet: &Travelling) -> bool {
+    let Some(port) = packet.target_port() else { return false };
+    world.node(node).listening.iter().any(|it| it.transport == port.transport && it.at.port() == port.number)
 }
 
 /// Whether one other node alone listens there, where what either answers is not known.
