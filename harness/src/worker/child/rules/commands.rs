@@ -6,15 +6,21 @@ use std::path::Path;
 use super::include::{Folders, Look, Text};
 use super::made::{Files, Invocation, Made, Source, Starts};
 use crate::lab::Lab;
-use crate::plan::{Action, Check, Input, NodeId, Plan, Run, ServiceKind};
+use crate::plan::{Action, Check, Input, Loader, NodeId, Plan, Rules, RulesText, Run, ServiceKind};
 use crate::worker::child::attempt::Bench;
 use crate::worker::child::programs::Programs;
 
 /// What the commands of a case may have made in a node so far.
-pub(super) fn made_in(bench: &Bench, programs: &Programs, node: NodeId) -> Made {
+///
+/// Rules of the older kind do not say who has loaded them: what was loaded may have made them as well.
+pub(super) fn made_in(bench: &Bench, programs: &Programs, node: NodeId, has_older: bool) -> Made {
+    let mut sources = sources(bench, programs);
+    if has_older {
+        sources.extend(programs.loads(node).iter().filter_map(|load| of_load(load.rules(), programs)));
+    }
     let names: Vec<&str> = bench.plan.nodes.iter().map(|node| node.name.as_str()).collect();
     let files = Rooms { plan: &bench.plan, lab: &bench.lab, programs };
-    Made::by(&sources(bench, programs), &files, &names, node)
+    Made::by(&sources, &files, &names, node)
 }
 
 fn sources(bench: &Bench, programs: &Programs) -> Vec<Source> {
@@ -38,6 +44,7 @@ fn sources(bench: &Bench, programs: &Programs) -> Vec<Source> {
             starts: Starts::Command(Invocation {
                 words: run.clone(),
                 input: None,
+                folder: None,
                 span: service.span,
                 inside: Vec::new(),
             }),
@@ -56,6 +63,19 @@ fn sources(bench: &Bench, programs: &Programs) -> Vec<Source> {
     scripts.chain(services).chain(actions).chain(checks).collect()
 }
 
+fn of_load(rules: &Rules, programs: &Programs) -> Option<Source> {
+    let family = match rules.loader {
+        Loader::Nft => return None,
+        Loader::Iptables => "ip",
+        Loader::Ip6tables => "ip6",
+    };
+    let (path, text) = match &rules.text {
+        RulesText::File(path) => (Some(path.clone()), programs.files().text(rules.node, Path::new(path))?),
+        RulesText::Inline(text) => (None, text.clone()),
+    };
+    Some(Source { node: rules.node, starts: Starts::Rules { family, path, text }, ran: true })
+}
+
 fn source(bench: &Bench, programs: &Programs, run: &Run, span: crate::source::Span, ran: bool) -> Source {
     let captured = bench.captured.borrow();
     let filled = |text: &crate::plan::Template| {
@@ -68,6 +88,7 @@ fn source(bench: &Bench, programs: &Programs, run: &Run, span: crate::source::Sp
     let invocation = Invocation {
         words: run.command.iter().map(filled).collect(),
         input: input.filter(|text| !text.is_empty()),
+        folder: run.cwd.clone(),
         span,
         inside: run.inside.clone(),
     };

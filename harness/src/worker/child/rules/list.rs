@@ -54,6 +54,7 @@ pub(in super::super) async fn rules_of(bench: &Bench, node: NodeId) -> Result<(V
     let declared = undecided(&found, &places);
     let (mut chains, mut rules) = described(found, &own, &places, &texts);
     if let Some((programs, room)) = &room {
+        let has_older = !legacy.is_empty();
         for family in legacy {
             let (older, old_rules) = saved(programs, lab, room, node, (family, until)).await;
             chains.extend(older);
@@ -65,7 +66,7 @@ pub(in super::super) async fn rules_of(bench: &Bench, node: NodeId) -> Result<(V
             chain.policy.as_deref() == Some("drop") && (chain.place.is_none() || declared.contains(&name))
         };
         if rules.iter().any(missing) || chains.iter().any(undecided) {
-            let made = commands::made_in(bench, programs, node);
+            let made = commands::made_in(bench, programs, node, has_older);
             let told = told(programs, lab, room, node, (&made, &rules, until)).await;
             for chain in chains.iter_mut().filter(|chain| undecided(chain)) {
                 chain.place = made.place_of_policy(chain).or(chain.place.take());

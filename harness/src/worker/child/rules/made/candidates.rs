@@ -1,14 +1,15 @@
 //! What the commands of a case may have made: each rule and policy, and where it is written.
 
-use std::collections::HashSet;
-use std::path::Path;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use super::super::include::{Look, Text as File};
 use super::super::restore;
 use super::super::written::ChainName;
+use super::functions;
 use super::options;
-use super::programs::{self, Program, Whose};
+use super::origin::{Origin, folder, within};
+use super::programs::{self, Goes, Program, Whose};
 use super::shell;
 use super::source::{Source, Spot, Starts};
 use super::statements;
@@ -59,8 +60,15 @@ impl Look for OfNode<'_> {
 
 /// All that sources may have made; `None` where that is too much to be looked at.
 pub(super) fn of(sources: &[Source], files: &dyn Files) -> Option<Vec<Candidate>> {
-    let mut reader =
-        Reader { files, found: Vec::new(), waiting: Vec::new(), known: HashSet::new(), forms: 0, texts: 0 };
+    let mut reader = Reader {
+        files,
+        found: Vec::new(),
+        waiting: Vec::new(),
+        known: HashSet::new(),
+        written: HashMap::new(),
+        forms: 0,
+        texts: 0,
+    };
     for source in sources {
         reader.start(source);
     }
@@ -76,41 +84,40 @@ pub(super) fn of(sources: &[Source], files: &dyn Files) -> Option<Vec<Candidate>
 /// A script that is to be read.
 struct Script {
     text: Text,
-    from: From,
+    from: Origin,
     values: Option<Rc<Values>>,
     depth: usize,
-}
-
-/// Who runs something, and where it is written.
-#[derive(Clone)]
-struct From {
-    node: NodeId,
-    whose: Whose,
-    spot: Spot,
 }
 
 struct Reader<'a> {
     files: &'a dyn Files,
     found: Vec<Candidate>,
     waiting: Vec<Script>,
-    known: HashSet<(NodeId, String, String)>,
+    known: HashSet<(String, String)>,
+    /// Texts that scripts write to files, which then are what stands in the scripts.
+    written: HashMap<(NodeId, String), Vec<(Text, Spot)>>,
     forms: usize,
     texts: usize,
 }
 
 impl Reader<'_> {
     fn start(&mut self, source: &Source) {
-        let from = From { node: source.node, whose: Whose::Own, spot: Spot::Nowhere };
+        let folder = Some(String::new());
+        let from = Origin { node: source.node, whose: Whose::Own, spot: Spot::Nowhere, ran: source.ran, folder };
         match &source.starts {
             Starts::File(path) => self.file(path, from, None, 0),
             Starts::Command(invocation) => {
                 let words = invocation.words.iter().map(|word| Text::of_file(word)).collect();
                 let input = invocation.input.as_ref().map(|text| Read::Text(Text::of_file(text)));
-                let form = Form { words, input };
+                let form = Form { words, input, output: None };
                 let Some((whose, program)) = programs::of(&form, None) else { return };
-                let spot = if source.ran { self::spot(invocation, &program) } else { Spot::Nowhere };
-                self.program(program, From { whose, spot, ..from }, None, 0);
+                let spot = self::spot(invocation, &program);
+                let folder =
+                    invocation.folder.as_ref().map_or(from.folder.clone(), |folder| Some(format!("{folder}/")));
+                self.program(program, Origin { whose, spot, folder, ..from }, None, 0);
             }
+            Starts::Rules { family, path: Some(path), text } => self.rules_file(path, text, Some(family), from),
+            Starts::Rules { family, path: None, text } => self.restore(family, &Text::of_file(text), &from),
         }
     }
 
@@ -122,14 +129,23 @@ impl Reader<'_> {
             Spot::Whole(_) | Spot::Inside { .. } | Spot::Nowhere => None,
         };
         let values = Rc::new(Values::of(&read, folder, script.values.clone()));
-        let mut before = Vec::new();
-        for command in &read.commands {
+        let (mut before, mut own, mut moved) = (Vec::new(), script.from.clone(), false);
+        for command in &functions::inlined(&read.commands) {
             let forms = values.forms(command);
             self.forms += forms.len();
             for form in &forms {
                 let piped = before.first().filter(|_| command.piped);
+                if let Some((path, text)) = programs::written(form) {
+                    self.writes(&own, path, text);
+                }
+                match programs::goes(form) {
+                    Goes::Nowhere => {}
+                    // One that goes on and on may do so in parts that have each its own folder.
+                    Goes::To(to) if !moved => (own, moved) = (own.gone(to), true),
+                    Goes::To(_) | Goes::Somewhere => own.folder = None,
+                }
                 if let Some((whose, program)) = programs::of(form, piped) {
-                    let from = From { whose: within(&script.from.whose, whose), ..script.from.clone() };
+                    let from = Origin { whose: within(&own.whose, whose), ..own.clone() };
                     self.program(program, from, Some(&values), script.depth);
                 }
             }
@@ -143,18 +159,28 @@ impl Reader<'_> {
         }
     }
 
-    fn later(&mut self, text: Text, from: From, values: Option<&Rc<Values>>, depth: usize) {
+    fn later(&mut self, text: Text, from: Origin, values: Option<&Rc<Values>>, depth: usize) {
         if depth <= DEEPEST {
             self.waiting.push(Script { text, from, values: values.cloned(), depth });
         }
     }
 
-    fn program(&mut self, program: Program, from: From, values: Option<&Rc<Values>>, depth: usize) {
+    fn program(&mut self, program: Program, from: Origin, values: Option<&Rc<Values>>, depth: usize) {
         match program {
             Program::Nft(text) => self.statements(&text, &from),
             Program::RulesFile { path, family } => {
-                let Some(content) = self.files.read(from.node, &path) else { return };
-                self.rules_file(&path, &content, family, from);
+                let Some(path) = from.path(&path).filter(|path| self.is_new(path, &from)) else { return };
+                if let Some(texts) = self.written.get(&(from.node, path.clone())).cloned() {
+                    for (text, spot) in texts {
+                        let from = Origin { spot, ..from.clone() };
+                        match family {
+                            Some(family) => self.restore(family, &text, &from),
+                            None => self.statements(&text, &from),
+                        }
+                    }
+                } else if let Some(content) = self.files.read(from.node, &path) {
+                    self.rules_file(&path, &content, family, from);
+                }
             }
             Program::Iptables { family, words, line } => {
                 for rule in options::read(family, "filter", &words) {
@@ -167,11 +193,26 @@ impl Reader<'_> {
         }
     }
 
+    /// Whether a file has not been looked at for this.
+    fn is_new(&mut self, path: &str, from: &Origin) -> bool {
+        let whose = format!("{} {:?} {} {:?}", from.node, from.whose, from.ran, from.folder);
+        self.known.insert((path.to_owned(), whose))
+    }
+
+    fn writes(&mut self, from: &Origin, path: &str, text: Text) {
+        if let Some(path) = from.path(path) {
+            self.written.entry((from.node, path)).or_default().push((text, from.spot.clone()));
+        }
+    }
+
     /// A script in a file; what is no shell's is left alone.
-    fn file(&mut self, path: &str, from: From, values: Option<&Rc<Values>>, depth: usize) {
-        let path = path.trim_start_matches("./");
-        let key = (from.node, path.to_owned(), format!("{:?}", from.whose));
-        if depth > DEEPEST || !self.known.insert(key) {
+    fn file(&mut self, path: &str, from: Origin, values: Option<&Rc<Values>>, depth: usize) {
+        let Some(path) = from.path(path).filter(|path| depth <= DEEPEST && self.is_new(path, &from)) else { return };
+        let path = path.as_str();
+        if let Some(texts) = self.written.get(&(from.node, path.to_owned())).cloned() {
+            for (text, spot) in texts {
+                self.later(text, Origin { spot, ..from.clone() }, values, depth);
+            }
             return;
         }
         let Some(content) = self.files.read(from.node, path) else { return };
@@ -191,26 +232,26 @@ impl Reader<'_> {
             _ => {
                 let text = Text::of_file(&content);
                 let spot = Spot::File { path: path.to_owned(), content: content.into() };
-                self.later(text, From { spot, ..from }, values, depth);
+                self.later(text, Origin { spot, ..from }, values, depth);
             }
         }
     }
 
-    fn rules_file(&mut self, path: &str, content: &str, family: Option<&'static str>, from: From) {
+    fn rules_file(&mut self, path: &str, content: &str, family: Option<&'static str>, from: Origin) {
         let text = Text::of_file(content);
         let spot = Spot::File { path: path.to_owned(), content: content.into() };
-        let from = From { spot, ..from };
+        let from = Origin { spot, ..from };
         match family {
             Some(family) => self.restore(family, &text, &from),
             None => self.read_statements(File { path: path.to_owned(), content: content.into() }, &text, &from),
         }
     }
 
-    fn statements(&mut self, text: &Text, from: &From) {
+    fn statements(&mut self, text: &Text, from: &Origin) {
         self.read_statements(File { path: String::new(), content: text.text.as_str().into() }, text, from);
     }
 
-    fn read_statements(&mut self, main: File, text: &Text, from: &From) {
+    fn read_statements(&mut self, main: File, text: &Text, from: &Origin) {
         let (statements, files) = statements::read(main, &OfNode(self.files, from.node));
         for statement in statements {
             let makes = Makes::Nft(statement.chain, statement.says);
@@ -219,14 +260,14 @@ impl Reader<'_> {
                 Some(file) => {
                     let line = file.content.get(..statement.start).unwrap_or_default().matches('\n').count() + 1;
                     let spot = Spot::File { path: file.path.clone(), content: Rc::clone(&file.content) };
-                    self.add(&From { spot, ..from.clone() }, u32::try_from(line).unwrap_or(u32::MAX), makes);
+                    self.add(&Origin { spot, ..from.clone() }, u32::try_from(line).unwrap_or(u32::MAX), makes);
                 }
             }
         }
     }
 
     /// What iptables-restore(8) reads.
-    fn restore(&mut self, family: &'static str, text: &Text, from: &From) {
+    fn restore(&mut self, family: &'static str, text: &Text, from: &Origin) {
         let (mut table, mut at) = (String::new(), 0);
         for whole in text.text.split_inclusive('\n') {
             let (line, trimmed) = (text.line_at(at), whole.trim());
@@ -250,8 +291,8 @@ impl Reader<'_> {
         }
     }
 
-    fn add(&mut self, from: &From, line: u32, makes: Makes) {
-        let place = from.spot.place(line);
+    fn add(&mut self, from: &Origin, line: u32, makes: Makes) {
+        let place = from.spot.place(line).filter(|_| from.ran);
         self.found.push(Candidate { node: from.node, whose: from.whose.clone(), place, makes });
     }
 }
@@ -270,17 +311,4 @@ fn spot(invocation: &super::source::Invocation, program: &Program) -> Spot {
         Some((_, Some(inside))) => Spot::Inside { start: inside.start as usize, content: text.as_str().into() },
         _ => Spot::Whole(invocation.span),
     }
-}
-
-/// Where what a script runs is, that runs somewhere itself.
-fn within(outer: &Whose, inner: Whose) -> Whose {
-    match inner {
-        Whose::Own => outer.clone(),
-        inner => inner,
-    }
-}
-
-fn folder(path: &str) -> String {
-    let parent = Path::new(path).parent().map(|parent| parent.display().to_string());
-    parent.filter(|parent| !parent.is_empty()).unwrap_or_else(|| ".".to_owned())
 }

@@ -4,8 +4,10 @@
 //! that never ran may have made a rule as well.
 
 mod candidates;
+mod functions;
 mod names;
 mod options;
+mod origin;
 mod programs;
 mod shell;
 mod source;

@@ -245,8 +245,9 @@ impl Conditions {
         if !all || self.all.len() > has.all.len() || (!self.open && self.all.len() != has.all.len()) {
             return Match::No;
         }
-        let known = self.all.iter().filter(|it| !it.values.iter().any(|value| is_open(value))).count();
-        if known > 0 && known * 2 >= has.all.len() { Match::Is } else { Match::May }
+        let words = |all: &[Condition]| all.iter().map(|it| 1 + it.values.len()).sum::<usize>();
+        let open = self.all.iter().flat_map(|it| &it.values).filter(|value| is_open(value)).count();
+        if (words(&self.all) - open) * 3 >= words(&has.all) * 2 { Match::Is } else { Match::May }
     }
 }
 

@@ -63,7 +63,7 @@ const SAYS: [&str; 22] = [
 ];
 
 /// What runs another program where it runs itself.
-const STAYS: [&str; 22] = [
+pub(super) const STAYS: [&str; 22] = [
     "sudo", "env", "timeout", "time", "exec", "command", "nice", "nohup", "setsid", "if", "then", "elif", "else",
     "while", "until", "do", "!", "{", "xargs", "busybox", "flock", "stdbuf",
 ];
@@ -121,7 +121,38 @@ fn whose(words: &[Text]) -> Whose {
     Whose::Unknown(texts.iter().map(|&word| word.to_owned()).collect())
 }
 
-/// What echo(1) or printf(1) prints.
+/// The file that a command writes a text to which is written in the script.
+pub(super) fn written(form: &Form) -> Option<(&str, Text)> {
+    let at = form.words.iter().position(|word| !STAYS.contains(&name(&word.text)))?;
+    let copies = name(&form.words.get(at)?.text) == "tee";
+    let text = match &form.input {
+        Some(Read::Text(text)) if copies => text.clone(),
+        _ => said(form)?,
+    };
+    let file = form.words.iter().skip(at + 1).find(|word| copies && !word.text.starts_with('-'));
+    let path = file.or(form.output.as_ref()).map(|path| path.text.as_str())?;
+    (!is_open(path)).then_some((path, text))
+}
+
+/// Where a command goes, in which what follows then runs.
+pub(super) enum Goes<'f> {
+    Nowhere,
+    To(&'f str),
+    /// It is not known where.
+    Somewhere,
+}
+
+/// Where a command goes.
+pub(super) fn goes(form: &Form) -> Goes<'_> {
+    let mut words = form.words.iter().map(|word| word.text.as_str()).skip_while(|word| STAYS.contains(word));
+    match (words.next(), words.next()) {
+        (Some("cd" | "pushd"), Some(to)) if !is_open(to) && !to.starts_with(['-', '~']) => Goes::To(to),
+        (Some("cd" | "pushd" | "popd"), _) => Goes::Somewhere,
+        _ => Goes::Nowhere,
+    }
+}
+
+/// What echo(1), printf(1) or cat(1) prints.
 fn said(form: &Form) -> Option<Text> {
     match (name(&form.words.first()?.text), &form.input) {
         ("echo" | "printf", _) => {

@@ -20,8 +20,12 @@ pub(super) struct Script {
 pub(super) struct Command {
     pub(super) words: Vec<Word>,
     pub(super) input: Option<Input>,
+    /// The file that its output goes to.
+    pub(super) output: Option<Word>,
     /// Whether its input is the output of the command before it.
     pub(super) piped: bool,
+    /// Whether it is the name of a function, the body of which follows.
+    pub(super) defines: bool,
 }
 
 /// What a command is given to read.
@@ -52,6 +56,15 @@ pub(super) enum Part {
     /// What only a run knows.
     Unknown {
         quoted: bool,
+    },
+    /// An argument of the script, or of a function, from 1.
+    Argument {
+        number: usize,
+        quoted: bool,
+    },
+    /// All of them from one on.
+    Arguments {
+        from: usize,
     },
     /// The folder of the script itself.
     Folder,
@@ -111,6 +124,7 @@ impl Lexer {
                 }
                 '&' if self.peek(1) == Some('>') => self.at += 1,
                 '(' if self.peek(1) == Some('(') => self.arithmetic(),
+                '(' if self.defines() => {}
                 ';' | '&' | '(' | ')' => {
                     self.at += 1;
                     self.end(false);
@@ -124,6 +138,18 @@ impl Lexer {
             }
         }
         self.end(false);
+    }
+
+    /// Passes the parentheses behind the name of a function.
+    fn defines(&mut self) -> bool {
+        let blanks = self.chars[self.at + 1..].iter().take_while(|(c, _)| *c == ' ' || *c == '\t').count();
+        if self.command.words.is_empty() || self.peek(1 + blanks) != Some(')') {
+            return false;
+        }
+        self.at += blanks + 2;
+        self.command.defines = true;
+        self.end(false);
+        true
     }
 
     pub(super) fn pass(&mut self, goes_on: impl Fn(char) -> bool) {
@@ -173,7 +199,8 @@ impl Lexer {
         self.pass(|c| c == '<' || c == '>');
         let sign: String = self.chars[first..self.at].iter().map(|(c, _)| *c).collect();
         let tabs = sign == "<<" && self.peek(0) == Some('-');
-        if tabs || self.peek(0) == Some('&') || (sign == ">" && self.peek(0) == Some('|')) {
+        let copies = self.peek(0) == Some('&');
+        if tabs || copies || (sign == ">" && self.peek(0) == Some('|')) {
             self.at += 1;
         }
         if self.peek(0) == Some('(') {
@@ -188,7 +215,8 @@ impl Lexer {
         let word = self.word();
         let is_input = descriptor.unwrap_or(0) == 0;
         match &*sign {
-            "<" if is_input => self.command.input = Some(Input::File(word)),
+            ">" | ">>" if !copies && descriptor.is_none_or(|it| it == 1) => self.command.output = Some(word),
+            "<" if is_input && !copies => self.command.input = Some(Input::File(word)),
             "<<<" if is_input => self.command.input = Some(Input::Text(word)),
             "<<" => {
                 let raw = word.parts.iter().any(|part| matches!(part, Part::Text { quoted: true, .. }));
@@ -251,7 +279,7 @@ impl Lexer {
 fn plain(word: &Word) -> String {
     let texts = word.parts.iter().filter_map(|part| match part {
         Part::Text { text, .. } => Some(text.text.as_str()),
-        Part::Variable { .. } | Part::Unknown { .. } | Part::Folder => None,
+        _ => None,
     });
     texts.collect()
 }

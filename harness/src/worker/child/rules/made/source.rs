@@ -24,6 +24,8 @@ pub(in super::super) enum Starts {
     File(String),
     /// A program, which the case has words for.
     Command(Invocation),
+    /// Rules for iptables-restore of a family, in a file or in the case.
+    Rules { family: &'static str, path: Option<String>, text: String },
 }
 
 /// A program with its words, and where the case has it.
@@ -32,6 +34,8 @@ pub(in super::super) struct Invocation {
     pub(in super::super) words: Vec<String>,
     /// The text that it reads.
     pub(in super::super) input: Option<String>,
+    /// The folder it starts in, from the case's.
+    pub(in super::super) folder: Option<String>,
     pub(in super::super) span: Span,
     /// Where words stand that read as they are written, and at last the text that it reads.
     pub(in super::super) inside: Vec<Option<Span>>,

@@ -1,17 +1,16 @@
 //! Scripts and the rules that they make, as nft and iptables tell them.
 
 use std::collections::HashMap;
-use std::fs;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
 use super::super::include::{Alone, Look, Text as Included};
-use super::super::nft;
 use super::*;
-use crate::service::command;
 use crate::source::Span;
+
+#[path = "tests/real.rs"]
+mod real;
 
 /// Files by their paths.
 struct Known(HashMap<String, String>);
@@ -202,6 +201,31 @@ fn variables_may_be_what_they_are_given() {
 }
 
 #[test]
+fn functions_that_pass_on_their_arguments_have_the_lines_of_their_calls() {
+    for (script, expected) in [
+        ("r() { nft add rule inet f c \"$@\"; }\nr tcp dport 22 drop\nr tcp dport 80 drop\n", "3"),
+        ("function r { echo \"$*\"; \"$@\"; }\nr nft add rule inet f c tcp dport 80 drop\n", "2"),
+        (
+            "r () {\n  local ns=$1\n  shift\n  ip netns exec \"$ns\" nft \"$@\"\n}\nr other add rule inet f c tcp dport 80 drop\nr fw add rule inet f c tcp dport 80 drop\n",
+            "7",
+        ),
+        ("r() { ip netns exec \"$1\" \"${@:2}\"; }\nr other nft add rule inet f c tcp dport 80 drop\n", "-"),
+        ("r() { nft \"$@\"; }\nq() { r add rule inet f c \"$@\"; }\nif true; then q tcp dport 80 drop; fi\n", "3"),
+        ("r() { nft -f -; }\nn() { nft \"$@\"; }\nn -f - <<E\nadd rule inet f c tcp dport 80 drop\nE\n", "4"),
+        ("r() { nft add rule inet f c \"$@\"; }\nr tcp dport 80 drop\nr tcp dport 80 drop\n", "-"),
+        ("r() { nft add rule inet f c \"$@\"; }\nr tcp dport 80 drop\nnft add rule inet f c tcp dport 80 drop\n", "-"),
+        ("r() { nft add rule inet f c \"$@\"; }\nr $1\nr tcp dport 80 drop\n", "-"),
+        ("r() { nft add rule inet f c tcp dport $1 drop; }\nr 80\n", "1"),
+        ("r() { r \"$@\"; r \"$@\"; }\nr tcp dport 80 drop\n", "-"),
+        ("r() { nft add rule inet f c tcp dport 80 drop\n", "1"),
+    ] {
+        assert_eq!(line_of(script, "tcp dport 80 drop"), expected, "{script}");
+    }
+    let wrapped = "ipt() { iptables -w \"$@\"; ip6tables -w \"$@\"; }\nipt -A FORWARD -j DROP\nipt -A INPUT -j DROP\n";
+    assert_eq!(line_told(wrapped, "-A FORWARD -j DROP"), "2");
+}
+
+#[test]
 fn commands_of_iptables_are_found() {
     let saved = "-A FORWARD -s 10.0.0.0/24 ! -i eth0 -p tcp -m tcp --dport 80 -m comment --comment \"-j no\" -j DROP";
     for (script, expected) in [
@@ -292,6 +316,21 @@ fn what_scripts_run_is_followed() {
     assert_eq!(of("ip netns exec other ./x.nft\n", "tcp dport 9 drop"), "-");
     let other = made_in("ip netns exec other ./x.nft\n", &files, 1);
     assert_eq!(shown(other.place_of(&rule("inet", "f", "c"), Some("tcp dport 9 drop"), None)), "x.nft:2");
+    for (script, expected) in [
+        ("cat > /run/x.nft <<E\nadd rule inet f c tcp dport 9 drop\nE\nnft -f /run/x.nft\n", "2"),
+        ("sudo tee x.nft >/dev/null <<E\nadd rule inet f c tcp dport 9 drop\nE\nnft -f ./x.nft\n", "2"),
+        ("echo 'add rule inet f c tcp dport 9 drop' >> y\nnft -f y\n", "1"),
+        ("printf '#!/bin/sh\\nnft add rule inet f c tcp dport 9 drop' > y.sh\nsh y.sh\n", "1"),
+        ("cat > y <<E\nadd rule inet f c tcp dport 9 drop\nE\n", "-"),
+        ("cd lib\nnft -f ../x.nft\n", "-"),
+        ("cd elsewhere\nnft -f x.nft\n", "-"),
+        ("cd \"$(dirname \"$0\")\" || exit\nnft -f x.nft\n", "x.nft:2"),
+        ("cd \"$WHERE\"\nnft -f x.nft\n", "-"),
+        ("(cd lib)\ncd ..\nnft -f x.nft\n", "-"),
+    ] {
+        assert_eq!(of(script, "tcp dport 9 drop"), expected, "{script}");
+    }
+    assert_eq!(of("cd lib\nnft -f f.nft\n", "udp dport 53 drop"), "lib/f.nft:3");
     for load in ["iptables-restore < r.v4", "iptables-restore -n r.v4"] {
         let place = made(load, &files).place_of(&rule("ip", "filter", "FORWARD"), None, Some("-A FORWARD -j DROP"));
         assert_eq!(shown(place), "r.v4:2", "{load}");
@@ -306,6 +345,7 @@ fn commands_of_the_case_have_their_places_there() {
         starts: Starts::Command(Invocation {
             words: words.iter().map(|&word| word.to_owned()).collect(),
             input: input.map(str::to_owned),
+            folder: None,
             span: Span::new(10, 20),
             inside,
         }),
@@ -328,56 +368,8 @@ fn commands_of_the_case_have_their_places_there() {
     assert_eq!(of(&[read]), "93..132");
 }
 
-/// Each line makes one rule of the chain `c` of its table, or none.
-const REAL: &str = include_str!("tests/real.sh");
-
-#[test]
-fn each_rule_that_a_script_has_made_has_its_line() {
-    let folder = std::env::temp_dir().join(format!("netcase-made-{}", std::process::id()));
-    fs::create_dir_all(&folder).expect("a folder");
-    fs::write(folder.join("s.sh"), REAL).expect("a file");
-    let script =
-        "sh -e s.sh\nnft -s -t -a list ruleset\necho ----\niptables-nft-save -c\necho ----\nip6tables-nft-save -c\n";
-    let ended = Command::new("unshare")
-        .args(["--user", "--map-root-user", "--net", "sh", "-ec", script])
-        .current_dir(&folder)
-        .env("PATH", command::SEARCH_PATH)
-        .output()
-        .expect("there is unshare(1)");
-    let _ = fs::remove_dir_all(&folder);
-    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
-    assert!(ended.status.success(), "{said}");
-    let printed = String::from_utf8_lossy(&ended.stdout).into_owned();
-    let parts: Vec<&str> = printed.split("----\n").collect();
-    let written = nft::read(Included { path: String::new(), content: parts[0].into() }, &Alone).0;
-    let saved: HashMap<&str, Vec<Rule>> = [("ip", parts[1]), ("ip6", parts[2])]
-        .map(|(family, text)| (family, super::super::legacy::saved(family, text).1))
-        .into();
-    let made = made(REAL, &[]);
-    let mut wrong = Vec::new();
-    let mut numbers: HashMap<ChainName, usize> = HashMap::new();
-    for line in &written.rules {
-        let text = &parts[0][line.range.clone()];
-        let number = numbers.entry(line.chain.clone()).or_default();
-        *number += 1;
-        let own = rule(&line.chain.family, &line.chain.table, &line.chain.chain);
-        let is_own = |it: &&Rule| (&it.table, &it.chain) == (&own.table, &own.chain);
-        let told = saved.get(own.family.as_str()).and_then(|all| all.iter().filter(is_own).nth(*number - 1));
-        let place = made.place_of(&own, Some(text), told.map(|rule| rule.text.as_str()));
-        // The rules of a chain are made one after another, each by a line of its own.
-        let mark = format!("{} {} {} ", own.family, own.table, own.chain);
-        let expected = REAL.lines().enumerate().filter(|(_, it)| it.contains(&mark)).nth(*number - 1);
-        let expected = expected.map_or("none".to_owned(), |(at, _)| (at + 1).to_string());
-        if shown(place.clone()) != expected {
-            wrong.push(format!("{expected} is {}: {text} ({:?})", shown(place), told.map(|rule| &rule.text)));
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(written.rules.len() > 60, "{}", written.rules.len());
-}
-
 /// Pieces that texts are made of.
-const PIECES: [&str; 40] = [
+const PIECES: [&str; 44] = [
     "nft ",
     "add rule inet f c ",
     "tcp dport 80 drop",
@@ -406,6 +398,10 @@ const PIECES: [&str; 40] = [
     "iptables -A FORWARD ",
     "-s ",
     "10.0.0.1,",
+    "f() {",
+    "f ",
+    "\"$@\" ",
+    "; }\n",
     "for p in ",
     "do ",
     "done",
@@ -445,6 +441,10 @@ fn long_texts_are_read_quickly() {
         let script = piece.repeat(100_000 / piece.len());
         let _ = made(&script, &[]).place_of(&rule("inet", "f", "c"), Some(&script), Some(&script));
     }
+    for call in ["r \"$@\"; ", "r \"$@\" \"$@\"; ", "r \"$*$*\"; "] {
+        let _ = made(&format!("r() {{ {}\n}}\nr a b c\n", call.repeat(2_000)), &[]);
+    }
+    let _ = made(&(0..5_000).map(|n| format!("f{n}() {{ nft \"$@\"; }}\nf{n} add\n")).collect::<String>(), &[]);
     let many = (0..200).map(|n| format!("v{n}=$v{}$v{}\nnft $v{n} $v{n}\n", n + 1, n + 2)).collect::<String>();
     let _ = made(&many, &[]);
     assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());

@@ -249,7 +249,7 @@ pub(super) fn compare(written: &[String], has: &[String]) -> Match {
     }
     match best[has.len()] {
         None => Match::No,
-        Some(known) if known * 2 >= has.len() && known > 0 => Match::Is,
+        Some(known) if known * 3 >= has.len() * 2 => Match::Is,
         Some(_) => Match::May,
     }
 }

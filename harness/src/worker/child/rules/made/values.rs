@@ -36,6 +36,7 @@ enum Value {
 pub(super) struct Form {
     pub(super) words: Vec<Text>,
     pub(super) input: Option<Read>,
+    pub(super) output: Option<Text>,
 }
 
 /// What a command reads.
@@ -133,7 +134,8 @@ impl Values {
                     let value = choice.get(name.as_str()).filter(|value| !(value.chars().eq([WILD])));
                     Piece::Value(value.cloned().unwrap_or_else(|| unknown(*quoted)), *quoted)
                 }
-                Part::Unknown { quoted } => Piece::Value(unknown(*quoted), *quoted),
+                Part::Unknown { quoted } | Part::Argument { quoted, .. } => Piece::Value(unknown(*quoted), *quoted),
+                Part::Arguments { .. } => Piece::Value(unknown(false), false),
                 Part::Folder => Piece::Value(self.folder.clone().unwrap_or_else(|| WILD.to_string()), true),
             };
             (line, piece)
@@ -146,13 +148,14 @@ impl Values {
         let input = command.input.as_ref().map(|input| match input {
             Input::File(word) | Input::Text(word) => word,
         });
-        let names = names(command.words.iter().chain(input));
+        let names = names(command.words.iter().chain(input).chain(&command.output));
         let forms = self.choices(&names).into_iter().map(|choice| Form {
             words: command.words.iter().flat_map(|word| self.words(word, &choice)).collect(),
             input: command.input.as_ref().map(|input| match input {
                 Input::File(word) => Read::File(self.text(word, &choice)),
                 Input::Text(word) => Read::Text(self.text(word, &choice)),
             }),
+            output: command.output.as_ref().map(|word| self.text(word, &choice)),
         });
         forms.collect()
     }
@@ -190,7 +193,7 @@ fn names<'w>(words: impl IntoIterator<Item = &'w Word>) -> BTreeSet<&'w str> {
     let parts = words.into_iter().flat_map(|word| &word.parts);
     let names = parts.filter_map(|part| match part {
         Part::Variable { name, .. } => Some(name.as_str()),
-        Part::Text { .. } | Part::Unknown { .. } | Part::Folder => None,
+        _ => None,
     });
     names.collect()
 }
@@ -241,7 +244,7 @@ fn give(given: &mut Given, name: &str, value: Value) {
 }
 
 /// A word without anything that is expanded in it, or quoted.
-fn literal(word: &Word) -> Option<&str> {
+pub(super) fn literal(word: &Word) -> Option<&str> {
     match &*word.parts {
         [Part::Text { text, quoted: false }] => Some(&text.text),
         _ => None,
@@ -255,7 +258,7 @@ fn literal_name(word: &Word) -> Option<&str> {
 }
 
 /// The variable that a word gives a value, and that; `None` for a value that only a run knows.
-fn assignment(word: &Word) -> Option<(String, Option<Word>)> {
+pub(super) fn assignment(word: &Word) -> Option<(String, Option<Word>)> {
     let (Part::Text { text, quoted: false }, rest) = word.parts.split_first()? else { return None };
     let (name, begin) = text.text.split_once('=')?;
     let (name, adds) = name.strip_suffix('+').map_or((name, false), |name| (name, true));

@@ -115,13 +115,7 @@ impl Lexer {
             (Some('{'), _) => {
                 self.at += 2;
                 let inner = self.balanced('}').text;
-                word.parts.push(match &*inner {
-                    "0%/*" => Part::Folder,
-                    name if name.chars().all(is_of_name) && !starts_with_digit(name) => {
-                        Part::Variable { name: name.to_owned(), quoted }
-                    }
-                    _ => Part::Unknown { quoted },
-                });
+                word.parts.push(braced(&inner, quoted));
             }
             (Some(c), _) if is_of_name(c) && !c.is_ascii_digit() => {
                 self.at += 1;
@@ -132,7 +126,12 @@ impl Lexer {
             }
             (Some('@' | '*'), _) => {
                 self.at += 2;
-                word.parts.push(Part::Unknown { quoted: false });
+                word.parts.push(Part::Arguments { from: 1 });
+            }
+            (Some(c @ '1'..='9'), _) => {
+                self.at += 2;
+                let number = c.to_digit(10).map_or(0, |digit| digit as usize);
+                word.parts.push(Part::Argument { number, quoted });
             }
             (Some(c), _) if c.is_ascii_digit() || "#?$!-".contains(c) => {
                 self.at += 2;
@@ -175,6 +174,20 @@ impl Lexer {
             inner.push(c, line);
         }
         inner
+    }
+}
+
+/// What stands in `${...}`.
+fn braced(inner: &str, quoted: bool) -> Part {
+    let from = inner.strip_prefix(['@', '*']).map(|rest| rest.strip_prefix(':').unwrap_or("1").trim().parse::<usize>());
+    match (inner, from, inner.parse()) {
+        ("0%/*", _, _) => Part::Folder,
+        (_, Some(Ok(from)), _) => Part::Arguments { from },
+        (_, _, Ok(number)) if number > 0 => Part::Argument { number, quoted },
+        (name, _, _) if name.chars().all(is_of_name) && !starts_with_digit(name) => {
+            Part::Variable { name: name.to_owned(), quoted }
+        }
+        _ => Part::Unknown { quoted },
     }
 }
 
