@@ -15,14 +15,13 @@ use super::source::{Source, Spot, Starts};
 use super::statements;
 use super::text::Text;
 use super::values::{Form, Read, Values};
-use crate::evidence::Place;
 use crate::plan::NodeId;
 
 /// How much of a script is read, and of all of them: more than anybody writes by hand.
 const LONGEST: usize = 128 * 1024;
 const MOST_FORMS: usize = 20_000;
 const MOST_TEXTS: usize = 200;
-const MOST_FOUND: usize = 5_000;
+const MOST_FOUND: usize = 50_000;
 /// How far what runs other scripts is followed.
 const DEEPEST: usize = 4;
 
@@ -32,8 +31,9 @@ pub(super) struct Candidate {
     /// The node in which its source runs.
     pub(super) node: NodeId,
     pub(super) whose: Whose,
-    /// `None` where it is not to be said.
-    pub(super) place: Option<Place>,
+    /// Where it is written: on this line.
+    pub(super) spot: Spot,
+    pub(super) line: u32,
     pub(super) makes: Makes,
 }
 
@@ -292,8 +292,8 @@ impl Reader<'_> {
     }
 
     fn add(&mut self, from: &Origin, line: u32, makes: Makes) {
-        let place = from.spot.place(line).filter(|_| from.ran);
-        self.found.push(Candidate { node: from.node, whose: from.whose.clone(), place, makes });
+        let spot = if from.ran { from.spot.clone() } else { Spot::Nowhere };
+        self.found.push(Candidate { node: from.node, whose: from.whose.clone(), spot, line, makes });
     }
 }
 

@@ -50,6 +50,9 @@ pub(super) fn inlined(commands: &[Command]) -> Vec<Command> {
 /// The functions, by their names, and all other commands.
 fn split(commands: &[Command]) -> (BTreeMap<String, Body>, Vec<Command>) {
     let (mut functions, mut others) = (BTreeMap::<String, Body>::new(), Vec::new());
+    let is_end = |command: &Command| command.words.first().and_then(literal) == Some("}");
+    // Behind the last end no body has one.
+    let last = commands.iter().rposition(is_end).unwrap_or(0);
     let mut rest = commands;
     while let [first, behind @ ..] = rest {
         rest = behind;
@@ -62,8 +65,10 @@ fn split(commands: &[Command]) -> (BTreeMap<String, Body>, Vec<Command>) {
                 continue;
             }
         };
-        let is_end = |command: &Command| command.words.first().and_then(literal) == Some("}");
-        let Some(end) = behind.iter().position(is_end) else {
+        let Some(end) = Some(behind)
+            .filter(|_| commands.len() - rest.len() <= last)
+            .and_then(|behind| behind.iter().position(is_end))
+        else {
             others.push(first.clone());
             continue;
         };

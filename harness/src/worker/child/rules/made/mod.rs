@@ -84,19 +84,18 @@ impl Made {
 
     /// The one place of all that fit, if it is certain.
     fn only(&self, compare: impl Fn(&Makes) -> Match) -> Option<Place> {
-        let mut only: Option<(&Option<Place>, bool)> = None;
+        let mut only: Option<(&Candidate, bool)> = None;
         for candidate in &self.0 {
             let found = compare(&candidate.makes);
-            match (&only, found) {
-                (_, Match::No) => {}
-                (Some((place, _)), _) if **place != candidate.place => return None,
-                (known, found) => {
-                    let certain = found == Match::Is || known.is_some_and(|(_, certain)| certain);
-                    only = Some((&candidate.place, certain));
-                }
+            let is_same = |it: &Candidate| it.spot.key(it.line) == candidate.spot.key(candidate.line);
+            match only {
+                _ if found == Match::No => {}
+                Some((known, _)) if !is_same(known) => return None,
+                known => only = Some((candidate, found == Match::Is || known.is_some_and(|(_, certain)| certain))),
             }
         }
-        only.filter(|(_, certain)| *certain)?.0.clone()
+        let (candidate, _) = only.filter(|(_, certain)| *certain)?;
+        candidate.spot.place(candidate.line)
     }
 }
 

@@ -38,7 +38,7 @@ pub(super) fn of(form: &Form, before: Option<&Form>) -> Option<(Whose, Program)>
         return None;
     }
     let at = names.iter().position(|name| is_rules(name) || is_shell(name) || matches!(*name, "eval" | "source" | "."));
-    let at = at.or_else(|| runs_file(form, &names))?;
+    let at = at.or_else(|| runs_file(form))?;
     let whose = whose(&form.words[..at]);
     let (first, rest) = (form.words.get(at)?, &form.words[at + 1..]);
     let read = || match &form.input {
@@ -90,13 +90,16 @@ fn is_shell(name: &str) -> bool {
 }
 
 /// A command that is a file with a path, behind what runs others.
-fn runs_file(form: &Form, names: &[&str]) -> Option<usize> {
-    let paths = form.words.iter().position(|word| word.text.contains('/') && !word.text.starts_with(['-', '/']))?;
-    let before = &names[..paths];
-    let is_run = before.is_empty()
-        || before.iter().all(|name| STAYS.contains(name))
-        || before.starts_with(&["ip", "netns", "exec"]);
-    is_run.then_some(paths)
+fn runs_file(form: &Form) -> Option<usize> {
+    let texts = || form.words.iter().map(|word| word.text.as_str());
+    let at = texts().position(|word| word.contains('/') && !word.starts_with('-') && !word.contains('='))?;
+    let behind_exec = texts().take(3).eq(["ip", "netns", "exec"]) && at == 4;
+    (behind_exec || texts().take(at).all(stays)).then_some(at)
+}
+
+/// Whether a word leaves it to those behind it what runs, where it runs itself: a program, an option of it, a variable.
+fn stays(word: &str) -> bool {
+    STAYS.contains(&name(word)) || word.starts_with('-') || word.contains('=') || word.parse::<f64>().is_ok()
 }
 
 /// Where what stands behind some words runs.
@@ -112,10 +115,7 @@ fn whose(words: &[Text]) -> Whose {
     if let Some(name) = netns {
         return named(name);
     }
-    let known = |word: &&str| {
-        STAYS.contains(&name(word)) || word.starts_with('-') || word.contains('=') || word.parse::<f64>().is_ok()
-    };
-    if texts.iter().all(known) {
+    if texts.iter().all(|word| stays(word)) {
         return Whose::Own;
     }
     Whose::Unknown(texts.iter().map(|&word| word.to_owned()).collect())

@@ -60,6 +60,16 @@ pub(super) enum Spot {
 }
 
 impl Spot {
+    /// What makes two lines the same.
+    pub(super) fn key(&self, line: u32) -> (Option<&str>, usize, u32) {
+        match self {
+            Self::File { path, .. } => (Some(path), 0, line),
+            Self::Whole(span) => (None, span.start as usize, 0),
+            Self::Inside { start, .. } => (None, *start, line),
+            Self::Nowhere => (None, usize::MAX, 0),
+        }
+    }
+
     /// The place of a line, from 1; `None` where it is none, or not to be said.
     pub(super) fn place(&self, line: u32) -> Option<Place> {
         let at = usize::try_from(line).ok()?.checked_sub(1)?;

@@ -33,15 +33,16 @@ pub(super) fn read(main: File, look: &dyn Look) -> (Vec<Statement>, Vec<File>) {
         define(&file.content, &mut known);
     }
     let text = |line: &Line| files.get(line.file).and_then(|file| file.content.get(line.range.clone()));
+    let mut left = MOST;
     let rules = written.rules.iter().flat_map(|line| {
         let bodies = text(line).map(|text| bodies(line, text)).unwrap_or_default();
-        let statement = |(chain, body): (ChainName, String)| Statement {
+        let mut statement = |(chain, body): (ChainName, String)| Statement {
             chain,
-            says: Says::Rule(tokens::of(&replaced(&body, &known))),
+            says: Says::Rule(tokens::of(&replaced(&body, &known, &mut left))),
             file: line.file,
             start: line.range.start,
         };
-        bodies.into_iter().map(statement).collect::<Vec<_>>()
+        bodies.into_iter().map(&mut statement).collect::<Vec<_>>()
     });
     let chains = written.chains.iter().filter(|line| line.decides).filter_map(|line| {
         let words: Vec<&str> = text(line)?.split_whitespace().collect();
@@ -111,36 +112,58 @@ fn word(text: &str) -> (&str, &str) {
     text.split_at(text.find(char::is_whitespace).unwrap_or(text.len()))
 }
 
+/// How long names and values are that are looked at, and rules with these in them.
+const LONGEST_NAME: usize = 80;
+const LONGEST_VALUE: usize = 2048;
+const LONGEST: usize = 8 * 1024;
+/// How many definitions are looked at, and how long all rules with these in them may be.
+const MOST_NAMES: usize = 1000;
+const MOST: usize = 4 * 1024 * 1024;
+
+fn is_of_name(c: char) -> bool {
+    c.is_alphanumeric() || "_-./".contains(c)
+}
+
 /// What a file defines, each where it is defined once.
 fn define(content: &str, known: &mut HashMap<String, Option<String>>) {
-    for (at, _) in content.match_indices("define") {
+    for (at, _) in content.match_indices("define").take(MOST_NAMES) {
         let rest = &content[at + "define".len()..];
-        let Some((name, behind)) = rest.split_once('=') else { return };
-        let name = name.trim();
-        if name.is_empty() || name.len() > 64 || !name.chars().all(|c| c.is_alphanumeric() || "_-./".contains(c)) {
+        // Each is read as far as any that is written by hand.
+        let near = |text: &str, most: usize, ends: &[char]| {
+            text.char_indices().take(most).find(|(_, c)| ends.contains(c)).map(|(at, _)| at)
+        };
+        let Some(sign) = near(rest, LONGEST_NAME, &['=', '\n']) else { continue };
+        let name = rest[..sign].trim();
+        if name.is_empty() || !name.chars().all(is_of_name) {
             continue;
         }
-        let behind = behind.trim_start();
-        let end = if behind.starts_with('{') { behind.find('}').map(|end| end + 1) } else { behind.find(['\n', ';']) };
-        let value = behind.get(..end.unwrap_or(behind.len())).map(|value| value.trim().to_owned());
+        let behind = rest[sign + 1..].trim_start();
+        let ends: &[char] = if behind.starts_with('{') { &['}'] } else { &['\n', ';'] };
+        let end = near(behind, LONGEST_VALUE, ends).map(|end| end + usize::from(behind.starts_with('{')));
+        let whole = end.or((behind.len() < LONGEST_VALUE).then_some(behind.len()));
+        let value = whole.and_then(|end| behind.get(..end)).map(|value| value.trim().to_owned());
         let is_new = !known.contains_key(name);
         known.insert(name.to_owned(), value.filter(|value| is_new && !value.contains('$')));
     }
 }
 
 /// A rule with what is defined in it; what is not known may be anything.
-fn replaced(rule: &str, known: &HashMap<String, Option<String>>) -> String {
+fn replaced(rule: &str, known: &HashMap<String, Option<String>>, left: &mut usize) -> String {
     let mut whole = String::new();
     let mut parts = rule.split('$');
     whole.push_str(parts.next().unwrap_or_default());
     for part in parts {
-        let end = part.find(|c: char| !(c.is_alphanumeric() || "_-./".contains(c))).unwrap_or(part.len());
+        let end = part.find(|c: char| !is_of_name(c)).unwrap_or(part.len());
         let (name, rest) = part.split_at(end);
         match known.get(name) {
             Some(Some(value)) => whole.push_str(value),
             Some(None) | None => whole.push(WILD),
         }
         whole.push_str(rest);
+        if whole.len() > LONGEST.min(*left) {
+            return MANY.to_string();
+        }
     }
+    *left = left.saturating_sub(whole.len());
     whole
 }

@@ -322,6 +322,9 @@ fn what_scripts_run_is_followed() {
         ("echo 'add rule inet f c tcp dport 9 drop' >> y\nnft -f y\n", "1"),
         ("printf '#!/bin/sh\\nnft add rule inet f c tcp dport 9 drop' > y.sh\nsh y.sh\n", "1"),
         ("cat > y <<E\nadd rule inet f c tcp dport 9 drop\nE\n", "-"),
+        ("A=b timeout -k 2 5 ./x.nft\n", "x.nft:2"),
+        ("chmod +x ./x.nft\n", "-"),
+        ("ip netns exec fw ./x.nft\n", "x.nft:2"),
         ("cd lib\nnft -f ../x.nft\n", "-"),
         ("cd elsewhere\nnft -f x.nft\n", "-"),
         ("cd \"$(dirname \"$0\")\" || exit\nnft -f x.nft\n", "x.nft:2"),
@@ -445,6 +448,18 @@ fn long_texts_are_read_quickly() {
         let _ = made(&format!("r() {{ {}\n}}\nr a b c\n", call.repeat(2_000)), &[]);
     }
     let _ = made(&(0..5_000).map(|n| format!("f{n}() {{ nft \"$@\"; }}\nf{n} add\n")).collect::<String>(), &[]);
+    for piece in [
+        "define",
+        "define x = {",
+        "define x = 1\n",
+        "add rule inet f c $x $x $x $x\n",
+        "tcp dport 80 drop\n",
+        "{ chain c ",
+    ] {
+        let text = format!("define x = {}\n{}", "1".repeat(4_000), piece.repeat(500_000 / piece.len()));
+        let _ =
+            made("nft -f big", &[("big", &text)]).place_of(&rule("inet", "f", "c"), Some("tcp dport 80 drop"), None);
+    }
     let many = (0..200).map(|n| format!("v{n}=$v{}$v{}\nnft $v{n} $v{n}\n", n + 1, n + 2)).collect::<String>();
     let _ = made(&many, &[]);
     assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());

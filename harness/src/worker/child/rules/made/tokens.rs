@@ -228,6 +228,9 @@ pub(super) fn compare(written: &[String], has: &[String]) -> Match {
     if written.is_empty() || has.is_empty() {
         return Match::No;
     }
+    if written.len() != has.len() && !written.iter().any(|token| is_open(token)) {
+        return Match::No;
+    }
     // Of each end of `has`, how many of its tokens are written as they stand.
     let mut best: Vec<Option<usize>> = vec![None; has.len() + 1];
     best[0] = Some(0);
