@@ -66,6 +66,9 @@ pub enum Place {
         line: u32,
         /// The line itself.
         text: String,
+        /// Whether it is a line of a script: what it says may be more than what it is blamed for.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        command: bool,
     },
 }
 

@@ -82,7 +82,7 @@ fn add(diagnostic: &mut Diagnostic, check: Option<Span>, explanation: &Explanati
         match &cause.blame {
             Some(Place::Case(span)) if is_drawn(span) || diagnostic.related.iter().any(|(known, _)| known == span) => {}
             Some(Place::Case(span)) => diagnostic.related.push((*span, label.to_owned())),
-            Some(Place::File { path, line, text }) => diagnostic.elsewhere.push(Line {
+            Some(Place::File { path, line, text, .. }) => diagnostic.elsewhere.push(Line {
                 path: path.clone(),
                 number: *line,
                 text: visible(text),

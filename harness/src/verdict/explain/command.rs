@@ -32,7 +32,8 @@ pub(super) fn doing(world: &World<'_>, node: usize, does: impl Fn(&Words<'_>) ->
             let comment = words.first().is_none_or(|word| word.starts_with('#'));
             let Some(rank) = rank(world, node, &words).filter(|_| !comment && does(&words)) else { continue };
             if found.as_ref().is_none_or(|(best, _)| rank >= *best) {
-                found = Some((rank, Blame::File { path: script.path.clone(), line, text: text.to_owned() }));
+                found =
+                    Some((rank, Blame::File { path: script.path.clone(), line, text: text.to_owned(), command: true }));
             }
         }
     }

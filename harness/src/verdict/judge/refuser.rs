@@ -78,7 +78,7 @@ fn fault(
     }
     let rule = rule.as_ref()?;
     let file = match &cause.blame {
-        Some(Blame::File { text, .. }) if is_of_rules(cause.kind) => Some(text),
+        Some(Blame::File { text, command: false, .. }) if is_of_rules(cause.kind) => Some(text),
         _ => None,
     };
     (!cause.rule.iter().chain(file).any(|text| stands_in(rule, text)))

@@ -222,7 +222,7 @@ fn line_of(
         Some(found) => found,
         None => <[_; 1]>::try_from(all(&may_fit)).ok()?.into_iter().next()?,
     };
-    Some(Blame::File { path, line: u32::try_from(command.line).ok()?, text: command.shown })
+    Some(Blame::File { path, line: u32::try_from(command.line).ok()?, text: command.shown, command: true })
 }
 
 /// The script that changes a node, where it is one alone.

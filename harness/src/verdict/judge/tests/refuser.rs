@@ -159,11 +159,32 @@ fn a_rule_is_known_by_any_words_of_it() {
 fn the_line_of_the_file_will_do() {
     let by = || refuser(Refusal::Dropped, Some("tcp dport $web drop"));
     let line = |kind| Cause {
-        blame: Some(Blame::File { path: "fw.nft".to_owned(), line: 3, text: "  tcp dport $web drop # no".to_owned() }),
+        blame: Some(Blame::File {
+            path: "fw.nft".to_owned(),
+            line: 3,
+            text: "  tcp dport $web drop # no".to_owned(),
+            command: false,
+        }),
         ..cause(kind, "fw", Some("tcp dport 80 drop"))
     };
     assert!(passes(by(), Seen::Silent, line(CauseKind::RuleDropped)));
     assert!(!passes(by(), Seen::Silent, line(CauseKind::ForwardingOff)), "what is no rule has no line of one");
+}
+
+#[test]
+fn the_line_of_a_script_may_say_more_than_its_rule() {
+    let by = |words| refuser(Refusal::Dropped, Some(words));
+    let line = || Cause {
+        blame: Some(Blame::File {
+            path: "fw.sh".to_owned(),
+            line: 3,
+            text: "nft 'add rule inet f c tcp dport 22 drop; add rule inet f c tcp dport 80 drop'".to_owned(),
+            command: true,
+        }),
+        ..cause(CauseKind::RuleDropped, "fw", Some("tcp dport 80 drop"))
+    };
+    assert!(passes(by("tcp dport 80 drop"), Seen::Silent, line()));
+    assert!(!passes(by("tcp dport 22 drop"), Seen::Silent, line()), "another rule of the same line");
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::worker::child::programs::Programs;
 ///
 /// Rules of the older kind do not say who has loaded them: what was loaded may have made them as well.
 pub(super) fn made_in(bench: &Bench, programs: &Programs, node: NodeId, has_older: bool) -> Made {
-    let mut sources = sources(bench, programs);
+    let mut sources = sources(bench);
     if has_older {
         sources.extend(programs.loads(node).iter().filter_map(|load| of_load(load.rules(), programs)));
     }
@@ -23,7 +23,7 @@ pub(super) fn made_in(bench: &Bench, programs: &Programs, node: NodeId, has_olde
     Made::by(&sources, &files, &names, node)
 }
 
-fn sources(bench: &Bench, programs: &Programs) -> Vec<Source> {
+fn sources(bench: &Bench) -> Vec<Source> {
     let plan = &bench.plan;
     let scripts = plan.setup.iter().map(|script| Source {
         node: script.node,
@@ -44,6 +44,7 @@ fn sources(bench: &Bench, programs: &Programs) -> Vec<Source> {
             starts: Starts::Command(Invocation {
                 words: run.clone(),
                 input: None,
+                input_file: None,
                 folder: None,
                 span: service.span,
                 inside: Vec::new(),
@@ -53,11 +54,11 @@ fn sources(bench: &Bench, programs: &Programs) -> Vec<Source> {
         _ => None,
     });
     let actions = bench.performed.iter().filter_map(|operation| match &operation.action {
-        Action::Run(run) => Some(source(bench, programs, run, operation.span, true)),
+        Action::Run(run) => Some(source(bench, run, operation.span, true)),
         _ => None,
     });
     let checks = plan.expectations.iter().filter_map(|expectation| match &expectation.check {
-        Check::Run(run) => Some(source(bench, programs, run, expectation.span, false)),
+        Check::Run(run) => Some(source(bench, run, expectation.span, false)),
         _ => None,
     });
     scripts.chain(services).chain(actions).chain(checks).collect()
@@ -76,18 +77,20 @@ fn of_load(rules: &Rules, programs: &Programs) -> Option<Source> {
     Some(Source { node: rules.node, starts: Starts::Rules { family, path, text }, ran: true })
 }
 
-fn source(bench: &Bench, programs: &Programs, run: &Run, span: crate::source::Span, ran: bool) -> Source {
+fn source(bench: &Bench, run: &Run, span: crate::source::Span, ran: bool) -> Source {
     let captured = bench.captured.borrow();
     let filled = |text: &crate::plan::Template| {
         text.fill(|name| captured.get(name).map(String::as_str)).unwrap_or_else(|| text.to_string())
     };
-    let input = match &run.stdin {
-        Input::Text(text) => Some(filled(text)),
-        Input::File(path) => programs.files().text(run.on, Path::new(path)),
+    // A file is named from the case's folder, and a program names its own from where it starts.
+    let (input, input_file) = match &run.stdin {
+        Input::Text(text) => (Some(filled(text)), None),
+        Input::File(path) => (None, Some(path.clone()).filter(|_| run.cwd.is_none())),
     };
     let invocation = Invocation {
         words: run.command.iter().map(filled).collect(),
         input: input.filter(|text| !text.is_empty()),
+        input_file,
         folder: run.cwd.clone(),
         span,
         inside: run.inside.clone(),

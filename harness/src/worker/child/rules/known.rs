@@ -139,7 +139,7 @@ fn found(rules: &Rules, line: &Line, texts: &[Text]) -> Option<Origin> {
         let start = before.rfind('\n').map_or(0, |newline| newline + 1);
         let whole = text.content[start..].lines().next().unwrap_or_default();
         let number = u32::try_from(before.matches('\n').count() + 1).ok()?;
-        Place::File { path: text.path.clone(), line: number, text: whole.trim().to_owned() }
+        Place::File { path: text.path.clone(), line: number, text: whole.trim().to_owned(), command: false }
     };
     let as_written = rules.loader != Loader::Nft;
     let drops = words.to_lowercase().contains("drop");

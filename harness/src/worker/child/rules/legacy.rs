@@ -84,7 +84,7 @@ pub(super) fn place(chains: &mut [Chain], rules: &mut [Rule], family: &str, path
     let at = |start: usize| {
         let line = text.get(start..)?.lines().next()?.trim().to_owned();
         let number = u32::try_from(text.get(..start)?.matches('\n').count() + 1).ok()?;
-        Some(Place::File { path: path.to_owned(), line: number, text: line })
+        Some(Place::File { path: path.to_owned(), line: number, text: line, command: false })
     };
     for chain in chains.iter_mut().filter(|chain| chain.family == family) {
         let name = ChainName::new(family, &chain.table, &chain.name);

@@ -109,7 +109,8 @@ impl Reader<'_> {
             Starts::Command(invocation) => {
                 let words = invocation.words.iter().map(|word| Text::of_file(word)).collect();
                 let input = invocation.input.as_ref().map(|text| Read::Text(Text::of_file(text)));
-                let form = Form { words, input, output: None };
+                let file = invocation.input_file.as_ref().map(|path| Read::File(Text::at(1, path)));
+                let form = Form { words, input: input.or(file), output: None };
                 let Some((whose, program)) = programs::of(&form, None) else { return };
                 let spot = self::spot(invocation, &program);
                 let folder =
@@ -231,7 +232,7 @@ impl Reader<'_> {
             _ if content.len() > LONGEST => self.texts = MOST_TEXTS + 1,
             _ => {
                 let text = Text::of_file(&content);
-                let spot = Spot::File { path: path.to_owned(), content: content.into() };
+                let spot = Spot::File { path: path.to_owned(), content: content.into(), command: true };
                 self.later(text, Origin { spot, ..from }, values, depth);
             }
         }
@@ -239,7 +240,7 @@ impl Reader<'_> {
 
     fn rules_file(&mut self, path: &str, content: &str, family: Option<&'static str>, from: Origin) {
         let text = Text::of_file(content);
-        let spot = Spot::File { path: path.to_owned(), content: content.into() };
+        let spot = Spot::File { path: path.to_owned(), content: content.into(), command: false };
         let from = Origin { spot, ..from };
         match family {
             Some(family) => self.restore(family, &text, &from),
@@ -259,7 +260,8 @@ impl Reader<'_> {
                 None => self.add(from, text.line_at(statement.start), makes),
                 Some(file) => {
                     let line = file.content.get(..statement.start).unwrap_or_default().matches('\n').count() + 1;
-                    let spot = Spot::File { path: file.path.clone(), content: Rc::clone(&file.content) };
+                    let spot =
+                        Spot::File { path: file.path.clone(), content: Rc::clone(&file.content), command: false };
                     self.add(&Origin { spot, ..from.clone() }, u32::try_from(line).unwrap_or(u32::MAX), makes);
                 }
             }

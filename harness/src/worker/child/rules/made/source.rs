@@ -32,8 +32,9 @@ pub(in super::super) enum Starts {
 #[derive(Clone, Debug)]
 pub(in super::super) struct Invocation {
     pub(in super::super) words: Vec<String>,
-    /// The text that it reads.
+    /// The text that it reads, or the file, by its path from the case's folder.
     pub(in super::super) input: Option<String>,
+    pub(in super::super) input_file: Option<String>,
     /// The folder it starts in, from the case's.
     pub(in super::super) folder: Option<String>,
     pub(in super::super) span: Span,
@@ -47,14 +48,13 @@ pub(super) enum Spot {
     File {
         path: String,
         content: Rc<str>,
+        /// Whether its lines are commands, and not rules alone.
+        command: bool,
     },
     /// All of it is one place.
     Whole(Span),
     /// A text of the case that begins there.
-    Inside {
-        start: usize,
-        content: Rc<str>,
-    },
+    Inside { start: usize, content: Rc<str> },
     /// It is not to be said.
     Nowhere,
 }
@@ -74,9 +74,9 @@ impl Spot {
     pub(super) fn place(&self, line: u32) -> Option<Place> {
         let at = usize::try_from(line).ok()?.checked_sub(1)?;
         match self {
-            Self::File { path, content } => {
+            Self::File { path, content, command } => {
                 let text = content.lines().nth(at)?.trim().to_owned();
-                Some(Place::File { path: path.clone(), line, text })
+                Some(Place::File { path: path.clone(), line, text, command: *command })
             }
             Self::Whole(span) => Some(Place::Case(*span)),
             Self::Inside { start, content } => {

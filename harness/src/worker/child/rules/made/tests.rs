@@ -348,6 +348,7 @@ fn commands_of_the_case_have_their_places_there() {
         starts: Starts::Command(Invocation {
             words: words.iter().map(|&word| word.to_owned()).collect(),
             input: input.map(str::to_owned),
+            input_file: None,
             folder: None,
             span: Span::new(10, 20),
             inside,
