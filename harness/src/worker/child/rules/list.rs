@@ -69,7 +69,7 @@ pub(in super::super) async fn rules_of(bench: &Bench, node: NodeId) -> Result<(V
             let made = commands::made_in(bench, programs, node, has_older);
             let told = told(programs, lab, room, node, (&made, &rules, until)).await;
             for chain in chains.iter_mut().filter(|chain| undecided(chain)) {
-                chain.place = made.place_of_policy(chain).or(chain.place.take());
+                chain.place = made.place_of_policy(chain);
             }
             place(&made, &mut rules, missing, &texts, &told);
         }

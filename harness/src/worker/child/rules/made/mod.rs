@@ -66,20 +66,22 @@ impl Made {
         })
     }
 
-    /// The line that has a chain drop what no rule decides.
+    /// The line that has a chain drop what no rule decides; where none has, the line that is known of it.
     pub(super) fn place_of_policy(&self, chain: &Chain) -> Option<Place> {
         let family = family(&chain.family);
         let name = ChainName::new(family, &chain.table, &chain.name);
-        self.only(|makes| {
-            let is_it = match makes {
-                Makes::Nft(own, statements::Says::DropsAtItsEnd) => is_chain(own, &name),
-                Makes::Iptables(own, options::Rule { says: options::Says::Drops, table, chain: own_name }) => {
-                    *own == family && fits(table, &chain.table) && fits(own_name, &chain.name)
-                }
-                Makes::Nft(..) | Makes::Iptables(..) => false,
-            };
-            if is_it { Match::Is } else { Match::No }
-        })
+        let is_it = |makes: &Makes| match makes {
+            Makes::Nft(own, statements::Says::DropsAtItsEnd) => is_chain(own, &name),
+            Makes::Iptables(own, options::Rule { says: options::Says::Drops, table, chain: own_name }) => {
+                *own == family && fits(table, &chain.table) && fits(own_name, &chain.name)
+            }
+            Makes::Nft(..) | Makes::Iptables(..) => false,
+        };
+        if self.0.iter().any(|candidate| is_it(&candidate.makes)) {
+            self.only(|makes| if is_it(makes) { Match::Is } else { Match::No })
+        } else {
+            chain.place.clone()
+        }
     }
 
     /// The one place of all that fit, if it is certain.

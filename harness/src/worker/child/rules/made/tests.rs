@@ -297,6 +297,19 @@ fn policies_have_the_line_that_sets_them() {
 }
 
 #[test]
+fn where_scripts_say_nothing_of_a_policy_its_chain_keeps_its_line() {
+    let declared = Place::Case(Span::new(1, 2));
+    let of = |script: &str| {
+        let known = Chain { place: Some(declared.clone()), ..chain("inet", "f", "c") };
+        shown(made(script, &[]).place_of_policy(&known))
+    };
+    assert_eq!(of("nft add rule inet f c drop\n"), "1..2");
+    let one = "nft 'chain inet f c { policy drop; }'\n";
+    assert_eq!(of(one), "1");
+    assert_eq!(of(&one.repeat(2)), "-", "either has set it, and what declares the chain has not");
+}
+
+#[test]
 fn what_scripts_run_is_followed() {
     let files = [
         (
