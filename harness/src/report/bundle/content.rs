@@ -77,7 +77,7 @@ fn line(report: &CaseReport, cause: &Cause) -> Value {
             let text = place.text.lines().nth(at - 1).unwrap_or_default().trim();
             json!({ "file": place.path, "line": at, "text": text })
         }
-        (Some(Place::File { path, line, text }), _) => json!({ "file": path, "line": line, "text": text }),
+        (Some(Place::File { path, line, text, .. }), _) => json!({ "file": path, "line": line, "text": text }),
         (Some(Place::Case(_)), None) | (None, _) => Value::Null,
     }
 }
