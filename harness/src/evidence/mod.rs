@@ -35,6 +35,14 @@ pub struct Evidence {
     /// the rules behind that place did with it.
     #[serde(default)]
     pub sent_on: Option<SentOn>,
+    /// The nodes of whose packets some may be missing in [`frames`](Self::frames): what was not seen there may have
+    /// passed.
+    #[serde(default)]
+    pub unseen: Vec<usize>,
+    /// The nodes of whose rules some steps may be missing in [`traces`](Self::traces): a rule may have ended a packet there
+    /// all the same.
+    #[serde(default)]
+    pub untraced: Vec<usize>,
     /// What is missing in here, in words: limits that were reached, tables that could not be read.
     pub cut: Vec<String>,
 }

@@ -18,6 +18,7 @@ use socket2::{SockFilter, Socket};
 
 use super::ProbeError;
 use super::capture::{Capture, EVERYTHING, link_address, unbound};
+use super::focus::Focus;
 use crate::evidence::Frame;
 use crate::namespace::Namespace;
 
@@ -33,6 +34,9 @@ pub const SNAP: usize = 2048;
 /// How much the kernel keeps for us until we look. It counts small frames with some 800 bytes, and twice as much as asked
 /// for may be used (socket(7)): about ten thousand.
 const BUFFER: usize = 4 << 20;
+
+/// Behind how many frames that may be the probe's, and for which there was no room, nothing more is captured.
+const HOPELESS: usize = 4 * MOST_OF_NODE;
 
 /// How many frames one look goes through: more than fit in the buffer, so that a flood that goes on ends it, too.
 const MOST_AT_ONCE: usize = 65_536;
@@ -136,24 +140,47 @@ impl Frames {
         self.lost().map(|_| ())
     }
 
-    /// Takes what is there, in the order in which it passed, and says in words what is not: the first
-    /// [`MOST_OF_INTERFACE`] frames of each interface are kept, of all together the first [`MOST_OF_NODE`].
+    /// Takes what is there, in the order in which it passed. The first [`MOST_OF_INTERFACE`] frames of each interface are
+    /// kept, of all together the first [`MOST_OF_NODE`]; once it is a flood, only what may be the probe's is captured.
     ///
     /// # Errors
     ///
     /// When the socket broke.
-    pub fn take(&self, node: usize, into: &mut Vec<Frame>) -> Result<Option<String>, ProbeError> {
+    pub fn take(&self, taken: &mut Taken) -> Result<(), ProbeError> {
         let mut buffer = [0; SNAP];
         let mut space = nix::cmsg_space!(TimeSpec, libc::tpacket_auxdata);
-        let mut kept = Kept::default();
         for _ in 0..MOST_AT_ONCE {
             match self.receive(&mut buffer, &mut space) {
-                Ok(Some(frame)) => kept.keep(Frame { node, ..frame }, into),
+                Ok(Some(frame)) => taken.keep(frame),
                 Ok(None) => break,
                 Err(error) => return Err(failed(error)),
             }
+            if taken.is_hopeless() {
+                self.rest()?;
+                return self.forget();
+            }
+            if taken.is_flood() && !taken.focused {
+                // What would fill the buffer is let go from now on, so that it has room for what matters.
+                self.socket.attach_filter(&taken.focus.filter()).map_err(failed)?;
+                taken.focused = true;
+            }
         }
-        Ok(kept.missing(self.lost()?))
+        taken.lost = taken.lost.saturating_add(self.lost()?);
+        Ok(())
+    }
+
+    /// Forgets what came so far, before the probe: it shows only what else is going on.
+    ///
+    /// # Errors
+    ///
+    /// When the socket broke.
+    pub fn begin(&self, taken: &mut Taken) -> Result<(), ProbeError> {
+        self.take(taken)?;
+        taken.begin();
+        if taken.focused {
+            self.socket.attach_filter(&taken.focus.filter()).map_err(failed)?;
+        }
+        Ok(())
     }
 
     /// One frame that is there now.
@@ -224,38 +251,97 @@ fn tag(control: &UnknownCmsg) -> Option<u16> {
     (status & libc::TP_STATUS_VLAN_VALID != 0).then_some(tci & 0x0fff)
 }
 
-/// What one look has kept.
-#[derive(Default)]
-struct Kept {
-    of_interface: BTreeMap<u32, usize>,
-    of_node: usize,
-    left_out: usize,
+/// What was taken of a node's frames.
+#[derive(Debug)]
+pub struct Taken {
+    node: usize,
+    focus: Focus,
+    kept: Vec<Frame>,
+    /// How many were kept of each interface, and of all: of those that may be the probe's (1), and of others (0).
+    of_interface: BTreeMap<(bool, u32), usize>,
+    of_node: [usize; 2],
+    left_out: [usize; 2],
+    lost: u32,
+    focused: bool,
 }
 
-impl Kept {
-    fn keep(&mut self, frame: Frame, into: &mut Vec<Frame>) {
-        let of_interface = self.of_interface.entry(frame.interface).or_default();
-        if self.of_node >= MOST_OF_NODE || *of_interface >= MOST_OF_INTERFACE {
-            self.left_out += 1;
+impl Taken {
+    /// Nothing yet.
+    pub fn new(node: usize, focus: Focus) -> Self {
+        Self {
+            node,
+            focus,
+            kept: Vec::new(),
+            of_interface: BTreeMap::new(),
+            of_node: [0; 2],
+            left_out: [0; 2],
+            lost: 0,
+            focused: false,
+        }
+    }
+
+    fn keep(&mut self, frame: Frame) {
+        let may_be_own = self.focus.takes(&frame.bytes);
+        let class = usize::from(may_be_own);
+        let of_interface = self.of_interface.entry((may_be_own, frame.interface)).or_default();
+        if self.of_node[class] >= MOST_OF_NODE || *of_interface >= MOST_OF_INTERFACE {
+            self.left_out[class] += 1;
             return;
         }
         *of_interface += 1;
-        self.of_node += 1;
-        into.push(frame);
+        self.of_node[class] += 1;
+        self.kept.push(Frame { node: self.node, ..frame });
     }
 
-    fn missing(&self, lost: u32) -> Option<String> {
+    /// Whether so much came that it is no lab at rest.
+    fn is_flood(&self) -> bool {
+        self.left_out != [0; 2]
+    }
+
+    /// Whether nothing is gained by looking on: what may be the probe's is a flood itself.
+    fn is_hopeless(&self) -> bool {
+        self.left_out[1] > HOPELESS
+    }
+
+    /// Nothing yet again; in a flood only what may be the probe's is to be taken from now on.
+    fn begin(&mut self) {
+        let focused = self.is_flood();
+        *self = Self { focused, ..Self::new(self.node, self.focus.clone()) };
+    }
+
+    /// Whether a packet of the probe may be among what is missing.
+    pub fn may_miss(&self) -> bool {
+        self.lost > 0 || self.left_out[1] > 0
+    }
+
+    /// What is missing, in words.
+    pub fn missing(&self) -> Option<String> {
         let mut words = Vec::new();
-        if self.left_out > 0 {
+        let left_out: usize = self.left_out.iter().sum();
+        if left_out > 0 {
             words.push(format!(
-                "{} later frames were left out: {MOST_OF_INTERFACE} are kept of one interface, {MOST_OF_NODE} of one node",
-                self.left_out
+                "{left_out} later frames were left out: {MOST_OF_INTERFACE} are kept of one interface, {MOST_OF_NODE} of one node"
             ));
         }
-        if lost > 0 {
-            words.push(format!("{lost} later frames came faster than they could be taken"));
+        if self.lost > 0 {
+            words.push(format!("{} later frames came faster than they could be taken", self.lost));
+        }
+        if self.is_hopeless() {
+            words.push("what came then was not captured".to_owned());
+        } else if self.focused && !self.may_miss() {
+            words.push("in this flood only what may be a packet of the probe was captured throughout".to_owned());
         }
         (!words.is_empty()).then(|| words.join("; "))
+    }
+
+    /// What was kept so far.
+    pub fn frames(&self) -> &[Frame] {
+        &self.kept
+    }
+
+    /// What was kept.
+    pub fn into_frames(self) -> Vec<Frame> {
+        self.kept
     }
 }
 
@@ -263,31 +349,48 @@ impl Kept {
 mod tests {
     use super::*;
 
-    fn frame(interface: u32) -> Frame {
-        Frame { node: 0, interface, time: 0, outgoing: false, vlan: None, length: 0, bytes: Vec::new() }
+    /// One of UDP, or one of which nothing is known.
+    fn frame(interface: u32, udp: bool) -> Frame {
+        let mut bytes = vec![0; 60];
+        if udp {
+            (bytes[12], bytes[14], bytes[23]) = (8, 0x45, 17);
+        }
+        Frame { node: 0, interface, time: 0, outgoing: false, vlan: None, length: 60, bytes }
     }
 
     #[test]
     fn the_first_frames_are_kept() {
-        let (mut kept, mut frames) = (Kept::default(), Vec::new());
+        let mut taken = Taken::new(7, Focus::on(&[1]));
         for interface in 1..=2 {
             for time in 0..u64::try_from(MOST_OF_INTERFACE + 10).expect("a small number") {
-                kept.keep(Frame { time, ..frame(interface) }, &mut frames);
+                taken.keep(Frame { time, ..frame(interface, false) });
             }
         }
-        assert_eq!(frames.len(), 2 * MOST_OF_INTERFACE);
-        assert!(frames.iter().all(|frame| frame.time < 400));
-        let said = kept.missing(3).expect("something is missing");
+        assert!(taken.is_flood() && taken.may_miss());
+        taken.lost = 3;
+        let said = taken.missing().expect("something is missing");
         assert!(
             said.starts_with("20 later frames were left out: 400 are kept of one interface, 2000 of one"),
             "{said}"
         );
         assert!(said.ends_with("; 3 later frames came faster than they could be taken"), "{said}");
+        assert!(taken.kept.iter().all(|frame| frame.time < 400 && frame.node == 7));
         for interface in 3..20 {
-            (0..MOST_OF_INTERFACE).for_each(|_| kept.keep(frame(interface), &mut frames));
+            (0..MOST_OF_INTERFACE).for_each(|_| taken.keep(frame(interface, false)));
         }
-        assert_eq!(frames.len(), MOST_OF_NODE);
-        assert_eq!(Kept::default().missing(0), None);
+        assert_eq!(taken.into_frames().len(), MOST_OF_NODE);
+    }
+
+    #[test]
+    fn a_flood_of_others_takes_no_room_from_the_probe() {
+        let mut taken = Taken::new(0, Focus::on(&[1]));
+        assert!(taken.missing().is_none() && !taken.is_flood());
+        (0..5000).for_each(|_| taken.keep(frame(1, true)));
+        assert!(taken.is_flood() && !taken.may_miss(), "none of them was the probe's");
+        taken.keep(frame(1, false));
+        assert_eq!(taken.kept.len(), MOST_OF_INTERFACE + 1);
+        taken.begin();
+        assert!(taken.kept.is_empty() && !taken.is_flood() && taken.focused);
     }
 
     #[test]

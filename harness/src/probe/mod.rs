@@ -8,6 +8,7 @@ pub mod capture;
 mod departure;
 pub mod dns;
 mod error_queue;
+pub mod focus;
 pub mod frames;
 pub mod http;
 pub mod ping;

@@ -15,7 +15,7 @@ use crate::plan::{Expectation, Need, Plan};
 use crate::preflight;
 use crate::report::{CaseReport, Explained, Status, TestReport};
 use crate::verdict::{Finding, Outcome, Verdict};
-use crate::worker::message::{Broken, Explain, Printed, Shell};
+use crate::worker::message::{Broken, Explain, Printed, Shell, not_explained};
 use crate::worker::supervise::opened::Opening;
 use crate::worker::supervise::{self, Ending, Finished};
 
@@ -249,10 +249,14 @@ impl Crew {
                 let (probed, explanation, evidence) = explained.swap_remove(own);
                 Box::new(Explained { explanation, evidence: Arc::new(evidence), probed: Some(Arc::new(probed)) })
             });
-            if let (Status::Fail(finding) | Status::Error(finding), Some(why)) =
-                (&mut test.status, unexplained.get(&at))
+            let late = || {
+                let meant = self.conduct.explain == Explain::Failed && expectation.check.is_traffic();
+                broken.as_ref().filter(|it| meant && it.subject.is_none()).map(|it| not_explained(&it.message))
+            };
+            if let (Status::Fail(finding), None) = (&mut test.status, &test.explained)
+                && test.attempts > 0
             {
-                finding.notes.push(why.clone());
+                finding.notes.extend(unexplained.get(&at).cloned().or_else(late));
             }
             test
         });

@@ -31,6 +31,9 @@ pub const SEARCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin
 const KEPT: usize = 64 * 1024;
 const CAPTURED: usize = 1024 * 1024;
 
+/// How many bytes of a line are shown where some lines are: one may have no end.
+const WIDEST: usize = 4000;
+
 /// What is left in a pipe when its writer has ended is at most its capacity (pipe(7)); others may go on writing.
 const LEFT: usize = 256 * 1024;
 
@@ -229,11 +232,16 @@ impl Program {
         String::from_utf8_lossy(&printed).into_owned()
     }
 
-    /// The last lines that it has printed.
+    /// The last lines that it has printed, of each the start.
     pub fn last_lines(&self) -> Vec<String> {
         let text = self.printed();
         let lines: Vec<&str> = text.lines().collect();
-        lines.iter().skip(lines.len().saturating_sub(10)).map(|line| (*line).to_owned()).collect()
+        let last = lines.iter().skip(lines.len().saturating_sub(10));
+        last.map(|line| {
+            let end = (0..=WIDEST.min(line.len())).rev().find(|end| line.is_char_boundary(*end)).unwrap_or(0);
+            format!("{}{}", &line[..end], if end < line.len() { "..." } else { "" })
+        })
+        .collect()
     }
 }
 

@@ -148,6 +148,11 @@ pub enum Message {
     Done,
 }
 
+/// Says why something was not explained.
+pub fn not_explained(why: &str) -> String {
+    format!("not probed once more to explain it: {why}")
+}
+
 /// What a program of the case has printed, kept as evidence.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Printed {

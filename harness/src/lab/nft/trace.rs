@@ -2,6 +2,8 @@
 //!
 //! Source of all numbers: `linux/netfilter/nf_tables.h`, `linux/netfilter/nfnetlink.h`, linux/netfilter.h.
 
+use std::collections::HashMap;
+
 use super::attributes::{Attributes, find};
 use super::expression::Statement;
 use super::message::{Batch, FAMILY_HEADER, Kind};
@@ -9,7 +11,7 @@ use super::ruleset::{family, long, text, word};
 use super::socket::{Refused, Socket};
 use super::{base_chain, base_chain_at, in_chain};
 use crate::evidence::{Chain, Trace, TraceKind, TraceVerdict, decode_headers};
-use crate::lab::KernelError;
+use crate::lab::{KernelError, MOST_STEPS};
 use crate::namespace::Namespace;
 
 /// The tables that mark packets, one in each family.
@@ -149,6 +151,9 @@ fn statements(family: u8, protocols: &[u8]) -> Vec<Statement> {
     statements
 }
 
+/// How many steps are heard at a time: twice what is kept, for those of the marking tables are among them.
+const MOST: usize = 2 * MOST_STEPS;
+
 /// Hears what the kernel says of marked packets.
 pub(in crate::lab) struct Listener(Socket);
 
@@ -158,10 +163,14 @@ impl Listener {
         Socket::listen(namespace, GROUP, BUFFER).map(Self).map_err(named)
     }
 
-    /// The steps that were heard since the last call, in order, and whether some were lost between them.
+    /// The steps that were heard since the last call, in order, and whether some were lost between them or, as a flood
+    /// may go on for ever, behind the first ones.
     pub(in crate::lab) fn heard(&self, node: usize) -> Result<(Vec<Trace>, bool), KernelError> {
         let (mut steps, mut lost) = (Vec::new(), false);
         loop {
+            if steps.len() >= MOST {
+                return Ok((of_users(steps), true));
+            }
             match self.0.heard(Kind::Trace.number()) {
                 Ok(Some(messages)) => steps.extend(messages.iter().filter_map(|message| step(node, message))),
                 Ok(None) => return Ok((of_users(steps), lost)),
@@ -181,14 +190,15 @@ fn named(refused: Refused) -> KernelError {
 fn of_users(steps: Vec<Trace>) -> Vec<Trace> {
     let mut steps = with_packets(steps);
     steps.retain(|step| step.table != TABLE || step.packet.is_some());
-    for at in 0..steps.len() {
-        let step = &steps[at];
-        if step.table == TABLE || steps[..at].iter().any(|it| it.id == step.id && it.table != TABLE) {
-            continue;
-        }
-        let shown = steps.iter().any(|it| it.id == step.id && it.table != TABLE && it.packet.is_some());
-        if let Some(mark) = steps[..at].iter().find(|mark| mark.id == step.id).filter(|_| !shown).cloned() {
-            let first = &mut steps[at];
+    let mut of_packets: HashMap<u32, Vec<usize>> = HashMap::new();
+    for (at, step) in steps.iter().enumerate() {
+        of_packets.entry(step.id).or_default().push(at);
+    }
+    for own in of_packets.values() {
+        let users = || own.iter().copied().filter(|at| steps[*at].table != TABLE);
+        let Some(first) = users().next().filter(|_| users().all(|at| steps[at].packet.is_none())) else { continue };
+        if let Some(mark) = own.first().filter(|at| **at < first).map(|at| steps[*at].clone()) {
+            let first = &mut steps[first];
             first.iif = first.iif.or(mark.iif);
             first.packet = mark.packet;
         }

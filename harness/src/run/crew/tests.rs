@@ -77,7 +77,8 @@ fn verdicts_that_were_sent_stand_and_the_rest_says_why() {
     let tests = concluded(Conduct::default(), verdicts, Some(broken));
     assert_eq!(tests.len(), plan().expectations.len());
     assert_eq!((&tests[0].status, tests[0].attempts), (&Status::Pass, 3));
-    assert_eq!(tests[1].status, Status::Fail(fail));
+    let why = "not probed once more to explain it: the worker was killed by SIGKILL while it probed";
+    assert_eq!(tests[1].status, Status::Fail(fail.note(why)));
     for test in &tests[2..] {
         let finding = Finding::new("the worker was killed by SIGKILL while it probed")
             .note("last: a ping")

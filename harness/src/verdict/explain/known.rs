@@ -45,7 +45,8 @@ fn ruled_out(world: &World<'_>, step: &Step) -> Vec<&'static str> {
         out.push("a missing route");
     }
     let mut traced = world.evidence().traces.iter().filter(|trace| trace.node == step.node).peekable();
-    if traced.peek().is_some() && traced.all(|trace| trace.verdict != TraceVerdict::Drop) {
+    let all = !world.evidence().untraced.contains(&step.node);
+    if all && traced.peek().is_some() && traced.all(|trace| trace.verdict != TraceVerdict::Drop) {
         out.push("a rule");
     }
     out

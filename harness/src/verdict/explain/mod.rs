@@ -60,7 +60,7 @@ mod wire;
 mod words;
 mod world;
 
-use crate::evidence::{Ask, Evidence, Explanation, SentOn};
+use crate::evidence::{Act, Ask, Cause, CauseKind, Evidence, Explanation, SentOn};
 use crate::observation::Observation;
 use crate::plan::{Check, Node, Operation, Plan};
 use crate::source::Span;
@@ -103,12 +103,25 @@ pub enum Explained {
 /// Explains what became of a probe.
 pub fn explain(matter: Matter<'_>) -> Explained {
     let world = World::new(matter);
-    let explanation = certain(walk::explain(&world), &world.unread());
+    let explanation = certain(seen(walk::explain(&world), &world), &world.unread());
     match world.into_wants() {
         (asks, _) if !asks.is_empty() => Explained::Asks(asks),
         (_, Some(packet)) => Explained::SendOn(packet),
         (_, None) => Explained::Done(Box::new(explanation)),
     }
+}
+
+/// Where packets were missed, one that was not seen may have passed all the same. What then still holds: a rule that was
+/// seen to end it, and that nobody has the address asked for.
+fn seen(explanation: Explanation, world: &World<'_>) -> Explanation {
+    let unseen: Vec<&str> = world.evidence().unseen.iter().map(|node| world.name(*node)).collect();
+    let holds = |cause: &Cause| cause.kind == CauseKind::NoAddress || rules::is_seen(world, cause);
+    if unseen.is_empty() || explanation.causes.first().is_some_and(holds) {
+        return explanation;
+    }
+    let known = format!("not all packets in {} were captured, and without them no cause is certain", all_of(&unseen));
+    let hops = explanation.hops.into_iter().filter(|hop| !matches!(hop.act, Act::Dropped { .. })).collect();
+    Explanation { hops, causes: Vec::new(), known: vec![known], ..explanation }
 }
 
 /// What does not stand in a table that was not read, or not to its end, is not known to be missing: then no cause is.

@@ -23,6 +23,17 @@ pub(super) fn dropped(world: &World<'_>, node: usize, ends: &[Ends]) -> Option<C
     traced.or_else(|| older::dropped(world, node, ends))
 }
 
+/// Whether a trace of the probe itself, or of its answer, shows what a cause says.
+pub(super) fn is_seen(world: &World<'_>, cause: &Cause) -> bool {
+    let kinds = [CauseKind::RuleDropped, CauseKind::RuleRejected, CauseKind::PolicyDropped, CauseKind::BridgeNetfilter];
+    let flow = &world.evidence().flow;
+    let is_it = |trace: &Trace| {
+        trace.packet.as_ref().is_some_and(|packet| packet.is_request_of(flow) || packet.is_answer_to(flow))
+    };
+    let nodes = (0..world.evidence().nodes.len()).filter(|node| cause.node.as_deref() == Some(world.name(*node)));
+    kinds.contains(&cause.kind) && nodes.into_iter().any(|node| find(world, node, is_it).is_some())
+}
+
 /// What dropped a question about a neighbour, or its answer.
 pub(super) fn dropped_question(world: &World<'_>, node: usize, about: std::net::IpAddr) -> Option<Cause> {
     let is_it = |trace: &Trace| {

@@ -124,10 +124,19 @@ fn printed_note(stream: &str, text: &str) -> Option<String> {
         lines => {
             let first = lines.len().saturating_sub(LINES);
             let cut = if first > 0 { format!(" (the last {LINES} lines of {})", lines.len()) } else { String::new() };
-            Some(format!("its {stream}{cut}:\n{}", lines[first..].join("\n")))
+            let lines: Vec<String> = lines[first..].iter().map(|line| start_of(line)).collect();
+            Some(format!("its {stream}{cut}:\n{}", lines.join("\n")))
         }
     }
 }
 
-/// How many lines of an output are shown.
+/// A line, or its start with dots behind where it has no end.
+fn start_of(line: &str) -> String {
+    let start: String = line.chars().take(WIDEST).collect();
+    let rest = if start.len() < line.len() { "..." } else { "" };
+    start + rest
+}
+
+/// How many lines of an output are shown, and how many characters of each.
 const LINES: usize = 10;
+const WIDEST: usize = 1000;

@@ -15,7 +15,9 @@ const NODES: usize = 32 * 1024 * 1024;
 
 /// Keeps the first frames and steps of traces, and the tables of as many nodes as fit, and says in words what is not here.
 pub(super) fn bound(evidence: &mut Evidence) {
+    let all: Vec<usize> = evidence.frames.iter().map(|frame| frame.node).collect();
     let frames = first(&mut evidence.frames, FRAMES);
+    add_new(&mut evidence.unseen, &all[evidence.frames.len()..]);
     let said = |left: usize, kept: usize| format!("{left} frames more were captured; the first {kept} are here");
     evidence.cut.extend(frames.map(|left| said(left, evidence.frames.len())));
     bound_traces(evidence);
@@ -24,9 +26,19 @@ pub(super) fn bound(evidence: &mut Evidence) {
 
 /// Keeps the first steps of rule traces.
 pub(super) fn bound_traces(evidence: &mut Evidence) {
+    let all: Vec<usize> = evidence.traces.iter().map(|trace| trace.node).collect();
     let left = first(&mut evidence.traces, TRACES);
+    add_new(&mut evidence.untraced, &all[evidence.traces.len()..]);
     let kept = evidence.traces.len();
     evidence.cut.extend(left.map(|left| format!("{left} steps more of rule traces; the first {kept} are here")));
+}
+
+fn add_new(nodes: &mut Vec<usize>, more: &[usize]) {
+    for node in more {
+        if !nodes.contains(node) {
+            nodes.push(*node);
+        }
+    }
 }
 
 /// The first entries that take so many bytes at most; how many were left out, if any were.
@@ -119,6 +131,7 @@ mod tests {
             format!("{} steps more of rule traces; the first {steps} are here", 30_000 - steps),
         ];
         assert_eq!(evidence.cut, said);
+        assert_eq!((&*evidence.unseen, &*evidence.untraced), (&[0][..], &[0][..]));
         bound(&mut evidence);
         assert_eq!(evidence.cut.len(), 2, "what fits is left as it is");
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::Wire;
 use crate::source::Span;
-use crate::worker::message::{EXPLAINING, Explain, Message};
+use crate::worker::message::{EXPLAINING, Explain, Message, not_explained};
 
 /// How many expectations of one step are explained.
 const MOST: usize = 12;
@@ -53,7 +53,7 @@ impl Budget {
     /// Tells what was not explained.
     pub(super) fn say_left_out(self, wire: Wire) {
         for (why, expectations) in self.left_out {
-            let why = format!("not probed once more to explain it: {why}");
+            let why = not_explained(&why);
             wire.say(&Message::Unexplained { expectations, why });
         }
     }

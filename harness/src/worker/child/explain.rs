@@ -98,8 +98,8 @@ async fn explain_one(bench: &mut Bench, decided: &Decided) -> Second {
     let expectation = experiment(&bench.plan.expectations[decided.expectation], decided.last.mute);
     prepare(bench, &expectation, decided.last.seen).await;
     let flow = planned_flow(&expectation.check);
-    let watch = gather::begin(bench, &flow).await;
-    let observed = probe(bench, &expectation).await;
+    let mut watch = gather::begin(bench, &flow).await;
+    let observed = gather::during(bench, &mut watch, probe(bench, &expectation)).await;
     let flow = real_flow(bench, flow, observed.as_ref().ok()).await;
     let mut evidence = gather::end(bench, watch, flow).await;
     over_tcp(&mut evidence);

@@ -4,6 +4,8 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::path::Path;
+use std::pin::pin;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 
@@ -14,7 +16,8 @@ use crate::evidence::{Chain, Evidence, Flow, NodeState, Protocol, Rule, ScriptTe
 use crate::lab::{self, Counters, Netlink, Tracer};
 use crate::plan::{Interface, InterfaceKind, NodeId};
 use crate::probe::ProbeError;
-use crate::probe::frames::Frames;
+use crate::probe::focus::Focus;
+use crate::probe::frames::{Frames, Taken};
 use crate::probe::stamps;
 
 /// The packet sockets of the nodes. Opening one is cheap, closing it is not, so each is kept for the rest of the case.
@@ -41,8 +44,12 @@ impl Captures {
 }
 
 /// What has begun to be watched.
+#[derive(Default)]
 pub(super) struct Watch {
     tracers: Vec<(NodeId, Tracer)>,
+    /// Nodes whose rules nobody follows.
+    untraced: Vec<NodeId>,
+    taken: Vec<(NodeId, Taken)>,
     before: Vec<Counters>,
     /// Of nodes with rules of the older kind, which count and say nothing.
     counted: HashMap<NodeId, (Vec<Chain>, Vec<Rule>)>,
@@ -51,7 +58,7 @@ pub(super) struct Watch {
 
 /// Begins to watch all nodes. What cannot be watched is said in the evidence, and fails nothing.
 pub(super) async fn begin(bench: &mut Bench, flow: &Flow) -> Watch {
-    let mut watch = Watch { tracers: Vec::new(), before: Vec::new(), counted: HashMap::new(), cut: Vec::new() };
+    let mut watch = Watch::default();
     let first = bench.captures.0.is_empty();
     let tunnels = bench.plan.nodes.iter().any(|node| node.open || node.interfaces.iter().any(is_tunnel));
     // A DNS query may be asked again over TCP, and what a tunnel carries travels in UDP.
@@ -61,6 +68,7 @@ pub(super) async fn begin(bench: &mut Bench, flow: &Flow) -> Watch {
         (own, false) => own,
     };
     let protocols = [flow.protocol, more];
+    let focus = Focus::on(&protocols.map(|own| [own.number(false), own.number(true)]).concat());
     for node in there(bench) {
         let name = &bench.plan.nodes[node].name;
         let namespace = &bench.lab.node(node).namespace;
@@ -71,11 +79,14 @@ pub(super) async fn begin(bench: &mut Bench, flow: &Flow) -> Watch {
         }
         match Tracer::start(namespace, &protocols) {
             Ok(tracer) => watch.tracers.extend(tracer.map(|tracer| (node, tracer))),
-            Err(error) => watch.cut.push(format!("what the rules of {name} do is not seen: {error}")),
+            Err(error) => {
+                watch.untraced.push(node);
+                watch.cut.push(format!("what the rules of {name} do is not seen: {error}"));
+            }
         }
-        let watched = bench.captures.of(node, || Frames::open(namespace)).and_then(Frames::watch);
-        if let Err(error) = watched {
-            watch.cut.push(format!("what passes {name} is not seen: {error}"));
+        match bench.captures.of(node, || Frames::open(namespace)).and_then(Frames::watch) {
+            Ok(()) => watch.taken.push((node, Taken::new(node, focus.clone()))),
+            Err(error) => watch.cut.push(format!("what passes {name} is not seen: {error}")),
         }
     }
     if first {
@@ -88,7 +99,37 @@ pub(super) async fn begin(bench: &mut Bench, flow: &Flow) -> Watch {
             Counters::default()
         }));
     }
+    // What came until now is none of the probe's, and shows what else is going on.
+    for (node, taken) in &mut watch.taken {
+        if let Some(frames) = bench.captures.0.get(node) {
+            let _ = frames.begin(taken);
+        }
+    }
     watch
+}
+
+/// How often what was captured is taken while a probe is made: a socket holds some ten thousand frames, and a flood has
+/// some hundred thousand a second.
+const INTERVAL: Duration = Duration::from_millis(10);
+
+/// Goes on watching until a probe has been made.
+pub(super) async fn during<T>(bench: &Bench, watch: &mut Watch, probing: impl Future<Output = T>) -> T {
+    let mut probing = pin!(probing);
+    loop {
+        match tokio::time::timeout(INTERVAL, &mut probing).await {
+            Ok(made) => return made,
+            Err(_) => take(bench, watch),
+        }
+    }
+}
+
+/// Takes what was captured; a socket that is broken says so at the end, too.
+fn take(bench: &Bench, watch: &mut Watch) {
+    for (node, taken) in &mut watch.taken {
+        if let Some(frames) = bench.captures.0.get(node) {
+            let _ = frames.take(taken);
+        }
+    }
 }
 
 fn is_tunnel(interface: &Interface) -> bool {
@@ -111,15 +152,20 @@ async fn unstamped() -> Option<String> {
 
 /// Ends the watching, and takes down how the nodes are.
 pub(super) async fn end(bench: &mut Bench, watch: Watch, flow: Flow) -> Evidence {
-    let Watch { tracers, before, counted, mut cut } = watch;
-    let mut evidence = Evidence { flow, ..Evidence::default() };
-    for node in there(bench) {
+    let Watch { tracers, untraced, taken, before, counted, mut cut } = watch;
+    let mut evidence = Evidence { flow, untraced, ..Evidence::default() };
+    let seen: Vec<NodeId> = taken.iter().map(|(node, _)| *node).collect();
+    evidence.unseen = there(bench).into_iter().filter(|node| !seen.contains(node)).collect();
+    for (node, mut taken) in taken {
         let Some(frames) = bench.captures.0.get(&node) else { continue };
         let name = &bench.plan.nodes[node].name;
-        match frames.take(node, &mut evidence.frames).and_then(|lost| frames.rest().map(|()| lost)) {
-            Ok(lost) => cut.extend(lost.map(|lost| format!("{name}: {lost}"))),
-            Err(error) => cut.push(format!("what passed {name} cannot be read: {error}")),
+        let ended = frames.take(&mut taken).and_then(|()| frames.rest());
+        if ended.is_err() || taken.may_miss() {
+            evidence.unseen.push(node);
         }
+        cut.extend(taken.missing().map(|missing| format!("{name}: {missing}")));
+        cut.extend(ended.err().map(|error| format!("what passed {name} cannot be read: {error}")));
+        evidence.frames.extend(taken.into_frames());
     }
     evidence.frames.sort_by_key(|frame| frame.time);
     let mut stopping = Vec::new();
@@ -128,9 +174,13 @@ pub(super) async fn end(bench: &mut Bench, watch: Watch, flow: Flow) -> Evidence
         match tracer.take(node) {
             Ok((traces, lost)) => {
                 evidence.traces.extend(traces);
+                evidence.untraced.extend(lost.is_some().then_some(node));
                 cut.extend(lost.map(|lost| format!("{name}: {lost}")));
             }
-            Err(error) => cut.push(format!("what the rules of {name} did cannot be read: {error}")),
+            Err(error) => {
+                evidence.untraced.push(node);
+                cut.push(format!("what the rules of {name} did cannot be read: {error}"));
+            }
         }
         stopping.push(tracer);
     }
