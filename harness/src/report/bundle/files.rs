@@ -25,6 +25,7 @@ impl Draft {
             return Err(io::Error::other("this names no folder"));
         };
         readable_folders(parent)?;
+        remove_left(place);
         let at = beside(place, "new");
         // Of a process of the same number that was killed.
         remove(&at)?;
@@ -65,6 +66,7 @@ impl Drop for Draft {
 
 /// Removes the bundle at a place, if there is one.
 pub(super) fn discard(place: &Path) -> io::Result<()> {
+    remove_left(place);
     if !is_bundle(place) {
         return Ok(());
     }
@@ -83,6 +85,21 @@ pub(super) fn is_bundle(place: &Path) -> bool {
 fn beside(place: &Path, word: &str) -> PathBuf {
     let name = place.file_name().unwrap_or_default().to_string_lossy();
     place.with_file_name(format!(".{name}.{}.{word}", process::id()))
+}
+
+/// Removes what processes left beside a place that were killed while they wrote. What cannot be removed harms nobody.
+fn remove_left(place: &Path) {
+    let (Some(parent), Some(name)) = (place.parent(), place.file_name()) else { return };
+    let start = format!(".{}.", name.to_string_lossy());
+    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+        let own = entry.file_name().to_string_lossy().strip_prefix(&start).map(str::to_owned);
+        let writer = own.as_deref().and_then(|rest| rest.strip_suffix(".new").or_else(|| rest.strip_suffix(".old")));
+        // One that lives may be writing it.
+        let is_gone = |writer: u32| !Path::new("/proc").join(writer.to_string()).exists();
+        if writer.and_then(|writer| writer.parse().ok()).is_some_and(is_gone) {
+            let _ = remove(&entry.path());
+        }
+    }
 }
 
 fn remove(folder: &Path) -> io::Result<()> {
@@ -111,6 +128,24 @@ fn readable_folders(folder: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_killed_process_left_is_removed() {
+        let root = std::env::temp_dir().join(format!("netcase-bundle-left-{}", process::id()));
+        let place = root.join("nat");
+        // Process numbers end below (PID_MAX_LIMIT of linux/threads.h), and the first one lives.
+        let left = [".nat.99999999.new", ".nat.99999999.old", ".nat.1.new", ".nat2.99999999.new", ".nat.x.new"];
+        let make =
+            || left.iter().for_each(|name| fs::create_dir_all(root.join(name).join("tables")).expect("a folder"));
+        let there = || left.map(|name| root.join(name).exists());
+        make();
+        drop(Draft::begin(&place).expect("a new folder"));
+        assert_eq!(there(), [false, false, true, true, true]);
+        make();
+        discard(&place).expect("nothing to do");
+        assert_eq!(there(), [false, false, true, true, true], "a case that passes leaves nothing either");
+        fs::remove_dir_all(root).expect("the test's own folder");
+    }
 
     #[test]
     fn a_folder_is_replaced_as_a_whole_and_nothing_else_is() {
