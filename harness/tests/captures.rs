@@ -1,6 +1,7 @@
 //! What passes the interfaces of a node is seen whole, and what is written of it is what others read.
 
-#[expect(dead_code, reason = "the program itself is not started here")]
+#[path = "captures/path.rs"]
+mod path;
 #[path = "support/program.rs"]
 mod program;
 #[path = "support/reachable.rs"]
@@ -167,13 +168,37 @@ fn a_loopback_interface_shows_a_packet_twice() {
     assert_eq!(directions, [true, false], "{seen:?}");
 }
 
-/// Wireshark's own reader is the judge.
-#[test]
-fn wireshark_reads_what_is_written() {
-    if Command::new("tshark").arg("--version").output().is_err() {
+/// Whether there is a reader; without it a strict run fails.
+fn is_tshark_there() -> bool {
+    let there = Command::new("tshark").arg("--version").output().is_ok();
+    if !there {
         let reason = "skipped: tshark is not installed";
         assert!(std::env::var_os("NETCASE_STRICT").is_none_or(|strict| strict != "1"), "{reason}");
         eprintln!("{reason}");
+    }
+    there
+}
+
+/// By the probe's own tuple there are packets on every interface that it passed, and on none behind the place where it
+/// ended.
+#[test]
+fn captures_show_the_probe_where_it_passed_and_nowhere_else() {
+    if !is_tshark_there() {
+        return;
+    }
+    std::thread::scope(|scope| {
+        for fault in [path::Fault::Rule, path::Fault::Forwarding, path::Fault::NoWayBack] {
+            for check in ["ping", "tcp", "udp"] {
+                scope.spawn(move || [false, true].map(|v6| path::look(fault, check, v6)));
+            }
+        }
+    });
+}
+
+/// Wireshark's own reader is the judge.
+#[test]
+fn wireshark_reads_what_is_written() {
+    if !is_tshark_there() {
         return;
     }
     let folder = Folder::new("pcapng");
