@@ -100,6 +100,28 @@ pub(crate) fn silent(count: usize) -> String {
     format!("title = \"Silence\"\n{text}")
 }
 
+/// Two hosts behind two routers, of which the second drops what it should forward.
+pub(crate) const BROKEN: &str = r#"
+title = "A line that is broken"
+[nodes.a]
+interfaces.eth0 = { veth = { peer = "r1.left" }, address = "10.0.1.2/24" }
+routes = [{ to = "default", via = "10.0.1.1" }]
+[nodes.r1]
+forwarding = true
+interfaces.left = { address = "10.0.1.1/24" }
+interfaces.right = { veth = { peer = "r2.left" }, address = "10.0.2.1/24" }
+routes = [{ to = "10.0.3.0/24", via = "10.0.2.2" }]
+[nodes.r2]
+interfaces.left = { address = "10.0.2.2/24" }
+interfaces.right = { veth = { peer = "b.eth0" }, address = "10.0.3.1/24" }
+routes = [{ to = "10.0.1.0/24", via = "10.0.2.1" }]
+[nodes.b]
+interfaces.eth0 = { address = "10.0.3.2/24" }
+routes = [{ to = "default", via = "10.0.3.1" }]
+[[expect]]
+ping = { from = "a", to = "b" }
+"#;
+
 /// Two hosts on one cable and a ping, and what else the second has.
 pub(crate) fn pair(second: &str) -> String {
     format!(

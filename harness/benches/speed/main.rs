@@ -62,6 +62,8 @@ fn rows() -> Measured<Vec<Row>> {
     rows.push(silences(&folder)?);
     rows.push(all_pairs(&folder, "all-pairs ping of 30 hosts (870)", 30, 150, 7)?);
     rows.push(all_pairs(&folder, "all-pairs ping of 100 hosts (9900)", 100, 2000, 5)?);
+    rows.push(explained(&folder)?);
+    rows.push(green(&folder)?);
     rows.push(service_row(&folder)?);
     rows.push(at_most("all of cases/", median(repeat(3, measure::suite)?), 6000));
     rows.extend(memory_rows(&folder)?);
@@ -129,6 +131,37 @@ fn all_pairs(folder: &Folder, what: &'static str, hosts: usize, target: u64, run
     let case = folder.write(&format!("pairs-{hosts}"), &cases::all_pairs(hosts))?;
     let time = median(repeat(runs, || measure::netcase(&case, hosts * (hosts - 1)))?);
     Ok(at_most(what, time, target))
+}
+
+/// What explaining takes beyond the window of the second probe, which is as long as that of the first.
+fn explained(folder: &Folder) -> Measured<Row> {
+    const WINDOW: Duration = Duration::from_secs(1);
+    let case = folder.write("broken", cases::BROKEN)?;
+    let never = ["--capture", "never", "--bundle", "never"];
+    let run = |options: &[&str]| measure::failing(&case, options, 1);
+    let (with, without) = alternate(11, || run(&[]), || run(&never))?;
+    let more = with.saturating_sub(without).saturating_sub(WINDOW);
+    let ratio = with.as_secs_f64() / without.as_secs_f64();
+    Ok(Row {
+        what: "one failure explained, 4 nodes",
+        target: "300 ms more".to_owned(),
+        measured: format!("{} more, {ratio:.2} x", milliseconds(more)),
+        met: more <= Duration::from_millis(300),
+    })
+}
+
+/// What is ready to be explained costs nothing where all is well.
+fn green(folder: &Folder) -> Measured<Row> {
+    let case = folder.write("green", cases::NAT)?;
+    let run = |options: &[&str]| measure::passing(&case, options, 5);
+    let (with, without) = alternate(41, || run(&[]), || run(&["--capture", "never", "--bundle", "never"]))?;
+    let ratio = with.as_secs_f64() / without.as_secs_f64();
+    Ok(Row {
+        what: "a green case, beside `--capture never`",
+        target: "1.02 x".to_owned(),
+        measured: format!("{} = {ratio:.3} x", milliseconds(with)),
+        met: ratio <= 1.02,
+    })
 }
 
 fn service_row(folder: &Folder) -> Measured<Row> {

@@ -39,6 +39,33 @@ pub(crate) fn command(case: &Path) -> Command {
     command
 }
 
+/// A run with these options, of which so many expectations must fail and none may pass.
+pub(crate) fn failing(case: &Path, options: &[&str], failed: usize) -> Measured<Duration> {
+    let mut command = command(case);
+    command.args(options);
+    let begin = Instant::now();
+    let output = command.output().map_err(|error| format!("netcase cannot be started: {error}"))?;
+    let time = begin.elapsed();
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    // What was to be explained and is not took no time.
+    let explained = options.contains(&"never") || stdout.contains("= cause: ");
+    if explained && stdout.contains(&format!(" 0 passed, {failed} failed, 0 errors, 0 skipped")) {
+        return Ok(time);
+    }
+    Err(format!("{} should have {failed} explained failures:\n{stdout}", case.display()))
+}
+
+/// A run with these options in which so many expectations must pass.
+pub(crate) fn passing(case: &Path, options: &[&str], passed: usize) -> Measured<Duration> {
+    let mut command = command(case);
+    command.args(options);
+    let begin = Instant::now();
+    let output = command.output().map_err(|error| format!("netcase cannot be started: {error}"))?;
+    let time = begin.elapsed();
+    check(case, passed, &output)?;
+    Ok(time)
+}
+
 /// A fast answer that is wrong is no answer.
 fn check(case: &Path, passed: usize, output: &Output) -> Measured<()> {
     let stdout = String::from_utf8_lossy(&output.stdout);

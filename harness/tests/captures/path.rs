@@ -25,10 +25,8 @@ const WAY: [&str; 8] = ["a.r", "r1.l", "r1.r", "r2.l", "r2.r", "r3.l", "r3.r", "
 /// A line of nodes with one fault, and one expectation.
 fn case(fault: Fault, check: &str, v6: bool) -> String {
     let (net, bits) = if v6 { ("fd00:0:0:", 64) } else { ("10.0.", 24) };
-    let address = |link: usize, host: usize| match v6 {
-        true => format!("{net}{link}::{host}"),
-        false => format!("{net}{link}.{host}"),
-    };
+    let host_part = if v6 { "::" } else { "." };
+    let address = |link: usize, host: usize| format!("{net}{link}{host_part}{host}");
     let prefix = |link: usize| if v6 { format!("{net}{link}::/64") } else { format!("{net}{link}.0/24") };
     let names = ["a", "r1", "r2", "r3", "b"];
     let mut text = String::from("title = \"A line\"\n");
