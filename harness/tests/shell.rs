@@ -13,13 +13,15 @@ mod scratch;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::pty::{Winsize, openpty};
-use nix::sys::termios::tcgetattr;
+use nix::sys::signal::{Signal, kill};
+use nix::sys::termios::{Termios, tcgetattr};
+use nix::unistd::Pid;
 
 use program::{Folder, program, told};
 use scratch::User;
@@ -71,6 +73,8 @@ fn use_shells() {
     let output = child.wait_with_output().expect("it ends");
     assert_eq!((output.status.code(), &*output.stdout), (Some(4), &b"a\n"[..]));
     type_into_a_shell(&folder);
+    keep_at_a_terminal(&folder);
+    interrupt_a_shell(&folder);
     nothing_is_left(&folder);
     keep_on_fail(&folder);
 }
@@ -121,6 +125,48 @@ fn type_into_a_shell(folder: &Folder) {
     assert_eq!(child.wait().expect("it ends").code(), Some(5));
     let after = tcgetattr(&pair.slave).expect("a terminal");
     assert_eq!((before.local_flags, before.input_flags), (after.local_flags, after.input_flags));
+}
+
+/// A command with a terminal of its own, that terminal and its settings before.
+fn at_a_terminal(mut command: Command) -> (Child, File, OwnedFd, Termios) {
+    let pair = openpty(None, None).expect("a terminal");
+    let before = tcgetattr(&pair.slave).expect("a terminal");
+    let end = || Stdio::from(pair.slave.try_clone().expect("a descriptor"));
+    let child = command.stdin(end()).stdout(end()).stderr(end()).spawn().expect("netcase can be started");
+    (child, File::from(pair.master), pair.slave, before)
+}
+
+fn assert_restored(terminal: &OwnedFd, before: &Termios) {
+    let after = tcgetattr(terminal).expect("a terminal");
+    assert_eq!(
+        (before.local_flags, before.input_flags, before.output_flags),
+        (after.local_flags, after.input_flags, after.output_flags)
+    );
+}
+
+/// After a failure there is a shell in the node that sent the probe; when it ends, the run goes on.
+fn keep_at_a_terminal(folder: &Folder) {
+    let mut command = folder.run(&["two.toml", "--keep-on-fail"]);
+    command.env("SHELL", "/bin/sh");
+    let (mut child, master, terminal, before) = at_a_terminal(command);
+    until(&master, "this is a shell in a");
+    (&master).write_all(b"echo in-$(hostname)$((1+1)); exit\n").expect("it is typed");
+    until(&master, "in-a2");
+    until(&master, "1 failed");
+    assert_eq!(child.wait().expect("it ends").code(), Some(1));
+    assert_restored(&terminal, &before);
+}
+
+/// A signal ends the lab, and gives the terminal back as it was.
+fn interrupt_a_shell(folder: &Folder) {
+    let (mut child, master, terminal, before) = at_a_terminal(shell(folder, &["two", "a"]));
+    until(&master, "ends the lab");
+    (&master).write_all(b"echo up$((1+1))\n").expect("it is typed");
+    until(&master, "up2");
+    assert_ne!(tcgetattr(&terminal).expect("a terminal").local_flags, before.local_flags, "each key is passed on");
+    kill(Pid::from_raw(i32::try_from(child.id()).expect("process ids are small")), Signal::SIGTERM).expect("it runs");
+    child.wait().expect("it ends");
+    assert_restored(&terminal, &before);
 }
 
 /// Whoever holds the output is gone with netcase, however that ends.
