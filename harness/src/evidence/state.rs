@@ -25,6 +25,9 @@ pub struct NodeState {
     pub routes: Vec<String>,
     /// Its policy rules, in order, without the three that every node has.
     pub policy: Vec<PolicyRule>,
+    /// Those of the three that it has not: whether it is one of IPv6, and the priority.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub policy_gone: Vec<(bool, u32)>,
     /// Its neighbours.
     pub neighbours: Vec<Neighbour>,
     /// The forwarding tables of its bridges and tunnels.

@@ -38,13 +38,14 @@ pub async fn snapshot(plan: &Plan, lab: &Lab, id: NodeId) -> Result<(NodeState, 
         links::interfaces(plan, lab, id, limit.keep(links.iter().collect(), "interfaces"), &mut limit).await?;
     let mut routes = node.netlink.routes(Family::Ipv4).await?;
     routes.extend(node.netlink.routes(Family::Ipv6).await?);
-    let policy = policy::rules(node).await?;
+    let (policy, policy_gone) = policy::rules(node).await?;
     let neighbours = tables::neighbours(node).await?;
     let fdb = tables::forwarding(node).await?;
     let sysctls = settings::read(node, &interfaces)?;
     let mut state = NodeState {
         routes: limit.keep(routes, "routes").iter().map(|route| routes::text(route, &links)).collect(),
         policy: limit.keep(policy, "policy rules"),
+        policy_gone,
         neighbours: limit.keep_some(neighbours, "neighbours"),
         fdb: limit.keep(fdb, "entries in its forwarding tables"),
         listening: limit.keep(tables::listening(node)?, "listening sockets"),

@@ -12,24 +12,40 @@ use crate::lab::{KernelError, LabNode};
 const DEFAULT: [(bool, u32, u32); 5] =
     [(false, 0, 255), (false, 32766, 254), (false, 32767, 253), (true, 0, 255), (true, 32766, 254)];
 
-/// A node's rules of both families but [`DEFAULT`], in the order in which the kernel looks at them.
-pub(super) async fn rules(node: &LabNode) -> Result<Vec<PolicyRule>, KernelError> {
+/// A node's rules of both families but [`DEFAULT`], in the order in which the kernel looks at them; and which of these
+/// it has not, each by family and priority.
+pub(super) async fn rules(node: &LabNode) -> Result<(Vec<PolicyRule>, Vec<(bool, u32)>), KernelError> {
     let mut found = Vec::new();
+    let mut gone = Vec::new();
     for family in [AddressFamily::Inet, AddressFamily::Inet6] {
         let mut message = RuleMessage::default();
         message.header.family = family;
         let answers = node.netlink.dump(RouteNetlinkMessage::GetRule(message), "ip rule show").await?;
-        found.extend(answers.into_iter().filter_map(|answer| match answer {
-            // A kernel without the one family gives the rules of the other.
-            RouteNetlinkMessage::NewRule(message) if message.header.family == family => rule(&message),
-            _ => None,
-        }));
+        let all: Vec<PolicyRule> = answers
+            .into_iter()
+            .filter_map(|answer| match answer {
+                // A kernel without the one family gives the rules of the other.
+                RouteNetlinkMessage::NewRule(message) if message.header.family == family => Some(rule(&message)),
+                _ => None,
+            })
+            .collect();
+        let v6 = family == AddressFamily::Inet6;
+        if !all.is_empty() {
+            let lacking =
+                DEFAULT.iter().filter(|usual| usual.0 == v6 && !all.iter().any(|rule| is_usual(rule, **usual)));
+            gone.extend(lacking.map(|(v6, priority, _)| (*v6, *priority)));
+        }
+        found.extend(all.into_iter().filter(|rule| !DEFAULT.iter().any(|usual| is_usual(rule, *usual))));
     }
-    Ok(found)
+    Ok((found, gone))
 }
 
-/// A rule; `None` for one of [`DEFAULT`].
-fn rule(message: &RuleMessage) -> Option<PolicyRule> {
+/// Whether a rule is one that every node has. Whoever has put conditions on it has made it another.
+fn is_usual(rule: &PolicyRule, (v6, priority, table): (bool, u32, u32)) -> bool {
+    rule.v6 == v6 && rule.text == format!("{priority}: from all lookup {}", table_name(table))
+}
+
+fn rule(message: &RuleMessage) -> PolicyRule {
     let v6 = message.header.family == AddressFamily::Inet6;
     let priority = find(message, |attribute| match attribute {
         RuleAttribute::Priority(priority) => Some(*priority),
@@ -37,13 +53,7 @@ fn rule(message: &RuleMessage) -> Option<PolicyRule> {
     });
     let table = (message.header.action == RuleAction::ToTable).then(|| table(message)).flatten();
     let priority = priority.unwrap_or(0);
-    let words = words(message);
-    let usual = table.is_some_and(|table| DEFAULT.contains(&(v6, priority, table)));
-    // Whoever has put conditions on it has made it another.
-    if usual && words == format!("from all lookup {}", table_name(table.unwrap_or(0))) {
-        return None;
-    }
-    Some(PolicyRule { v6, priority, table, text: format!("{priority}: {words}") })
+    PolicyRule { v6, priority, table, text: format!("{priority}: {}", words(message)) }
 }
 
 fn find<T>(message: &RuleMessage, pick: impl Fn(&RuleAttribute) -> Option<T>) -> Option<T> {
@@ -238,7 +248,7 @@ mod tests {
     }
 
     fn text(message: &RuleMessage) -> String {
-        rule(message).map_or_else(String::new, |rule| rule.text)
+        rule(message).text
     }
 
     #[test]
@@ -268,16 +278,18 @@ mod tests {
             "101: not from all to 10.0.0.0/8 fwmark 0x1/0xff iif e0 ipproto tcp dport 80-90 lookup 77"
         );
         assert_eq!(text(&message(RuleAction::Prohibit, 103, vec![])), "103: from all prohibit");
-        assert_eq!(rule(&message(RuleAction::Prohibit, 103, vec![])).and_then(|rule| rule.table), None);
+        assert_eq!(rule(&message(RuleAction::Prohibit, 103, vec![])).table, None);
     }
 
     #[test]
     fn only_what_every_node_has_is_left_out() {
         let main = |priority| message(RuleAction::ToTable, priority, vec![RuleAttribute::Table(254)]);
-        assert_eq!(text(&main(32766)), "");
+        let usual = |message: &RuleMessage| DEFAULT.iter().any(|usual| is_usual(&rule(message), *usual));
+        assert!(usual(&main(32766)) && !usual(&main(5)));
         assert_eq!(text(&main(5)), "5: from all lookup main");
         let mut limited = main(32766);
         limited.attributes.push(RuleAttribute::SuppressPrefixLen(0));
         assert_eq!(text(&limited), "32766: from all lookup main suppress_prefixlength 0");
+        assert!(!usual(&limited));
     }
 }

@@ -4,11 +4,11 @@
 //! target, and a node before it could have sent the packet another way, it is that one which has sent it astray.
 
 use super::death::Death;
+use super::detour::{self, leads_on, reaches};
 use super::neighbour::{gateway_cause, routers_on};
 use super::policy;
 use super::travelling::Travelling;
 use super::walk::Step;
-use super::wire;
 use super::world::{End, World};
 use crate::evidence::{Blame, Cause, CauseKind};
 
@@ -50,46 +50,12 @@ fn is_bare(world: &World<'_>, step: &Step) -> bool {
     step.inside.first().is_some_and(|cause| cause.kind == CauseKind::NoRoute && cause.blame == Some(own))
 }
 
-/// A link of a node, other than the one it got the packet by, on which somebody has the target or leads to it.
-fn leads_on(world: &World<'_>, node: usize, iif: u32, packet: &Travelling) -> Option<End> {
-    let mut others = world.ends().map(|(end, _)| end).filter(|end| end.0 == node && end.1 != iif);
-    others.find(|end| {
-        let near = wire::segment(world, *end);
-        near.iter().any(|other| other.0 != node && world.has(other.0, packet.to))
-            || routers_on(world, *end, packet.to).into_iter().any(|(router, _)| reaches(world, router, packet))
-    })
-}
-
-/// Whether a packet that comes in there gets to its target.
-fn reaches(world: &World<'_>, start: End, packet: &Travelling) -> bool {
-    let (mut at, mut passed) = (start, Vec::new());
-    while !passed.contains(&at.0) {
-        if world.has(at.0, packet.to) {
-            return true;
-        }
-        passed.push(at.0);
-        let Some(Ok(chosen)) = world.decide(packet.ask(at.0, Some(at.1))) else { return false };
-        let off = packet.to.is_ipv6() && world.setting(at.0, "ipv6/conf/all/forwarding") == 0;
-        let Some(oif) = chosen.oif.filter(|_| !off) else { return false };
-        let hop = chosen.via.unwrap_or(packet.to);
-        let mut near = wire::segment(world, (at.0, oif)).into_iter();
-        match near.find(|end| end.0 != at.0 && world.has(end.0, hop)) {
-            Some(next) => at = next,
-            None => return false,
-        }
-    }
-    false
-}
-
 /// A policy rule that leads away from a way that the node's own routes have.
 fn by_policy(world: &World<'_>, step: &Step, packet: &Travelling) -> Option<Cause> {
     let cause = step.inside.iter().find(|cause| cause.kind == CauseKind::PolicyRule)?;
     let (line, _) = policy::all(world, step.node, "main", packet.to).into_iter().next()?;
-    let device = policy::devices(line).into_iter().next()?;
-    let (out, _) = world.ends().find(|(end, it)| end.0 == step.node && it.name == device)?;
-    let words: Vec<&str> = line.split(' ').collect();
-    let hop = policy::behind(&words, "via").map_or(Some(packet.to), |via| via.parse().ok())?;
-    let next = wire::segment(world, out).into_iter().find(|end| end.0 != step.node && world.has(end.0, hop))?;
+    let (oif, via) = policy::way(world, step.node, line)?;
+    let next = detour::next(world, (step.node, oif), via.unwrap_or(packet.to))?;
     reaches(world, next, packet).then(|| cause.clone())
 }
 

@@ -1,18 +1,20 @@
 //! What may be in the way of a packet where it leaves a node.
 
+use super::blame;
+use super::detour;
 use super::policy::{self, Fits};
+use super::policy_fault::policy_cause;
 use super::travelling::Travelling;
 use super::walk::Step;
 use super::world::{End, World};
-use super::{blame, refusal};
 use crate::evidence::{Ask, Blame, Cause, CauseKind, Chosen, Way};
 
 /// The routing tables that every node has: `local`, `main`, `default` (rtnetlink(7)).
 const USUAL_TABLES: [u32; 4] = [255, 254, 253, 0];
 
-/// A way that a policy rule has chosen, where the case declares another.
-pub(super) fn by_policy(world: &World<'_>, ask: &Ask, chosen: &Chosen) -> Option<Cause> {
-    if USUAL_TABLES.contains(&chosen.table) {
+/// A way that a policy rule has chosen, where another one leads to the target and this one does not.
+pub(super) fn by_policy(world: &World<'_>, ask: &Ask, chosen: &Chosen, packet: &Travelling) -> Option<Cause> {
+    if USUAL_TABLES.contains(&chosen.table) || !detour::is_one(world, ask.node, chosen, packet) {
         return None;
     }
     let node = ask.node;
@@ -24,7 +26,7 @@ pub(super) fn by_policy(world: &World<'_>, ask: &Ask, chosen: &Chosen) -> Option
         (None, Some(oif)) => format!("out by {}", world.end_name((node, oif))),
         (None, None) => "away".to_owned(),
     };
-    Some(refusal::policy_cause(world, node, &rule.text, format!("sends what is for {} {way}", ask.to)))
+    Some(policy_cause(world, node, rule, format!("sends what is for {} {way}", ask.to)))
 }
 
 /// The target is the broadcast address of one of the node's networks.

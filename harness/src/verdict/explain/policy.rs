@@ -30,6 +30,44 @@ pub(super) enum Fits {
 /// A rule as it is gone through: its priority, the name of its table, and the rule where it is none of every node.
 type Turn<'a> = (u32, Option<String>, Option<&'a PolicyRule>);
 
+/// What became of a table while the rules were gone through.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Looked<'a> {
+    /// A rule led there.
+    Used,
+    /// Only this rule led there, and what it suppresses is just the route that there is.
+    PassedOver(&'a PolicyRule),
+    /// No rule led there.
+    Never,
+}
+
+/// Whether the rules lead a packet to a table; `None` where that is not known.
+pub(super) fn looked<'a>(world: &World<'a>, ask: &Ask, name: &str) -> Option<Looked<'a>> {
+    let mut passed_over = None;
+    for (_, table, rule) in turns(world, ask.node, ask.to.is_ipv6()) {
+        match rule.map_or(Fits::Yes, |rule| fits(world, rule, ask)) {
+            Fits::Yes => {}
+            Fits::No => continue,
+            Fits::Unknown => return None,
+        }
+        let words: Vec<&str> = rule.map(|rule| rule.text.split(' ').collect()).unwrap_or_default();
+        match (table, rule) {
+            (None, _) if words.contains(&"nop") => {}
+            // What decides without a table, or leaves some out, is another matter.
+            (None, _) => return None,
+            (Some(table), _) if table != name => {}
+            (Some(_), None) => return Some(Looked::Used),
+            (Some(_), Some(rule)) => {
+                if behind(&words, "suppress_prefixlength").is_none() {
+                    return Some(Looked::Used);
+                }
+                passed_over = passed_over.or(Some(rule));
+            }
+        }
+    }
+    Some(passed_over.map_or(Looked::Never, Looked::PassedOver))
+}
+
 /// What decides on a packet; `None` where nothing does, or where that is not known.
 pub(super) fn decider<'a>(world: &World<'a>, ask: &Ask) -> Option<Decider<'a>> {
     let v6 = ask.to.is_ipv6();
@@ -66,8 +104,11 @@ pub(super) fn decider<'a>(world: &World<'a>, ask: &Ask) -> Option<Decider<'a>> {
 fn turns<'a>(world: &World<'a>, node: usize, v6: bool) -> Vec<Turn<'a>> {
     let usual: &[(u32, &str)] = &[(0, "local"), (32766, "main"), (32767, "default")];
     let own = world.node(node).policy.iter().filter(|rule| rule.v6 == v6);
+    // Somebody may have deleted one of these.
+    let gone = |priority: u32| world.node(node).policy_gone.contains(&(v6, priority));
+    let usual = usual.iter().filter(|(priority, _)| !gone(*priority));
     let mut turns: Vec<Turn<'a>> =
-        usual.iter().map(|(priority, table)| (*priority, Some((*table).to_owned()), None)).collect();
+        usual.map(|(priority, table)| (*priority, Some((*table).to_owned()), None)).collect();
     turns.extend(own.map(|rule| (rule.priority, rule.table.map(table_name), Some(rule))));
     turns.sort_by_key(|(priority, ..)| *priority);
     turns
@@ -172,6 +213,20 @@ pub(super) fn table(line: &str) -> &str {
 pub(super) fn devices(line: &str) -> Vec<&str> {
     let words: Vec<&str> = line.split(' ').collect();
     words.windows(2).filter(|pair| pair[0] == "dev").map(|pair| pair[1]).collect()
+}
+
+/// Where a route leads: the interface, and the gateway, if it has one.
+pub(super) fn way(world: &World<'_>, node: usize, line: &str) -> Option<(u32, Option<IpAddr>)> {
+    let device = devices(line).into_iter().next().filter(|_| !refuses(line))?;
+    let (end, _) = world.ends().find(|(end, it)| end.0 == node && it.name == device)?;
+    let words: Vec<&str> = line.split(' ').collect();
+    // With a gateway of the other family that is named, too.
+    let via = behind(&words, "via").map(|via| if via == "inet6" { behind(&words, "inet6") } else { Some(via) });
+    let via = match via {
+        Some(via) => Some(via?.parse().ok()?),
+        None => None,
+    };
+    Some((end.1, via))
 }
 
 /// The route of a table that counts for an address, and the length of its prefix.

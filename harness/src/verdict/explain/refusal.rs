@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::policy::{self, Decider};
+use super::policy_fault::{self, policy_cause};
 use super::travelling::Travelling;
 use super::world::World;
 use super::{blame, forwarding, martian, no_route, reverse_path};
@@ -26,51 +27,37 @@ pub(super) fn of_lookup(world: &World<'_>, ask: &Ask, packet: &Travelling, errno
     {
         return Some(cause);
     }
-    refused(world, ask, errno).map(|cause| blame::by(world, node, cause)).or_else(|| {
-        (errno == libc::ENETUNREACH || errno == libc::EHOSTUNREACH).then(|| no_route::cause(world, node, packet))?
+    let refused = refused(world, ask, errno).map(|cause| blame::by(world, node, cause));
+    refused.or_else(|| {
+        let lacks = errno == libc::ENETUNREACH || errno == libc::EHOSTUNREACH;
+        lacks.then(|| policy_fault::unreached(world, ask).or_else(|| no_route::cause(world, node, packet)))?
     })
 }
 
 /// The policy rule or the route that refuses. What the kernel does not look at for this packet is none.
-fn refused(world: &World<'_>, ask: &Ask, errno: i32) -> Option<Cause> {
-    let to = ask.to;
+pub(super) fn refused(world: &World<'_>, ask: &Ask, errno: i32) -> Option<Cause> {
+    let (node, to) = (ask.node, ask.to);
+    let is_host = |iif| world.setting(node, &format!("ipv4/conf/{iif}/forwarding")) == 0;
+    let iif = ask.iif.and_then(|iif| world.interface((node, iif)));
+    // Who does not forward IPv4 has one error for all that refuses (`ip_route_input_slow` of net/ipv4/route.c).
+    let by_any = errno == libc::EHOSTUNREACH && to.is_ipv4() && iif.is_some_and(|iif| is_host(&*iif.name));
+    let kinds: &[RouteType] = match errno {
+        _ if by_any => &[RouteType::Prohibit, RouteType::Blackhole, RouteType::Unreachable],
+        libc::EACCES => &[RouteType::Prohibit],
+        libc::EINVAL => &[RouteType::Blackhole],
+        libc::EHOSTUNREACH | libc::ENETUNREACH => &[RouteType::Unreachable],
+        _ => return None,
+    };
     match policy::decider(world, ask)? {
-        Decider::Rule(rule) => {
-            let word = match errno {
-                libc::EACCES => "prohibit",
-                libc::EINVAL => "blackhole",
-                libc::ENETUNREACH => "unreachable",
-                _ => return None,
-            };
-            rule.text
-                .contains(word)
-                .then(|| policy_cause(world, ask.node, &rule.text, format!("refuses what is for {to}")))
-        }
+        Decider::Rule(rule) => kinds
+            .iter()
+            .any(|kind| rule.text.contains(&kind.to_string()))
+            .then(|| policy_cause(world, node, rule, format!("refuses what is for {to}"))),
         Decider::Route(line, rule) => {
-            let kind = match errno {
-                libc::EACCES => RouteType::Prohibit,
-                libc::EINVAL => RouteType::Blackhole,
-                libc::EHOSTUNREACH | libc::ENETUNREACH => RouteType::Unreachable,
-                _ => return None,
-            };
-            (policy::kind(line) == kind.to_string()).then(|| by_route(world, ask, line, rule, kind))
+            let kind = *kinds.iter().find(|kind| policy::kind(line) == kind.to_string())?;
+            Some(by_route(world, ask, line, rule, kind))
         }
     }
-}
-
-/// A cause that a policy rule is to blame for.
-pub(super) fn policy_cause(world: &World<'_>, node: usize, text: &str, does: String) -> Cause {
-    let words = format!("the policy rule `{text}` of {} {does}", world.name(node));
-    let help = Some("`ip rule` lists them in their order".to_owned());
-    // The selector of the rule, as the one who added it wrote it.
-    let selectors: Vec<&str> =
-        text.split(' ').filter(|word| word.contains(['.', ':']) && !word.ends_with(':')).collect();
-    let added = blame::done_by(world, node, &[&["rule", "add"], &selectors[..]].concat());
-    if let Some(blame) = added.or_else(|| blame::done_by(world, node, &["rule", "add"])) {
-        return blame::by(world, node, Cause::at(CauseKind::PolicyRule, words, Some(blame), help));
-    }
-    let span = blame::script_of(world, node).or_else(|| blame::of_node(world, node)).unwrap_or_default();
-    blame::at(CauseKind::PolicyRule, words, span, help)
 }
 
 /// A route that refuses, and the policy rule that leads to it.
@@ -79,7 +66,7 @@ fn by_route(world: &World<'_>, ask: &Ask, line: &str, rule: Option<&PolicyRule>,
     let name = world.name(node);
     if let Some(rule) = rule.filter(|rule| rule.table.is_some_and(|table| !(253..=255).contains(&table))) {
         let words = format!("sends what is for {to} to a table with the route `{line}`");
-        return policy_cause(world, node, &rule.text, words);
+        return policy_cause(world, node, rule, words);
     }
     let help = Some("delete it, or add a narrower route for what should pass".to_owned());
     let target = policy::target(line);

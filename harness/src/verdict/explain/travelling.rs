@@ -64,6 +64,11 @@ impl Travelling {
         Ask { node, to: self.to, from: self.from, iif, protocol: self.protocol, source_port, port, mark: 0 }
     }
 
+    /// The question where a node would send it if it was its own.
+    pub(super) fn own_ask(&self, node: usize) -> Ask {
+        Ask { from: None, ..self.ask(node, None) }
+    }
+
     /// The port of the target, where it has one.
     pub(super) fn target_port(&self) -> Option<Port> {
         let transport = match self.protocol {

@@ -183,7 +183,7 @@ impl Walker<'_, '_> {
                     let off = forwarding::off(world, step.node, step.iif, &packet);
                     step.inside.extend(off.map(|cause| self.wrong_gateway(step.node, &packet).unwrap_or(cause)));
                 }
-                step.inside.extend(leaving::by_policy(world, &ask, chosen).map(by_mark));
+                step.inside.extend(leaving::by_policy(world, &ask, chosen, &packet).map(by_mark));
                 Some(chosen.clone())
             }
             Err(errno) => {
@@ -198,7 +198,7 @@ impl Walker<'_, '_> {
                 if step.inside.iter().any(|cause| ends.contains(&cause.kind)) {
                     return None;
                 }
-                let plain = Ask { from: None, ..packet.ask(step.node, None) };
+                let plain = packet.own_ask(step.node);
                 match world.decide(plain.clone())? {
                     Ok(chosen) => Some(chosen.clone()),
                     Err(errno) => {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::super::world::{End, World};
 use super::super::{blame, source};
-use super::super::{no_route, reverse_path};
+use super::super::{no_route, refusal, reverse_path};
 use crate::evidence::{Address, Ask, Cause, CauseKind};
 
 /// Why a node that has the address does not say so.
@@ -40,12 +40,13 @@ pub(super) fn ignores(world: &World<'_>, out: End, next: End, hop: IpAddr, from:
     }
     // The kernel answers only whom it would take a packet from.
     let ask = Ask { from: Some(asker), iif: Some(next.1), ..Ask::plain(next.0, hop) };
-    match world.decide(ask)? {
+    match world.decide(ask.clone())? {
         Err(errno) => reverse_path::filter(world, next, asker, hop, *errno)
             .map(|cause| Cause {
                 words: format!("{}; it does not answer ARP requests from there either", cause.words),
                 ..cause
             })
+            .or_else(|| refusal::refused(world, &ask, *errno))
             .or_else(|| no_route::own_address(world, next.0, hop)),
         Ok(_) => arp_filter(world, next, hop, asker),
     }
