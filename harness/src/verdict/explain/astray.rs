@@ -16,13 +16,16 @@ use crate::evidence::{Blame, Cause, CauseKind};
 pub(super) fn of(world: &World<'_>, steps: &[Step], death: Death) -> Option<Cause> {
     let dead = &steps[death.step];
     let (iif, packet) = (dead.iif?, &dead.before);
-    if death.on_link || dead.is_local() || dead.has_way() || !is_bare(world, dead) {
+    // Back by where it came is no way on.
+    let has_way = dead.out().is_some_and(|out| out.1 != iif);
+    if death.on_link || dead.is_local() || has_way || !is_bare(world, dead) {
         return None;
     }
     if leads_on(world, dead.node, iif, packet).is_some() {
         return None;
     }
-    let passed: Vec<usize> = steps[..=death.step].iter().map(|step| step.node).collect();
+    let passed = steps[..=death.step].iter().filter(|step| step.way == dead.way);
+    let passed: Vec<usize> = passed.map(|step| step.node).collect();
     for step in steps[..death.step].iter().rev().take_while(|step| step.way == dead.way) {
         if step.before.to != packet.to {
             return None;
@@ -44,10 +47,16 @@ pub(super) fn of(world: &World<'_>, steps: &[Step], death: Death) -> Option<Caus
     None
 }
 
-/// Whether a node has no route, and nothing was taken from it that would have made one.
+/// Whether a node has no route, and nothing was taken from it that would have made one; or is a host, which nobody has
+/// made a router and then kept from forwarding.
 fn is_bare(world: &World<'_>, step: &Step) -> bool {
-    let own = Blame::Case(world.planned(step.node).span);
-    step.inside.first().is_some_and(|cause| cause.kind == CauseKind::NoRoute && cause.blame == Some(own))
+    let planned = world.planned(step.node);
+    let own = |cause: &Cause| cause.blame == Some(Blame::Case(planned.span));
+    step.inside.first().is_some_and(|cause| match cause.kind {
+        CauseKind::NoRoute => own(cause),
+        CauseKind::ForwardingOff => planned.forwarding.is_none() && own(cause),
+        _ => false,
+    })
 }
 
 /// A policy rule that leads away from a way that the node's own routes have.

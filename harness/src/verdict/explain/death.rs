@@ -3,7 +3,7 @@
 use super::trails::{Trail, Trails};
 use super::walk::Step;
 use super::world::World;
-use super::{astray, endpoint, expiry, let_through, neighbour, rules, source, translation, unmet, walk};
+use super::{astray, endpoint, expiry, let_through, loss, neighbour, returned, rules, source, translation, unmet, walk};
 use crate::evidence::{Cause, CauseKind, Payload, Protocol, Way};
 use crate::observation::{Observation, Seen};
 use crate::words::Outcome;
@@ -98,6 +98,9 @@ pub(super) fn causes<'a>(world: &World<'a>, steps: &[Step], death: Option<Death>
     if let Some(cause) = duplicate(steps, death) {
         return neighbour::duplicated(world, steps, cause);
     }
+    if let Some(cause) = returned::of(world, steps, death) {
+        return vec![cause];
+    }
     if let Some(cause) = endpoint::tentative_source(world).or_else(|| source::of_the_link(world, trails)) {
         return vec![cause];
     }
@@ -156,7 +159,11 @@ pub(super) fn causes<'a>(world: &World<'a>, steps: &[Step], death: Option<Death>
                 cause.kind,
                 CauseKind::MtuTooSmall | CauseKind::TunnelMismatch | CauseKind::PortBlocked | CauseKind::PortIsolated
             );
-            known.words == cause.words || (kind && (once || (known.blame == cause.blame && known.node == cause.node)))
+            known.words == cause.words
+                || (kind
+                    && (once
+                        || (known.blame == cause.blame
+                            && (known.node == cause.node || loss::is_same(world, known, &cause)))))
         };
         if !told.iter().any(same) {
             told.push(cause);

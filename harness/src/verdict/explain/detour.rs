@@ -3,9 +3,12 @@
 //! A policy rule that chooses another table than `main` is there for that. It is wrong only where its way does not lead to
 //! the target, while the one that it was preferred to does.
 
+use std::net::IpAddr;
+
 use super::neighbour::routers_on;
 use super::policy;
 use super::travelling::Travelling;
+use super::walk::Step;
 use super::wire;
 use super::world::{End, World};
 use crate::evidence::Chosen;
@@ -78,7 +81,7 @@ fn is_open(world: &World<'_>, out: End) -> bool {
 }
 
 /// The interface on a link whose node has an address.
-pub(super) fn next(world: &World<'_>, out: End, hop: std::net::IpAddr) -> Option<End> {
+pub(super) fn next(world: &World<'_>, out: End, hop: IpAddr) -> Option<End> {
     wire::segment(world, out).into_iter().find(|end| end.0 != out.0 && world.has(end.0, hop))
 }
 
@@ -109,4 +112,17 @@ pub(super) fn leads_on(world: &World<'_>, node: usize, iif: u32, packet: &Travel
         near.iter().any(|other| other.0 != node && world.has(other.0, packet.to))
             || routers_on(world, *end, packet.to).into_iter().any(|(router, _)| reaches(world, router, packet))
     })
+}
+
+/// A router on a link of a step's node from which the packet gets to its target, and its address there: not by where it
+/// came in, and not by the nodes named.
+pub(super) fn other_way(
+    world: &World<'_>,
+    step: &Step,
+    packet: &Travelling,
+    passed: &[usize],
+) -> Option<(End, IpAddr)> {
+    let others = world.ends().filter(|(end, it)| end.0 == step.node && it.name != "lo" && Some(end.1) != step.iif);
+    let mut routers = others.flat_map(|(end, _)| routers_on(world, end, packet.to));
+    routers.find(|(router, _)| !passed.contains(&router.0) && reaches(world, *router, packet))
 }

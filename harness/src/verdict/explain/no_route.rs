@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::blame;
+use super::loss;
 use super::policy;
 use super::refusal::{is_link_local, planned_routes, written};
 use super::travelling::Travelling;
@@ -10,7 +11,7 @@ use super::wire;
 use super::world::{End, World};
 use crate::evidence::{Blame, Cause, CauseKind};
 use crate::plan::Route;
-use crate::words::{Cidr, Family};
+use crate::words::{Cidr, Family, RouteType};
 
 /// Why there is no route: what would have had to make one.
 pub(super) fn cause(world: &World<'_>, node: usize, packet: &Travelling) -> Option<Cause> {
@@ -19,8 +20,21 @@ pub(super) fn cause(world: &World<'_>, node: usize, packet: &Travelling) -> Opti
         .or_else(|| own_link_down(world, node, to))
         .or_else(|| all_down(world, node, to))
         .or_else(|| lost_route(world, node, to))
+        .or_else(|| loss::route(world, node, to))
         .or_else(|| on_the_link(world, node, to))
         .or_else(|| Some(plainly_none(world, node, to)))
+}
+
+/// What a better route than the one that is used went with, whose prefix has this length: its interface is down, or has
+/// lost its address.
+pub(super) fn taken(world: &World<'_>, node: usize, to: IpAddr, length: u8) -> Option<Cause> {
+    let first = world.matter.initial.get(node)?;
+    let near = first.interfaces.iter().flat_map(|it| &it.addresses).any(|own| own.contains(to) && own.length >= length);
+    let best = first.routes.iter().filter(|route| route.to.contains(to));
+    let best = best.min_by_key(|route| (std::cmp::Reverse(route.to.length), route.metric.unwrap_or(0)));
+    let far = best.is_some_and(|route| route.kind == RouteType::Unicast && route.to.length >= length);
+    let own = near.then(|| own_link_down(world, node, to)).flatten();
+    own.or_else(|| far.then(|| lost_route(world, node, to)).flatten())
 }
 
 /// The kernel takes an address for the node's own by an entry of its table `local`, and that can be deleted.
@@ -56,11 +70,21 @@ fn own_link_down(world: &World<'_>, node: usize, to: IpAddr) -> Option<Cause> {
         // With another prefix it has the address still.
         let kept = |cidr: &Cidr| found.addresses.iter().any(|own| own.cidr.address == cidr.address);
         if let Some(lost) = planned.addresses.iter().find(|cidr| cidr.contains(to) && !kept(cidr)) {
-            let words = format!("{} has lost its address {lost}, and with it the route to {to}", world.end_name(end));
-            return Some(blame::of_interface(world, end, CauseKind::NoAddress, words, None));
+            return Some(lost_address(world, end, *lost, to));
         }
     }
-    None
+    // What a step or a script has made may never have been taken up.
+    let mut made = world.ends().filter(|(end, it)| end.0 == node && it.name != "lo" && !it.up);
+    let (end, _) = made.find(|(_, it)| it.addresses.iter().any(|own| own.cidr.contains(to)))?;
+    Some(link_down(world, end, to))
+}
+
+fn lost_address(world: &World<'_>, end: End, lost: Cidr, to: IpAddr) -> Cause {
+    let rest = format!(", and with it the route to {to}");
+    loss::address(world, end, lost.address, &rest).unwrap_or_else(|| {
+        let words = format!("{} has lost its address {lost}{rest}", world.end_name(end));
+        blame::of_interface(world, end, CauseKind::NoAddress, words, None)
+    })
 }
 
 /// A node whose every interface with addresses of the family is down has no routes for that.
@@ -86,9 +110,7 @@ fn lost_route(world: &World<'_>, node: usize, to: IpAddr) -> Option<Cause> {
     let mut routes: Vec<&Route> = first.routes.iter().filter(|route| route.to.contains(to)).collect();
     routes.sort_by_key(|route| (std::cmp::Reverse(route.to.length), route.metric.unwrap_or(0)));
     let route = *routes.first()?;
-    let on_link =
-        |via: IpAddr| first.interfaces.iter().position(|it| it.addresses.iter().any(|cidr| cidr.contains(via)));
-    let over = route.dev.or(route.over).or_else(|| on_link(route.via?))?;
+    let over = loss::over(first, route)?;
     let planned = first.interfaces.get(over)?;
     let (end, found) = world.ends().find(|(end, it)| end.0 == node && it.name == planned.name)?;
     if !found.up {
@@ -97,10 +119,7 @@ fn lost_route(world: &World<'_>, node: usize, to: IpAddr) -> Option<Cause> {
     let via = route.via?;
     let lost = planned.addresses.iter().find(|cidr| cidr.contains(via))?;
     let has = found.addresses.iter().any(|own| own.cidr.address == lost.address);
-    (!has).then(|| {
-        let words = format!("{} has lost its address {lost}, and with it the route to {to}", world.end_name(end));
-        blame::of_interface(world, end, CauseKind::NoAddress, words, None)
-    })
+    (!has).then(|| lost_address(world, end, *lost, to))
 }
 
 /// The address is on a link of the node, which has none there, or one with another network.

@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 
 use super::world::World;
-use crate::evidence::{Ask, PolicyRule, Protocol};
+use crate::evidence::{Ask, Chosen, PolicyRule, Protocol};
 use crate::words::Cidr;
 
 /// What decides on a packet.
@@ -229,6 +229,15 @@ pub(super) fn way(world: &World<'_>, node: usize, line: &str) -> Option<(u32, Op
     Some((end.1, via))
 }
 
+/// The way that the rules choose by their texts, where the kernel itself says nothing of it: it looks no farther than to
+/// whether it forwards.
+pub(super) fn chosen(world: &World<'_>, ask: &Ask) -> Option<Chosen> {
+    let Decider::Route(line, Some(rule)) = decider(world, ask)? else { return None };
+    let (oif, via) = way(world, ask.node, line).filter(|_| kind(line) == "unicast")?;
+    let table = rule.table?;
+    Some(Chosen { local: false, many: false, via, oif: Some(oif), source: None, table, mtu: None })
+}
+
 /// The route of a table that counts for an address, and the length of its prefix.
 fn best<'a>(world: &World<'a>, node: usize, name: &str, to: IpAddr) -> Option<(&'a str, u8)> {
     all(world, node, name, to).into_iter().next()
@@ -251,7 +260,8 @@ pub(super) fn all<'a>(world: &World<'a>, node: usize, name: &str, to: IpAddr) ->
     found
 }
 
-fn length(target: &str, to: IpAddr) -> u8 {
+/// The length of a prefix as `ip route` writes it.
+pub(super) fn length(target: &str, to: IpAddr) -> u8 {
     match target.split_once('/') {
         _ if target == "default" => 0,
         Some((_, length)) => length.parse().unwrap_or(0),

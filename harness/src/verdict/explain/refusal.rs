@@ -68,6 +68,10 @@ fn by_route(world: &World<'_>, ask: &Ask, line: &str, rule: Option<&PolicyRule>,
         let words = format!("sends what is for {to} to a table with the route `{line}`");
         return policy_cause(world, node, rule, words);
     }
+    // While the better one was there, this one did no harm.
+    if let Some(cause) = no_route::taken(world, node, to, policy::length(policy::target(line), to)) {
+        return cause;
+    }
     let help = Some("delete it, or add a narrower route for what should pass".to_owned());
     let target = policy::target(line);
     let planned = planned_routes(world, node, to);

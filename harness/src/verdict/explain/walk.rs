@@ -12,7 +12,7 @@ use super::trails::{Ends, Trail, answers, dead_or_first, unanswered};
 use super::travelling::Travelling;
 use super::world::{End, World};
 use super::{
-    endpoint, exemption, forwarding, leaving, mark, neighbour, no_route, refusal, send_on, source, translation,
+    endpoint, exemption, forwarding, leaving, mark, neighbour, no_route, policy, refusal, send_on, source, translation,
     way_back, wire,
 };
 use crate::evidence::{Ask, Cause, CauseKind, Chosen, Explanation, Fingerprint, Packet, PolicyRule, Protocol, Way};
@@ -201,6 +201,7 @@ impl Walker<'_, '_> {
                 let plain = packet.own_ask(step.node);
                 match world.decide(plain.clone())? {
                     Ok(chosen) => Some(chosen.clone()),
+                    Err(_) if policy::chosen(world, &ask).is_some() => policy::chosen(world, &ask),
                     Err(errno) => {
                         step.inside.extend(refusal::of_lookup(world, &plain, &packet, *errno));
                         None

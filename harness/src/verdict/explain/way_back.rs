@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::conditions::{Miss, Passage};
 use super::exemption;
+use super::loss;
 use super::seen_source;
 use super::translator::{self, Side, Translator};
 use super::travelling::Travelling;
@@ -15,13 +16,17 @@ use crate::words::Cidr;
 /// What the end of an answer comes from, where that is a translation, or its lack.
 pub(super) fn cause(world: &World<'_>, steps: &[Step], at: usize, cause: &Cause) -> Option<Cause> {
     let lost = [CauseKind::NoRoute, CauseKind::NoNeighbour, CauseKind::WrongGateway, CauseKind::NotConnected];
-    // What ends below a tunnel is no answer of the probe.
+    // What ends below a tunnel is no answer of the probe: that has a way, by the tunnel.
     let elsewhere = cause.kind == CauseKind::NoRoute
-        && cause.node.as_deref().is_some_and(|node| node != world.name(steps[at].node));
+        && (steps[at].has_way() || cause.node.as_deref().is_some_and(|node| node != world.name(steps[at].node)));
     if !lost.contains(&cause.kind) || elsewhere {
         return None;
     }
     let to = steps[at].before.to;
+    // A route that was there until somebody took it needs no translation instead.
+    if cause.kind == CauseKind::NoRoute && loss::route(world, steps[at].node, to).is_some() {
+        return None;
+    }
     let translates = |step: &&Step| step.before.from.is_some_and(|from| from != to) && step.leaving().from == Some(to);
     let there = || steps.iter().filter(|step| step.way == Way::Request);
     let given = there().enumerate().filter(|(_, step)| translates(step)).map(|(at, _)| at).last();

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::super::refusal::is_link_local;
 use super::super::world::{End, World};
-use super::super::{blame, command, wire};
+use super::super::{blame, command, loss, wire};
 use super::gateway::{dead_gateway, gateway_cause};
 use crate::evidence::{Blame, Cause, CauseKind, Interface};
 use crate::plan::{Action, Change, InterfaceKind};
@@ -228,6 +228,9 @@ pub(super) fn lost_address(world: &World<'_>, address: IpAddr) -> Option<Cause> 
             }
             let found = world.ends().find(|(end, it)| end.0 == node && it.name == interface.name);
             if let Some((end, _)) = found {
+                if let Some(cause) = loss::address(world, end, address, "") {
+                    return Some(cause);
+                }
                 let words = format!("{} has not its address {address} any more", world.end_name(end));
                 return Some(blame::of_interface(world, end, CauseKind::NoAddress, words, None));
             }
@@ -246,14 +249,7 @@ pub(super) fn lost_address(world: &World<'_>, address: IpAddr) -> Option<Cause> 
 
 /// An interface that a step has deleted, with the other end of its cable or by that, or moved to another node.
 fn taken_away(world: &World<'_>, node: usize, interface: &crate::plan::Interface, address: IpAddr) -> Option<Cause> {
-    let peer = match &interface.kind {
-        InterfaceKind::Veth { peer } => world
-            .matter
-            .initial
-            .get(peer.node)
-            .and_then(|other| Some((peer.node, other.interfaces.get(peer.interface)?.name.as_str()))),
-        _ => None,
-    };
+    let peer = loss::peer(world, &interface.kind);
     let own = (node, interface.name.as_str());
     let (operation, words) = world.matter.performed.iter().rev().find_map(|operation| {
         let Action::Change(place, change) = &operation.action else { return None };

@@ -58,6 +58,9 @@ pub(super) fn find(world: &World<'_>, out: End, hop: IpAddr, gateway: bool, pack
     if near.is_empty() && hop.is_ipv4() {
         near.extend(owners.iter().find_map(other_side));
     }
+    // Nobody may be there, and a router say that it is.
+    let proxy = near.is_empty().then(|| super::proxy::stands_for(world, out, hop).filter(|_| !question)).flatten();
+    near.extend(proxy);
     let by_mac = known.map(|mac| world.with_mac(mac)).unwrap_or_default();
     let by_mac =
         by_mac.into_iter().filter(linked).filter(|end| world.interface(*end).is_some_and(|it| it.master.is_none()));
@@ -99,7 +102,8 @@ pub(super) fn find(world: &World<'_>, out: End, hop: IpAddr, gateway: bool, pack
         let asked = question || entry.is_some();
         let bridges = found.way.iter().flatten().map(|end| end.0).filter(|node| *node != out.0);
         let dropped = bridges.chain([out.0, next.0]).find_map(|node| rules::dropped_question(world, node, hop));
-        found.causes.extend(dropped.or_else(|| silent::ignores(world, out, next, hop, packet.from)));
+        let ignores = || silent::ignores(world, out, next, hop, packet.from).filter(|_| proxy.is_none());
+        found.causes.extend(dropped.or_else(ignores));
         let heard = world.trails().questions.iter().any(|sight| {
             let there = sight.frame.node == next.0 && !sight.frame.outgoing;
             there && matches!(&sight.packet.payload, Payload::Neighbour(question) if question.about == hop)
