@@ -32,6 +32,7 @@ mod loss;
 mod macvlan;
 mod mark;
 mod martian;
+mod misplaced;
 mod names;
 mod neighbour;
 mod no_route;

@@ -1,6 +1,7 @@
 //! What a cause comes from when the ends of the packet were translated, or were not.
 
 use super::forward;
+use super::misplaced;
 use super::translator::{self, Side};
 use super::walk::Step;
 use super::way_back;
@@ -12,7 +13,9 @@ pub(super) fn meant(world: &World<'_>, steps: &[Step], at: usize, cause: &Cause)
     let step = &steps[at];
     let found = match step.way {
         Way::Answer => way_back::cause(world, steps, at, cause),
-        _ => forward::wrong(world, steps, at, cause).or_else(|| forward::missing(world, step, cause)),
+        _ => forward::wrong(world, steps, at, cause)
+            .or_else(|| forward::missing(world, step, cause))
+            .or_else(|| misplaced::of(world, steps, at, cause)),
     };
     found.unwrap_or_else(|| cause.clone())
 }
