@@ -3,7 +3,9 @@
 use super::trails::{Trail, Trails};
 use super::walk::Step;
 use super::world::World;
-use super::{astray, endpoint, expiry, let_through, loss, neighbour, returned, rules, source, translation, unmet, walk};
+use super::{
+    astray, endpoint, expiry, let_through, loss, neighbour, returned, rules, source, translation, unmet, walk,
+};
 use crate::evidence::{Cause, CauseKind, Payload, Protocol, Way};
 use crate::observation::{Observation, Seen};
 use crate::words::Outcome;
