@@ -164,4 +164,5 @@ pub enum CauseKind {
     TunnelMismatch,
     QueueFull,
     LetThrough,
+    ServiceFault,
 }

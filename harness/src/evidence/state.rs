@@ -224,6 +224,9 @@ pub struct Listening {
     /// Whether more connections wait for its program than it has asked for.
     #[serde(default)]
     pub full: bool,
+    /// How many may wait, where that is known.
+    #[serde(default)]
+    pub room: Option<u32>,
 }
 
 /// A connection that is tracked.

@@ -26,6 +26,9 @@ pub struct Listener {
     pub device: Option<u32>,
     /// Whether it is known that more connections wait than its queue is to hold.
     pub full: bool,
+    /// How many connections may wait, where that is known: less than the program has asked for where the machine allows no
+    /// more (`net.core.somaxconn`).
+    pub room: Option<u32>,
 }
 
 impl Listener {
@@ -117,7 +120,15 @@ fn parse_line(transport: Transport, line: &str) -> Result<Option<Listener>, ()> 
     }
     let local = parse_end(local)?;
     // Whether an address of IPv6 takes IPv4 does not stand here.
-    Ok(Some(Listener { transport, address: local.ip(), only_v6: false, port: local.port(), device: None, full: false }))
+    Ok(Some(Listener {
+        transport,
+        address: local.ip(),
+        only_v6: false,
+        port: local.port(),
+        device: None,
+        full: false,
+        room: None,
+    }))
 }
 
 /// `TCP_SYN_SENT`, `TCP_CLOSE` and `TCP_LISTEN` of `net/tcp_states.h`: what is no connection, or not yet.
@@ -172,6 +183,7 @@ mod tests {
                 port: 8080,
                 device: None,
                 full: false,
+                room: None,
             })
         );
         assert_eq!(parse_line(Transport::Tcp, &line.replace(" 0A ", " 01 ")), Ok(None));
@@ -189,7 +201,7 @@ mod tests {
         for (transport, address) in [(Transport::Tcp, tcp.local_addr()), (Transport::Udp, udp.local_addr())] {
             let address = address.expect("a bound socket has an address");
             let (address, port) = (address.ip(), address.port());
-            let listener = Listener { transport, address, only_v6: false, port, device: None, full: false };
+            let listener = Listener { transport, address, only_v6: false, port, device: None, full: false, room: None };
             let shown = from_proc(transport, false).expect("the kernel has the table");
             assert!(shown.contains(&listener), "{listener:?} is not among {shown:?}");
             if let Some(shown) = diag::dump(transport, false).expect("the kernel answers") {
@@ -207,6 +219,7 @@ mod tests {
             port: 80,
             device: None,
             full: false,
+            room: None,
         };
         let v4: IpAddr = "10.0.0.1".parse().expect("an address");
         let v6: IpAddr = "fd00::1".parse().expect("an address");

@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::ProbeError;
 use super::tcp::Connection;
+use super::{ProbeError, RESET, error_queue};
 
 /// Asks over TCP and gives the answer by `until`; where there is none, why.
 ///
@@ -18,9 +18,13 @@ pub async fn exchange(
     question: &[u8],
     until: Instant,
 ) -> Result<Result<Vec<u8>, String>, ProbeError> {
+    if connection.was_reset() {
+        return Ok(Err(RESET.to_owned()));
+    }
     let stream = connection.into_stream().map_err(|error| ProbeError::io("cannot use a TCP socket", &error))?;
     Ok(match tokio::time::timeout_at(until.into(), converse(stream, question)).await {
         Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(error)) if error_queue::is_reset(&error) => Err(RESET.to_owned()),
         Ok(Err(error)) => Err(format!("the connection broke: {error}")),
         Err(_) => Err("nothing came over it".to_owned()),
     })

@@ -79,6 +79,11 @@ pub(super) fn drain(socket: &impl AsRawFd) -> io::Result<Vec<Queued>> {
     }
 }
 
+/// Whether an error says that the other side has reset a connection that was open.
+pub(super) fn is_reset(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
+}
+
 fn entry(error: &libc::sock_extended_err, by: Option<IpAddr>) -> Option<Queued> {
     match error.ee_origin {
         ORIGIN_ICMP | ORIGIN_ICMP6 => Some(Queued::Icmp {

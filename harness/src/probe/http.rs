@@ -8,8 +8,8 @@ use hyper::Request;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 
-use super::ProbeError;
 use super::tcp::Connection;
+use super::{ProbeError, RESET, error_queue};
 use crate::observation::HttpAnswer;
 
 /// How much of a body is kept.
@@ -53,6 +53,9 @@ pub async fn exchange(
     asked: Asked<'_>,
     end: impl Future<Output = ()>,
 ) -> Result<Exchange, ProbeError> {
+    if connection.was_reset() {
+        return Ok(Exchange::Broken(RESET.to_owned()));
+    }
     let flow = connection.flow;
     let failed = |error: io::Error| ProbeError::io("cannot use a TCP socket", &error);
     let stream = connection.into_stream().map_err(failed)?;
@@ -94,10 +97,16 @@ pub async fn exchange(
         biased;
         answer = talk => match answer {
             Ok(answer) => Ok(Exchange::Answer(answer)),
-            Err(error) => Ok(Exchange::Broken(with_causes(&error))),
+            Err(error) => Ok(Exchange::Broken(if is_reset(&error) { RESET.to_owned() } else { with_causes(&error) })),
         },
         () = end => Ok(Exchange::Silent),
     }
+}
+
+/// Whether the other side has reset the connection.
+fn is_reset(error: &(dyn std::error::Error + 'static)) -> bool {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.filter_map(|cause| cause.downcast_ref::<io::Error>()).any(error_queue::is_reset)
 }
 
 /// What went wrong, and what made it: hyper's own words for a closed connection say nothing else.

@@ -29,6 +29,9 @@ pub use departure::{Sent, left, syn_left};
 
 use crate::observation::{LocalRefusal, Seen};
 
+/// What is said of a connection that was open, and that the other side has reset.
+const RESET: &str = "the connection was reset";
+
 /// A probe that could not be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProbeError(pub String);

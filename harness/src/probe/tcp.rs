@@ -19,6 +19,7 @@ use crate::observation::Seen;
 pub struct Connection {
     socket: AsyncFd<Socket>,
     seen: Option<Seen>,
+    reset: bool,
     /// The ends of the flow.
     pub flow: (SocketAddr, SocketAddr),
 }
@@ -54,7 +55,7 @@ impl Connection {
         };
         let from = socket.local_addr().ok().and_then(|address| address.as_socket());
         let socket = watch(socket, Interest::WRITABLE | Interest::ERROR).map_err(failed)?;
-        Ok(Self { socket, seen, flow: (from.unwrap_or_else(|| source_of(source, target)), target) })
+        Ok(Self { socket, seen, reset: false, flow: (from.unwrap_or_else(|| source_of(source, target)), target) })
     }
 
     /// What has been heard by `until`; [`Seen::Silent`] when nothing.
@@ -77,11 +78,21 @@ impl Connection {
             let socket = self.socket.get_ref();
             let broken = |error: io::Error| ProbeError::io("cannot read a TCP socket", &error);
             match socket.take_error().map_err(broken)? {
+                // A connection that was refused says ECONNREFUSED: this one had opened before (`tcp_reset` of
+                // net/ipv4/tcp_input.c).
+                Some(error) if error_queue::is_reset(&error) => {
+                    (self.seen, self.reset) = (Some(Seen::Answered), true);
+                }
                 Some(error) => self.seen = Some(refusal(socket, &error)?),
                 None if socket.peer_addr().is_ok() => self.seen = Some(Seen::Answered),
                 None => {}
             }
         }
+    }
+
+    /// Whether the other side has reset the connection since it opened.
+    pub(super) fn was_reset(&self) -> bool {
+        self.reset
     }
 
     /// The open connection, for what is spoken over it.

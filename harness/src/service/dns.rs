@@ -5,21 +5,22 @@ use std::rc::Rc;
 
 use socket2::Socket;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::net::{TcpListener, TcpStream};
 
 use super::Running;
+use super::datagrams::Datagrams;
 use crate::dns::{self, Record};
 
 /// Answers queries over a bound UDP socket until it is stopped.
 pub(super) fn serve_udp(socket: Socket, zone: Rc<[Record]>, running: &Running) -> io::Result<()> {
-    let socket = UdpSocket::from_std(socket.into())?;
+    let socket = Datagrams::new(socket)?;
     running.spawn(async move {
         let mut buffer = vec![0; 65_536];
         loop {
-            let Ok((length, from)) = socket.recv_from(&mut buffer).await else { continue };
+            let Ok((length, from)) = socket.receive(&mut buffer).await else { continue };
             if let Some(answer) = dns::respond(&buffer[..length], &zone, true) {
                 // An answer that cannot be sent is what the asker will see as silence.
-                let _ = socket.send_to(&answer, from).await;
+                let _ = socket.answer(&answer, &from).await;
             }
         }
     });

@@ -3,8 +3,9 @@
 use std::io;
 
 use socket2::Socket;
-use tokio::net::{TcpListener, UdpSocket};
+use tokio::net::TcpListener;
 
+use super::datagrams::Datagrams;
 use super::{Arrivals, Running};
 
 /// Serves a bound and listening TCP socket until the worker ends.
@@ -28,14 +29,14 @@ pub(super) fn serve_tcp(socket: Socket, running: &Running) -> io::Result<()> {
 
 /// Serves a bound UDP socket until the worker ends, and notes what has arrived.
 pub(super) fn serve_udp(socket: Socket, arrivals: Arrivals, running: &Running) -> io::Result<()> {
-    let socket = UdpSocket::from_std(socket.into())?;
+    let socket = Datagrams::new(socket)?;
     running.spawn(async move {
         let mut buffer = vec![0; 65_536];
         loop {
-            if let Ok((length, from)) = socket.recv_from(&mut buffer).await {
-                arrivals.add(&buffer[..length], from.ip());
+            if let Ok((length, from)) = socket.receive(&mut buffer).await {
+                arrivals.add(&buffer[..length], from.address().ip());
                 // An answer that cannot be sent is what the probe will see as silence.
-                let _ = socket.send_to(&buffer[..length], from).await;
+                let _ = socket.answer(&buffer[..length], &from).await;
             }
         }
     });

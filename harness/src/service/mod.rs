@@ -2,6 +2,7 @@
 
 pub mod cage;
 pub mod command;
+mod datagrams;
 mod dns;
 mod echo;
 mod http;

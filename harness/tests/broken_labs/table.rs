@@ -7,14 +7,14 @@ use netcase::evidence::CauseKind;
 
 /// Every cause.
 #[rustfmt::skip]
-pub(crate) const CAUSES: [CauseKind; 36] = {
+pub(crate) const CAUSES: [CauseKind; 37] = {
     use CauseKind::*;
     [
         LinkDown, NoCarrier, NotConnected, NoAddress, WrongPrefix, DuplicateAddress, NoRoute, WrongGateway, NoNeighbour,
         ForwardingOff, ReversePath, RuleDropped, RuleRejected, PolicyDropped, NatMissing, NatWrong, NoWayBack,
         PortBlocked, PortIsolated, MtuTooSmall, TtlExpired, NobodyListens, ListensElsewhere, WrongServer,
         AnswerFromElsewhere, Tentative, EchoIgnored, ArpIgnored, BridgeNetfilter, ServiceDied, NameNotResolved,
-        PolicyRule, RouteRefuses, TunnelMismatch, QueueFull, LetThrough,
+        PolicyRule, RouteRefuses, TunnelMismatch, QueueFull, LetThrough, ServiceFault,
     ]
 };
 

@@ -254,6 +254,7 @@ fn listening(at: &str, transport: Transport) -> Listening {
         only_v6: false,
         device: None,
         full: false,
+        room: None,
     }
 }
 

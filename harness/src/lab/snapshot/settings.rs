@@ -17,6 +17,7 @@ const OF_NODE: &[&str] = &[
     "ipv4/icmp_echo_ignore_broadcasts",
     "ipv4/icmp_ratelimit",
     "ipv4/icmp_ratemask",
+    "core/somaxconn",
     "ipv6/bindv6only",
     "ipv6/icmp/echo_ignore_all",
     "ipv6/icmp/echo_ignore_multicast",
@@ -45,7 +46,7 @@ const OF_INTERFACE: &[&str] = &[
 ];
 
 /// The same below `ipv6/conf/DEV`.
-const OF_INTERFACE_V6: &[&str] = &["accept_dad", "addr_gen_mode", "disable_ipv6", "forwarding", "mtu"];
+const OF_INTERFACE_V6: &[&str] = &["accept_dad", "addr_gen_mode", "disable_ipv6", "forwarding", "hop_limit", "mtu"];
 
 /// Reads them inside the node. One that is not there is left out, and so are those of ports of bridges: what comes in
 /// there never gets to where these settings count.

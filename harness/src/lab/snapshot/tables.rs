@@ -81,6 +81,7 @@ pub(super) fn listening(node: &LabNode) -> Result<Vec<Listening>, KernelError> {
             only_v6: socket.only_v6,
             device: socket.device,
             full: socket.full,
+            room: socket.room,
         }));
     }
     Ok(found)

@@ -188,8 +188,9 @@ fn listener(transport: Transport, message: &[u8]) -> Option<Listener> {
     let device = word(40).filter(|index| *index != 0);
     // Of a TCP listener the queues count connections: those that wait, and how many may (`tcp_diag_get_info`). The kernel
     // takes one more than that (`sk_acceptq_is_full`).
-    let full = transport == Transport::Tcp && word(56)? > word(60)?;
-    Some(Listener { transport, address, only_v6: is_only_v6(attributes)?, port, device, full })
+    let room = word(60).filter(|_| transport == Transport::Tcp);
+    let full = room.is_some_and(|room| word(56).is_some_and(|waiting| waiting > room));
+    Some(Listener { transport, address, only_v6: is_only_v6(attributes)?, port, device, full, room })
 }
 
 /// Whether attributes (`struct nlattr`: length and type, then the value) say that a socket takes IPv6 only.
@@ -235,6 +236,7 @@ mod tests {
             port: 8080,
             device: None,
             full: false,
+            room: None,
         };
         assert_eq!(found, Some(expected));
         message[40..44].copy_from_slice(&3_u32.to_ne_bytes());

@@ -144,6 +144,11 @@ pub(super) fn causes<'a>(world: &World<'a>, steps: &[Step], death: Option<Death>
             (false, _) => later.extend(inside.chain(unmet).chain(link)),
         }
     }
+    if causes.is_empty()
+        && let Some(cause) = expiry::ended_by_rule(world, &steps[death.step]).filter(|_| !death.on_link)
+    {
+        return vec![cause];
+    }
     if causes.is_empty() {
         return endpoint::unasked_answer(world, steps, trails).into_iter().collect();
     }

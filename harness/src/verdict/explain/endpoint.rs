@@ -5,6 +5,7 @@ use super::listener;
 use super::names;
 use super::seen_source;
 use super::server;
+use super::talk;
 use super::trails::{Ends, Trails};
 use super::translator::{self, Side};
 use super::travelling::Travelling;
@@ -52,7 +53,10 @@ pub(super) fn unwanted_answer(world: &World<'_>, steps: &[Step], trails: &Trails
         let cause = seen_source::cause(world, steps)
             .or_else(|| server::other(world, steps, end))
             .or_else(|| names::other_record(world, end))
-            .or_else(|| names::no_such_name(world, end));
+            .or_else(|| names::no_such_name(world, end))
+            .or_else(|| names::record_says(world, end))
+            .or_else(|| talk::broken(world, end, trails))
+            .or_else(|| talk::other_answer(world, end));
         return cause.into_iter().collect();
     }
     let mut back = steps.iter().filter(|step| step.way == Way::Answer).flat_map(|step| &step.inside);

@@ -2,11 +2,12 @@
 
 use super::blame;
 use super::refusal::planned_routes;
-use super::trails::{Sight, Trail, Trails};
+use super::rules;
+use super::trails::{Ends, Sight, Trail, Trails};
 use super::travelling::Travelling;
 use super::walk::{self, Step};
-use super::world::World;
-use crate::evidence::{Cause, CauseKind, Icmp, Payload, Protocol, Way};
+use super::world::{End, World};
+use crate::evidence::{Cause, CauseKind, Icmp, Payload, Protocol, Rule, Way};
 use crate::plan::Check;
 use crate::verdict::words::all_of;
 
@@ -22,9 +23,12 @@ pub(super) fn ran_out(world: &World<'_>, steps: &[Step], trails: &Trails<'_>) ->
     }
     // Who says so knows best where it was; the packet may not have been seen there.
     let owner = expired.and_then(|expired| world.owners(expired.packet.from).first().map(|owner| owner.0));
-    let end = world.name(owner.filter(|_| !at_end).unwrap_or(last.frame.node));
+    let node = owner.filter(|_| !at_end).unwrap_or(last.frame.node);
+    let end = world.name(node);
+    let set_there = || steps.iter().find(|step| step.way == Way::Request && step.node == node);
     round(world, steps, Way::Request, trail)
         .or_else(|| lowered(world, trail, end))
+        .or_else(|| ended_by_rule(world, set_there()?))
         .or_else(|| Some(too_small(world, trail, end)))
 }
 
@@ -47,9 +51,28 @@ pub(super) fn error_lost<'a>(world: &World<'a>, steps: &[Step], trails: &Trails<
     walk::carried(world, node, error, trails.errors.first()).into_iter().map(told).collect()
 }
 
+/// What a kernel gives packets, where nobody says otherwise.
+const USUAL_TTL: u8 = 64;
+
+/// The settings that say with which time to live a node sends: for IPv6 each interface has its own (`ip6_dst_hoplimit`).
+fn default_keys(world: &World<'_>, end: End, v6: bool) -> Vec<String> {
+    if !v6 {
+        return vec!["ipv4/ip_default_ttl".to_owned()];
+    }
+    let own = world.interface(end).map(|it| format!("ipv6/conf/{}/hop_limit", it.name));
+    own.into_iter().chain(["ipv6/conf/all/hop_limit".to_owned()]).collect()
+}
+
 fn too_small(world: &World<'_>, trail: &Trail<'_>, end: &str) -> Cause {
     let ttl = trail.sights.first().map_or(0, |sight| sight.packet.ttl);
     let words = format!("the time to live of {ttl} ran out at {end}, before the packet was there");
+    let sets = matches!(world.matter.check, Check::Ping(ping) if ping.ttl.is_some());
+    let (node, v6) = (world.evidence().flow.from, world.evidence().flow.to.is_ipv6());
+    let keys = default_keys(world, (node, trail.sights.first().map_or(0, |sight| sight.frame.interface)), v6);
+    if let Some(key) = keys.iter().find(|key| !sets && world.setting(node, key) == i64::from(ttl)) {
+        let help = format!("{USUAL_TTL} is usual (net.{})", key.replace('/', "."));
+        return blame::of_setting(world, node, std::slice::from_ref(key), CauseKind::TtlExpired, words, Some(help));
+    }
     match world.matter.check {
         Check::Ping(_) => blame::at(CauseKind::TtlExpired, words, world.matter.span, Some("a larger `ttl`".to_owned())),
         _ => Cause { kind: CauseKind::TtlExpired, words, node: None, rule: None, blame: None, help: None },
@@ -102,7 +125,35 @@ fn lowered(world: &World<'_>, trail: &Trail<'_>, end: &str) -> Option<Cause> {
     let (node, before, after) = (pair[1].frame.node, pair[0].packet.ttl, pair[1].packet.ttl);
     let name = world.name(node);
     let words = format!("{name} lowered the time to live from {before} to {after}, and it ran out at {end}");
-    Some(blame::on_node(world, node, CauseKind::TtlExpired, words, None))
+    let ends: Vec<Ends> = trail.sights.iter().filter_map(|sight| Ends::of(&sight.packet)).collect();
+    Some(match rules::set_ttl(world, node, &ends) {
+        Some(rule) => by_rule(world, node, words, rule),
+        None => blame::on_node(world, node, CauseKind::TtlExpired, words, None),
+    })
+}
+
+/// A rule has set the time to live.
+fn by_rule(world: &World<'_>, node: usize, words: String, rule: &Rule) -> Cause {
+    let Rule { family, table, chain, text, .. } = rule;
+    Cause {
+        kind: CauseKind::TtlExpired,
+        words: format!("{words}: a rule of chain `{chain}` ({family} {table}) sets it: {text}"),
+        node: Some(world.name(node).to_owned()),
+        rule: Some(text.clone()),
+        blame: rule.place.clone(),
+        help: Some("make the rule narrower, or have it set a larger one".to_owned()),
+    }
+}
+
+/// A rule of the node where a packet ended has set its time to live, so that the node could not send it on.
+pub(super) fn ended_by_rule(world: &World<'_>, step: &Step) -> Option<Cause> {
+    if step.is_local() || step.iif.is_none() {
+        return None;
+    }
+    let rule = rules::set_ttl(world, step.node, &step.ends())?;
+    let what = if step.way == Way::Answer { "the answer" } else { "the packet" };
+    let words = format!("the time to live of {what} ran out at {}", world.name(step.node));
+    Some(by_rule(world, step.node, words, rule))
 }
 
 /// Whether the time to live of an answer ran out.
@@ -118,7 +169,9 @@ pub(super) fn answer_ran_out(world: &World<'_>, steps: &[Step], trails: &Trails<
     let (node, at) = (first.frame.node, world.name(last.frame.node));
     let name = world.name(node);
     let words = format!("the time to live of the answer ran out at {at}: {name} sends with {}", first.packet.ttl);
-    let key = "ipv4/ip_default_ttl".to_owned();
-    let help = Some("64 is usual (net.ipv4.ip_default_ttl)".to_owned());
+    let keys = default_keys(world, (node, first.frame.interface), first.packet.to.is_ipv6());
+    let own = keys.iter().find(|key| world.setting(node, key) == i64::from(first.packet.ttl));
+    let key = own.or(keys.first())?.clone();
+    let help = Some(format!("{USUAL_TTL} is usual (net.{})", key.replace('/', ".")));
     Some(blame::of_setting(world, node, &[key], CauseKind::TtlExpired, words, help))
 }

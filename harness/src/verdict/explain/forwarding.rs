@@ -39,8 +39,13 @@ pub(super) fn off(world: &World<'_>, node: usize, iif: Option<u32>, packet: &Tra
     let key = if packet.to.is_ipv4() && world.setting(node, &keys[1]) == 0 { &keys[1] } else { key };
     let name = world.name(node);
     let words = format!("{name} does not forward {}: net.{} is 0", Family::of(packet.to).name(), key.replace('/', "."));
-    let help = format!("`forwarding = true` (or `\"{family}\"`) in the table of {name}");
     let planned = world.planned(node);
+    let forwards = if packet.to.is_ipv4() { planned.forward_ipv4 } else { planned.forward_ipv6 };
+    let help = if forwards {
+        format!("{name} is to forward: what has set this to 0 must go")
+    } else {
+        format!("`forwarding = true` (or `\"{family}\"`) in the table of {name}")
+    };
     let written = |cause: Cause| match (&cause.blame, planned.forwarding) {
         (Some(crate::evidence::Blame::Case(span)), Some(forwarding)) if *span == planned.span => {
             Cause { blame: Some(crate::evidence::Blame::Case(forwarding)), ..cause }

@@ -1,10 +1,11 @@
 //! What is known where no cause is, and what was ruled out.
 
 use super::death::Death;
+use super::rule_text;
 use super::trails::Trails;
 use super::walk::{self, Step};
 use super::world::World;
-use crate::evidence::{TraceVerdict, Way};
+use crate::evidence::{Rule, Trace, TraceVerdict, Way};
 use crate::observation::{Observation, Seen};
 
 /// What is known, a line each.
@@ -33,6 +34,13 @@ pub(super) fn of(world: &World<'_>, steps: &[Step], death: Option<&Death>, trail
     known
 }
 
+/// Whether a rule does more to a packet than let it pass: changes it, sends it elsewhere, or makes another one of it.
+fn changes(rule: &Rule) -> bool {
+    let statements = ["set", "fwd", "dup", "queue", "tproxy", "synproxy"];
+    let targets = ["TTL", "HL", "TEE", "NFQUEUE", "TPROXY", "SYNPROXY", "MARK", "CONNMARK", "TCPMSS", "CT"];
+    rule_text::words(rule).iter().any(|word| statements.contains(word) || targets.contains(word))
+}
+
 /// What a node is known not to have dropped a packet for.
 fn ruled_out(world: &World<'_>, step: &Step) -> Vec<&'static str> {
     let node = world.node(step.node);
@@ -46,7 +54,8 @@ fn ruled_out(world: &World<'_>, step: &Step) -> Vec<&'static str> {
     }
     let mut traced = world.evidence().traces.iter().filter(|trace| trace.node == step.node).peekable();
     let all = !world.evidence().untraced.contains(&step.node);
-    if all && traced.peek().is_some() && traced.all(|trace| trace.verdict != TraceVerdict::Drop) {
+    let passes = |trace: &Trace| !matches!(trace.verdict, TraceVerdict::Drop | TraceVerdict::Other(_));
+    if all && traced.peek().is_some() && traced.all(passes) && !node.rules.iter().any(changes) {
         out.push("a rule");
     }
     out

@@ -8,6 +8,13 @@ use crate::plan::{Action, Ready, ServiceKind};
 use crate::source::Span;
 use crate::words::Port;
 
+/// How long a queue of connections may be (listen(2)), and how long it may be usually.
+const SOMAXCONN: &str = "core/somaxconn";
+const USUAL_QUEUE: i64 = 4096;
+
+/// Whether `::` is for IPv6 alone, where a program does not say (ipv6(7), `IPV6_V6ONLY`).
+const BINDV6ONLY: &str = "ipv6/bindv6only";
+
 /// Why nobody in a node takes what has come for a port.
 pub(super) fn fault(world: &World<'_>, node: usize, packet: &Travelling, port: Port) -> Option<Cause> {
     let state = world.node(node);
@@ -25,7 +32,11 @@ pub(super) fn fault(world: &World<'_>, node: usize, packet: &Travelling, port: P
     if takers.peek().is_some() {
         let full =
             takers.all(|it| it.full) && state.grown.get("TcpExt.ListenOverflows").is_some_and(|grown| *grown > 0);
-        return full.then(|| queue_full(world, node, port, span.or_else(|| only(world, node))));
+        let rooms = state.listening.iter().filter(right).filter(|it| open(it)).filter_map(|it| it.room).max();
+        return full.then(|| {
+            short_queue(world, node, port, rooms)
+                .unwrap_or_else(|| queue_full(world, node, port, span.or_else(|| only(world, node))))
+        });
     }
     if let Some(cause) = own.and_then(|service| died(world, node, service, port)) {
         return Some(cause);
@@ -42,6 +53,18 @@ pub(super) fn fault(world: &World<'_>, node: usize, packet: &Travelling, port: P
         return Some(cause(world, node, CauseKind::ListensElsewhere, words, span.or_else(|| only(world, node)), help));
     }
     let elsewhere: Vec<String> = state.listening.iter().filter(same_port).map(|it| it.at.ip().to_string()).collect();
+    let mut others = state.listening.iter().filter(same_port);
+    let only_v6 = packet.to.is_ipv4() && others.all(|it| it.at.ip().is_unspecified() && it.only_v6);
+    if only_v6 && !elsewhere.is_empty() && world.setting(node, BINDV6ONLY) != 0 {
+        let words = format!(
+            "{name} listens on {port} only at ::, which takes no IPv4: net.{} is {}",
+            BINDV6ONLY.replace('/', "."),
+            world.setting(node, BINDV6ONLY)
+        );
+        let help = Some("set it to 0, or have the program listen on 0.0.0.0, too".to_owned());
+        let keys = [BINDV6ONLY.to_owned()];
+        return Some(blame::of_setting(world, node, &keys, CauseKind::ListensElsewhere, words, help));
+    }
     if !elsewhere.is_empty() {
         let words = format!("{name} listens on {port} only at {}, not at {}", elsewhere.join(" and "), packet.to);
         let program = own.is_none_or(|own| matches!(world.plan().services[own].kind, ServiceKind::Command { .. }));
@@ -66,6 +89,16 @@ fn arrives(world: &World<'_>, node: usize, packet: &Travelling) -> Option<u32> {
     let index = sight.frame.interface;
     // What comes in by a port of a bridge is the bridge's.
     world.interface((node, index)).and_then(|it| it.master).or(Some(index))
+}
+
+/// Where the service stands that listens on a port, as far as that is known.
+pub(super) fn span(world: &World<'_>, node: usize, port: Port) -> Option<Span> {
+    let service = service(world, node, port);
+    service.map(|service| world.plan().services[service].span).or_else(|| only(world, node)).or_else(|| {
+        // The only program: of all others it is known where they listen, and that is elsewhere.
+        let mut programs = world.plan().services.iter().filter(|it| it.node == node && it.kind.port().is_none());
+        programs.next().filter(|_| programs.next().is_none()).map(|it| it.span)
+    })
 }
 
 /// The service that should listen on a port.
@@ -135,6 +168,21 @@ fn queue_full(world: &World<'_>, node: usize, port: Port, span: Option<Span>) ->
     );
     let help = Some("the program must accept its connections, or ask for a longer queue (`listen(2)`)".to_owned());
     cause(world, node, CauseKind::QueueFull, words, span, help)
+}
+
+/// The queue is as long as the machine allows, and that is less than usual.
+fn short_queue(world: &World<'_>, node: usize, port: Port, room: Option<u32>) -> Option<Cause> {
+    let most = world.setting(node, SOMAXCONN);
+    let short = room.is_some_and(|room| i64::from(room) == most) && most < USUAL_QUEUE;
+    short.then(|| {
+        let words = format!(
+            "{} listens on {port}, but its queue of connections is full, so that the kernel drops what comes: \
+             net.core.somaxconn lets it be no longer than {most}",
+            world.name(node)
+        );
+        let help = Some(format!("{USUAL_QUEUE} is usual, and the program must accept its connections"));
+        blame::of_setting(world, node, &[SOMAXCONN.to_owned()], CauseKind::QueueFull, words, help)
+    })
 }
 
 fn cause(

@@ -52,6 +52,7 @@ mod seen_source;
 mod send_on;
 mod server;
 mod source;
+mod talk;
 mod trails;
 mod translation;
 mod translator;

@@ -3,6 +3,7 @@
 use super::blame;
 use super::walk::Step;
 use super::world::World;
+use crate::dns::Record;
 use crate::evidence::{Cause, CauseKind};
 use crate::observation::Observation;
 use crate::plan::{Check, Ready, Service, ServiceKind};
@@ -16,12 +17,67 @@ pub(super) fn no_name(world: &World<'_>) -> Option<Cause> {
     let server =
         http.lookup.as_ref().or(http.names.as_ref()).and_then(|lookup| lookup.carrier.to.owner).map(|end| end.node);
     let words = format!("the name {name} did not become an address: {why}");
-    let help = Some(format!("a record for {name} ({}) at that server", RecordType::WORDS[..2].join(" or ")));
+    let alias = http.lookup.as_ref().and_then(|lookup| dangling(world, server?, &lookup.name, lookup.kind));
+    let (words, asked) = match &alias {
+        Some(alias) => (format!("{words}: it is an alias of {alias}, which has none"), alias),
+        None => (words, name),
+    };
+    let help = Some(format!("a record for {asked} ({}) at that server", RecordType::WORDS[..2].join(" or ")));
     Some(match (server.and_then(|node| server_of(world, node)), server) {
         (Some(service), _) => blame::at(CauseKind::NameNotResolved, words, service.span, help),
         (None, Some(node)) => blame::on_node(world, node, CauseKind::NameNotResolved, words, help),
         (None, None) => Cause { kind: CauseKind::NameNotResolved, words, node: None, rule: None, blame: None, help },
     })
+}
+
+/// The name at the end of a chain of aliases, where nothing of the kind stands behind it.
+fn dangling(world: &World<'_>, node: usize, name: &str, kind: RecordType) -> Option<String> {
+    let (records, _) = zone(world, node)?;
+    let end = aliases(records, name).pop()?;
+    let has = records.iter().any(|record| record.name == end && record.kind == Some(kind));
+    (!has).then_some(end)
+}
+
+/// What a name is an alias of, one behind the other.
+fn aliases(records: &[Record], name: &str) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    let next = |name: &str| {
+        records.iter().find(|it| it.name == name && it.kind == Some(RecordType::Cname)).map(|it| it.value.clone())
+    };
+    let mut at = next(name);
+    while let Some(name) = at.filter(|name| !found.contains(name)) {
+        at = next(&name);
+        found.push(name);
+    }
+    found
+}
+
+/// What netcase's own name server on a node knows, and where each of it stands.
+fn zone<'a>(world: &World<'a>, node: usize) -> Option<(&'a [Record], &'a [Span])> {
+    world.plan().services.iter().filter(|it| it.node == node).find_map(|it| match &it.kind {
+        ServiceKind::Dns { records, spans, .. } => Some((&**records, &**spans)),
+        _ => None,
+    })
+}
+
+/// The name server said what stands in its records, and that is not what is expected.
+pub(super) fn record_says(world: &World<'_>, end: &Step) -> Option<Cause> {
+    let (Check::Dns(query), Observation::Dns(answer)) = (world.matter.check, world.matter.observation?) else {
+        return None;
+    };
+    let expected = query.answer.as_ref()?;
+    let (records, spans) = zone(world, end.node)?;
+    let says = |it: &Record| {
+        it.kind == Some(query.kind)
+            && answer.reply.records.iter().any(|said| said.kind == it.kind && said.value == it.value)
+    };
+    let name = aliases(records, &query.name).pop().unwrap_or_else(|| query.name.clone());
+    let own = || records.iter().zip(spans).filter(|(it, _)| it.name == name && says(it));
+    let (record, span) = own().find(|(it, _)| !expected.contains(&it.value))?;
+    let server = world.name(end.node);
+    let words = format!("{server} says that {name} is {} ({})", record.value, query.kind);
+    let help = Some("the record, or what is expected of it".to_owned());
+    Some(blame::by(world, end.node, blame::at(CauseKind::ServiceFault, words, *span, help)))
 }
 
 /// The name server has no such record.
@@ -101,7 +157,8 @@ fn record<'a>(world: &World<'a>, name: &str) -> Option<(&'a str, Span)> {
     let to = world.evidence().flow.to;
     world.plan().services.iter().find_map(|service| {
         let ServiceKind::Dns { records, spans, .. } = &service.kind else { return None };
-        let at = records.iter().position(|it| it.name == name && it.value.parse() == Ok(to))?;
+        let is_name = |it: &Record| it.name == name || aliases(records, name).contains(&it.name);
+        let at = records.iter().position(|it| is_name(it) && it.value.parse() == Ok(to))?;
         Some((world.name(service.node), *spans.get(at)?))
     })
 }

@@ -24,6 +24,7 @@ pub(super) fn dropped(world: &World<'_>, node: usize, ends: &[Ends]) -> Option<C
             && ends.iter().any(|ends| may_mean(&rule.text, protocol, *ends))
     };
     let mut rules = state.rules.iter().filter(ended);
+    let what = what(world, ends);
     let name = world.name(node);
     if let Some(rule) = rules.next() {
         if rules.next().is_some() {
@@ -35,7 +36,7 @@ pub(super) fn dropped(world: &World<'_>, node: usize, ends: &[Ends]) -> Option<C
         return Some(Cause {
             kind,
             words: format!(
-                "{name} {verb} it by a rule of chain `{}` ({family} {}): {}",
+                "{name} {verb} {what} by a rule of chain `{}` ({family} {}): {}",
                 rule.chain, rule.table, rule.text
             ),
             node: Some(name.to_owned()),
@@ -52,7 +53,7 @@ pub(super) fn dropped(world: &World<'_>, node: usize, ends: &[Ends]) -> Option<C
     Some(Cause {
         kind: CauseKind::PolicyDropped,
         words: format!(
-            "{name} dropped it because no rule of chain `{}` ({family} {}) matched it and the policy is drop",
+            "{name} dropped {what} because no rule of chain `{}` ({family} {}) matched it and the policy is drop",
             chain.name, chain.table
         ),
         node: Some(name.to_owned()),
@@ -60,6 +61,22 @@ pub(super) fn dropped(world: &World<'_>, node: usize, ends: &[Ends]) -> Option<C
         blame: chain.place.clone(),
         help: Some("a rule of that chain must accept it".to_owned()),
     })
+}
+
+/// The packet with these ends; of several that a translation has made of it, as it came.
+fn what(world: &World<'_>, ends: &[Ends]) -> String {
+    let flow = &world.evidence().flow;
+    let Some(Ends { to, port, source_port, .. }) = ends.first().copied() else { return "the packet".to_owned() };
+    let back = if flow.source == Some(flow.to) { port != flow.port } else { Some(to) == flow.source };
+    match flow.protocol {
+        // A node that asks itself for an echo gets the answer with the same ends.
+        Protocol::Icmp | Protocol::Neighbour if flow.source == Some(flow.to) => format!("the packet to {to}"),
+        _ if back && port != source_port => format!("the answer to {to}"),
+        Protocol::Tcp => format!("the packet to {to}, {port}/tcp,"),
+        Protocol::Udp => format!("the packet to {to}, {port}/udp,"),
+        _ if back => format!("the answer to {to}"),
+        Protocol::Icmp | Protocol::Neighbour => format!("the packet to {to}"),
+    }
 }
 
 fn behind<'t>(text: &'t str, keys: &[&str]) -> Option<&'t str> {

@@ -59,6 +59,13 @@ pub(super) fn written(rule: &Rule) -> Vec<&str> {
     words
 }
 
+/// The plain words of a text: without what stands in quotes, without the comment at its end, and without braces and
+/// commas.
+pub(super) fn words(rule: &Rule) -> Vec<&str> {
+    let is_word = |token: &Token<'_>| !token.quoted && !token.text.starts_with(PUNCTUATION);
+    tokens(&rule.text).into_iter().filter(is_word).map(|token| token.text).collect()
+}
+
 /// The target of a rule of iptables.
 pub(super) fn target(text: &str) -> Option<&str> {
     let tokens = tokens(text);

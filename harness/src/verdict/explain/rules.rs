@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::older;
+use super::rule_text;
 use super::trails::Ends;
 use super::world::World;
 use crate::evidence::{
@@ -129,11 +130,51 @@ fn find<'a>(world: &World<'a>, node: usize, is_it: impl Fn(&Trace) -> bool) -> O
     let own = || world.evidence().traces.iter().filter(move |trace| trace.node == node);
     // In a flood most of what ends is something else.
     let known: HashSet<u32> = own().filter(|trace| is_it(trace)).map(|trace| trace.id).collect();
-    let is_end = |trace: &&Trace| trace.verdict == TraceVerdict::Drop && known.contains(&trace.id);
+    let is_end = |trace: &&Trace| {
+        known.contains(&trace.id) && (trace.verdict == TraceVerdict::Drop || takes_away(world, trace).is_some())
+    };
     let mut ends = own().filter(is_end).filter(|trace| counts(world, trace));
     let shown =
         |end: &Trace, near: bool| own().filter(|it| it.id == end.id && (!near || it.chain_is(end)) && is_it(it)).last();
     ends.find_map(|end| Some((shown(end, true).or_else(|| shown(end, false))?, end)))
+}
+
+/// What a rule has done that neither dropped a packet nor let it go on: sent it by another interface, or given it to a
+/// program (nft(8), `fwd` and `queue`; iptables-extensions(8), `NFQUEUE`).
+fn takes_away(world: &World<'_>, trace: &Trace) -> Option<&'static str> {
+    let (TraceKind::Rule(handle), TraceVerdict::Other(_)) = (trace.kind, &trace.verdict) else { return None };
+    let is_it = |it: &&Rule| {
+        (&it.family, &it.table, &it.chain, it.handle) == (&trace.family, &trace.table, &trace.chain, handle)
+    };
+    let words = rule_text::words(world.node(trace.node).rules.iter().find(is_it)?);
+    let has = |word: &str| words.contains(&word);
+    match () {
+        () if has("fwd") => Some("sent elsewhere"),
+        () if has("queue") || has("NFQUEUE") => Some("gave a program"),
+        () => None,
+    }
+}
+
+/// The one rule that has set the time to live, or hop limit, of a packet with any of these ends (nft(8), payload
+/// statements; iptables-extensions(8), `TTL` and `HL`).
+pub(super) fn set_ttl<'a>(world: &World<'a>, node: usize, ends: &[Ends]) -> Option<&'a Rule> {
+    let own = || world.evidence().traces.iter().filter(move |trace| trace.node == node);
+    let of = |trace: &&Trace| trace.packet.as_ref().and_then(Ends::of).is_some_and(|found| ends.contains(&found));
+    let known: HashSet<u32> = own().filter(of).map(|trace| trace.id).collect();
+    let sets = |rule: &&Rule| {
+        let words = rule_text::words(rule);
+        let pair = |one: &str| words.windows(2).any(|pair| pair == [one, "set"]);
+        pair("ttl") || pair("hoplimit") || matches!(rule_text::target(&rule.text), Some("TTL" | "HL"))
+    };
+    let passed = |rule: &&Rule| {
+        own().any(|trace| {
+            known.contains(&trace.id)
+                && trace.kind == TraceKind::Rule(rule.handle)
+                && (&trace.family, &trace.table, &trace.chain) == (&rule.family, &rule.table, &rule.chain)
+        })
+    };
+    let mut found = world.node(node).rules.iter().filter(sets).filter(passed);
+    found.next().filter(|_| found.next().is_none())
 }
 
 /// Whether a step says what becomes of the probe. What was sent on has left no connection in the nodes before: what looks
@@ -153,17 +194,23 @@ fn counts(world: &World<'_>, trace: &Trace) -> bool {
         }
 }
 
-fn what(world: &World<'_>, trace: &Trace) -> String {
+/// Whether a packet is on its way back. Where a node asks itself, only ports and kind tell it from the one there.
+fn is_answer(world: &World<'_>, packet: &Packet) -> bool {
     let flow = &world.evidence().flow;
-    // Who has never sent has not chosen its source.
-    let answers = |packet: &Packet| match flow.source {
-        Some(source) => packet.to == source,
-        None => packet.from == flow.to,
-    };
+    match flow.source {
+        // Who has never sent has not chosen its source.
+        None => return packet.from == flow.to,
+        Some(source) if source != flow.to => return packet.to == source,
+        Some(_) => {}
+    }
+    packet.to == flow.to && !packet.is_request_of(flow)
+}
+
+pub(super) fn what(world: &World<'_>, trace: &Trace) -> String {
     trace.packet.as_ref().map_or_else(
         || "the packet".to_owned(),
         |packet| match &packet.payload {
-            _ if answers(packet) => format!("the answer to {}", packet.to),
+            _ if is_answer(world, packet) => format!("the answer to {}", packet.to),
             Payload::Tcp { port, .. } => format!("the packet to {}, {port}/tcp,", packet.to),
             Payload::Udp { port, .. } => format!("the packet to {}, {port}/udp,", packet.to),
             _ => format!("the packet to {}", packet.to),
@@ -189,7 +236,7 @@ fn cause(world: &World<'_>, first: &Trace, trace: &Trace, what: &str) -> Cause {
             let text = rule.map_or_else(|| format!("rule {handle}"), |rule| rule.text.clone());
             let rejects = rule.is_some_and(is_refusing);
             let usual = if rejects { CauseKind::RuleRejected } else { CauseKind::RuleDropped };
-            let verb = if rejects { "rejected" } else { "dropped" };
+            let verb = takes_away(world, trace).unwrap_or(if rejects { "rejected" } else { "dropped" });
             Cause {
                 kind: kind(usual),
                 words: format!("{name} {verb} {what} by a rule of chain `{chain}` ({family} {table}){also}: {text}"),

@@ -107,12 +107,20 @@ impl<'a> Trails<'a> {
             add(&mut self.there, sight);
         } else if self.back.iter().any(|trail| trail.is_of(&sight)) {
             add(&mut self.back, sight);
-        } else if evidence.flow.source_port != 0
-            && Some(ends.to) == evidence.flow.source
-            && ends.port == evidence.flow.source_port
-        {
+        } else if Some(ends.to) == evidence.flow.source && Some(ends.port) == self.own_port(evidence) {
             self.strays.push(sight);
         }
+    }
+
+    /// The port from which the sender has asked. Of a question for a name only the packets tell it.
+    fn own_port(&self, evidence: &Evidence) -> Option<u16> {
+        let sights = self.there.iter().flat_map(|trail| &trail.sights);
+        let asked = sights.filter(|sight| sight.packet.is_request_of(&evidence.flow));
+        let mut ports = asked.filter_map(|sight| match sight.packet.payload {
+            Payload::Udp { source_port, .. } => Some(source_port),
+            _ => None,
+        });
+        Some(evidence.flow.source_port).filter(|port| *port != 0).or_else(|| ports.next_back())
     }
 }
 

@@ -84,7 +84,11 @@ fn differences(http: &Http, answer: &HttpAnswer, finding: &mut Finding) -> Vec<(
     if status_differs {
         wrong.push(("status", format!("status is {}, expected {}", answer.status, any_of(&expected.status))));
         if let Some((_, location)) = answer.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("location")) {
-            finding.notes.push(format!("it redirects to {}", excerpt(location)));
+            let followed = match http.redirects {
+                0 => String::new(),
+                most => format!(" once more, after as many redirects as are followed (`redirects = {most}`)"),
+            };
+            finding.notes.push(format!("it redirects to {}{followed}", excerpt(location)));
         }
     }
     for (name, text) in &expected.headers {
