@@ -266,6 +266,12 @@ const ENDS: &[Row] = &[
         left: &[],
     },
     Row {
+        lab: "service-fault-closed",
+        now: "nothing shows that the server has taken the request",
+        change: |it| it.seen_on(|node, sent| node != "hostb" || !sent),
+        left: &[],
+    },
+    Row {
         lab: "nobody-listens-program",
         now: "somebody listens",
         change: |it| it.node("hostb").listening.push(listening("0.0.0.0:80", Transport::Tcp)),
