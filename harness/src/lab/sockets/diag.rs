@@ -242,7 +242,10 @@ mod tests {
         message[40..44].copy_from_slice(&3_u32.to_ne_bytes());
         message[56..60].copy_from_slice(&2_u32.to_ne_bytes());
         message[60..64].copy_from_slice(&1_u32.to_ne_bytes());
-        assert_eq!(listener(Transport::Tcp, &message), Some(Listener { device: Some(3), full: true, room: Some(1), ..expected }));
+        assert_eq!(
+            listener(Transport::Tcp, &message),
+            Some(Listener { device: Some(3), full: true, room: Some(1), ..expected })
+        );
         assert_eq!(listener(Transport::Tcp, &message[..40]), None);
         message[0] = 99;
         assert_eq!(listener(Transport::Tcp, &message), None);
