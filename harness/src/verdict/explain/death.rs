@@ -166,17 +166,26 @@ pub(super) fn causes<'a>(world: &World<'a>, steps: &[Step], death: Option<Death>
                 cause.kind,
                 CauseKind::MtuTooSmall | CauseKind::TunnelMismatch | CauseKind::PortBlocked | CauseKind::PortIsolated
             );
-            known.words == cause.words
-                || (kind
-                    && (once
-                        || (known.blame == cause.blame
-                            && (known.node == cause.node || loss::is_same(world, known, &cause)))))
+            // Nor does it matter from which end what is not connected is looked at.
+            let turned = kind && cause.kind == CauseKind::NotConnected && is_turned(&known.words, &cause.words);
+            let of_one = known.node == cause.node || loss::is_same(world, known, &cause);
+            known.words == cause.words || turned || (kind && (once || (known.blame == cause.blame && of_one)))
         };
         if !told.iter().any(same) {
             told.push(cause);
         }
     }
     told
+}
+
+/// Whether two sentences have the same words, in whatever order.
+fn is_turned(one: &str, other: &str) -> bool {
+    let words = |text: &str| {
+        let mut words: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
+        words.sort();
+        words
+    };
+    words(one) == words(other)
 }
 
 /// Whether an answer is expected, and no refusal.

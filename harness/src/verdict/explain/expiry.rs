@@ -1,8 +1,8 @@
 //! A time to live that ran out: too small a one, one that somebody lowered, and loops.
 
 use super::blame;
+use super::doings;
 use super::refusal::planned_routes;
-use super::rules;
 use super::trails::{Ends, Sight, Trail, Trails};
 use super::travelling::Travelling;
 use super::walk::{self, Step};
@@ -126,7 +126,7 @@ fn lowered(world: &World<'_>, trail: &Trail<'_>, end: &str) -> Option<Cause> {
     let name = world.name(node);
     let words = format!("{name} lowered the time to live from {before} to {after}, and it ran out at {end}");
     let ends: Vec<Ends> = trail.sights.iter().filter_map(|sight| Ends::of(&sight.packet)).collect();
-    Some(match rules::set_ttl(world, node, &ends) {
+    Some(match doings::set_ttl(world, node, &ends) {
         Some(rule) => by_rule(world, node, words, rule),
         None => blame::on_node(world, node, CauseKind::TtlExpired, words, None),
     })
@@ -150,7 +150,7 @@ pub(super) fn ended_by_rule(world: &World<'_>, step: &Step) -> Option<Cause> {
     if step.is_local() || step.iif.is_none() {
         return None;
     }
-    let rule = rules::set_ttl(world, step.node, &step.ends())?;
+    let rule = doings::set_ttl(world, step.node, &step.ends())?;
     let what = if step.way == Way::Answer { "the answer" } else { "the packet" };
     let words = format!("the time to live of {what} ran out at {}", world.name(step.node));
     Some(by_rule(world, step.node, words, rule))

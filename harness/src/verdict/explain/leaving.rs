@@ -31,12 +31,15 @@ pub(super) fn by_policy(world: &World<'_>, ask: &Ask, chosen: &Chosen, packet: &
 
 /// The target is the broadcast address of one of the node's networks.
 pub(super) fn many(world: &World<'_>, node: usize, chosen: &Chosen, packet: &Travelling) -> Option<Cause> {
-    let oif = chosen.oif.filter(|_| chosen.many && !packet.to.is_multicast())?;
-    let (end, interface) = ((node, oif), world.interface((node, oif))?);
-    let own = interface.addresses.iter().find(|own| own.cidr.contains(packet.to))?.cidr;
-    if world.owners(packet.to).is_empty() {
+    if !chosen.many || packet.to.is_multicast() || world.owners(packet.to).is_empty() {
         return None;
     }
+    // Of what comes in for all of a network the kernel does not say where that is.
+    let near = world.ends().filter(|(end, _)| end.0 == node).filter_map(|(end, it)| {
+        let own = it.addresses.iter().map(|own| own.cidr).filter(|own| own.contains(packet.to));
+        own.max_by_key(|own| own.length).map(|own| (end, own))
+    });
+    let (end, own) = near.max_by_key(|(end, own)| (Some(end.1) == chosen.oif, own.length))?;
     let words =
         format!("{} is the broadcast address of the network that {} has as {own}", packet.to, world.end_name(end));
     let help = Some("the same prefix length at both".to_owned());

@@ -18,6 +18,7 @@ mod course;
 mod craft;
 mod death;
 mod detour;
+mod doings;
 mod endpoint;
 mod exemption;
 mod expiry;

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
+use super::doings::{left_for_good, takes_away};
 use super::older;
-use super::rule_text;
 use super::trails::Ends;
 use super::world::World;
 use crate::evidence::{
@@ -139,44 +139,6 @@ fn find<'a>(world: &World<'a>, node: usize, is_it: impl Fn(&Trace) -> bool) -> O
     ends.find_map(|end| Some((shown(end, true).or_else(|| shown(end, false))?, end)))
 }
 
-/// What a rule has done that neither dropped a packet nor let it go on: sent it by another interface, or given it to a
-/// program (nft(8), `fwd` and `queue`; iptables-extensions(8), `NFQUEUE`).
-fn takes_away(world: &World<'_>, trace: &Trace) -> Option<&'static str> {
-    let (TraceKind::Rule(handle), TraceVerdict::Other(_)) = (trace.kind, &trace.verdict) else { return None };
-    let is_it = |it: &&Rule| {
-        (&it.family, &it.table, &it.chain, it.handle) == (&trace.family, &trace.table, &trace.chain, handle)
-    };
-    let words = rule_text::words(world.node(trace.node).rules.iter().find(is_it)?);
-    let has = |word: &str| words.contains(&word);
-    match () {
-        () if has("fwd") => Some("sent elsewhere"),
-        () if has("queue") || has("NFQUEUE") => Some("gave a program"),
-        () => None,
-    }
-}
-
-/// The one rule that has set the time to live, or hop limit, of a packet with any of these ends (nft(8), payload
-/// statements; iptables-extensions(8), `TTL` and `HL`).
-pub(super) fn set_ttl<'a>(world: &World<'a>, node: usize, ends: &[Ends]) -> Option<&'a Rule> {
-    let own = || world.evidence().traces.iter().filter(move |trace| trace.node == node);
-    let of = |trace: &&Trace| trace.packet.as_ref().and_then(Ends::of).is_some_and(|found| ends.contains(&found));
-    let known: HashSet<u32> = own().filter(of).map(|trace| trace.id).collect();
-    let sets = |rule: &&Rule| {
-        let words = rule_text::words(rule);
-        let pair = |one: &str| words.windows(2).any(|pair| pair == [one, "set"]);
-        pair("ttl") || pair("hoplimit") || matches!(rule_text::target(&rule.text), Some("TTL" | "HL"))
-    };
-    let passed = |rule: &&Rule| {
-        own().any(|trace| {
-            known.contains(&trace.id)
-                && trace.kind == TraceKind::Rule(rule.handle)
-                && (&trace.family, &trace.table, &trace.chain) == (&rule.family, &rule.table, &rule.chain)
-        })
-    };
-    let mut found = world.node(node).rules.iter().filter(sets).filter(passed);
-    found.next().filter(|_| found.next().is_none())
-}
-
 /// Whether a step says what becomes of the probe. What was sent on has left no connection in the nodes before: what looks
 /// for one there says nothing.
 fn counts(world: &World<'_>, trace: &Trace) -> bool {
@@ -244,6 +206,21 @@ fn cause(world: &World<'_>, first: &Trace, trace: &Trace, what: &str) -> Cause {
                 rule: rule.map(|rule| rule.text.clone()),
                 blame: rule.and_then(|rule| super::blame::of_rule(world, trace.node, rule)),
                 help: help("accept it before this rule, or make the rule narrower"),
+            }
+        }
+        TraceKind::Policy | TraceKind::Return if left_for_good(world, trace).is_some() => {
+            let rule = left_for_good(world, trace);
+            let text = rule.map(|rule| rule.text.clone()).unwrap_or_default();
+            Cause {
+                kind: kind(CauseKind::PolicyDropped),
+                words: format!(
+                    "{name} dropped {what} because the rule `{text}` of chain `{chain}` ({family} {table}){also} does not \
+                     come back from where it leads, no rule decided there, and the policy is drop"
+                ),
+                node: Some(name.to_owned()),
+                blame: rule.and_then(|rule| rule.place.clone()),
+                rule: Some(text),
+                help: help("`jump` comes back to the rules behind it"),
             }
         }
         TraceKind::Policy | TraceKind::Return => {

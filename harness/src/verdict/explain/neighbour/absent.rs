@@ -216,7 +216,32 @@ fn not_connected(world: &World<'_>, out: End, owner: End, hop: IpAddr) -> Cause 
         return cause;
     }
     let words = format!("nothing connects {} with {}", world.end_name(out), world.end_name(owner));
+    if let Some(cause) = moved(world, (out, owner), &words) {
+        return cause;
+    }
     blame::of_interface(world, out, CauseKind::NotConnected, words, None)
+}
+
+/// The cables of two interfaces end in two bridges of one node, into which an action has put one of them.
+fn moved(world: &World<'_>, (out, owner): (End, End), words: &str) -> Option<Cause> {
+    let far = |end: End| world.interface(end).filter(|it| it.kind.as_deref() == Some("veth"))?.link;
+    let ports = [far(out)?, far(owner)?];
+    let [one, other] = ports.map(|port| world.interface(port).and_then(|it| it.master));
+    if ports[0].0 != ports[1].0 || one? == other? {
+        return None;
+    }
+    let last = world.matter.performed.iter().rev().find_map(|operation| match &operation.action {
+        Action::Change(place, Change::Master(_)) => ports.into_iter().find(|port| {
+            let name = world.interface(*port).map(|it| it.name.as_str());
+            place.node == port.0 && (place.index == port.1 || Some(place.name.as_str()) == name)
+        }),
+        _ => None,
+    })?;
+    let [here, there] = [(ports[0], one?), (ports[1], other?)]
+        .map(|(port, bridge)| format!("{} is a port of {}", world.end_name(port), world.end_name((port.0, bridge))));
+    let words = format!("{words}: {here}, and {there}");
+    let help = Some("both must be ports of one bridge".to_owned());
+    Some(blame::of_interface(world, last, CauseKind::NotConnected, words, help))
 }
 
 /// An address that the case gives an interface which has it no more.
