@@ -16,9 +16,11 @@ use crate::words::{Admin, Cidr, RouteType};
 pub(super) fn address(world: &World<'_>, end: End, address: IpAddr, rest: &str) -> Option<Cause> {
     let (name, interface) = (world.end_name(end), world.interface(end)?);
     let is = |place: &Place| is_it(place, end.0, &interface.name);
-    let deleted = changed(world, |place, change| {
-        is(place) && matches!(change, Change::DelAddress(cidr) if cidr.address == address)
-    });
+    // What was deleted later took what an earlier one had left.
+    let last = changed(world, |place, change| is(place) && matches!(change, Change::DelAddress(_)));
+    let deleted = last.filter(
+        |operation| matches!(&operation.action, Action::Change(_, Change::DelAddress(cidr)) if cidr.address == address),
+    );
     if let Some(operation) = deleted {
         let words = format!("{name} has not its address {address} any more{rest}");
         return Some(blame::by(world, end.0, blame::at(CauseKind::NoAddress, words, operation.span, None)));
