@@ -105,7 +105,9 @@ impl Walker<'_, '_> {
         let Some(chosen) = self.route(&mut step, routed) else {
             step.next = beyond::next(world, &step, &routed);
             if step.iif.is_none() && step.after.from.is_none() && !step.has(CauseKind::NoAddress) {
-                step.after.from = step.next.and_then(|next| beyond::source(world, node, next, routed.to));
+                // Who is on one link with the target, and has no way to it, has the wrong address.
+                let router = step.next.filter(|next| !world.has(next.0, routed.to));
+                step.after.from = router.and_then(|next| beyond::source(world, node, next, routed.to));
                 step.before.from = step.after.from;
             }
             return step;
