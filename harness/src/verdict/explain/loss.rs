@@ -38,7 +38,7 @@ pub(super) fn address(world: &World<'_>, end: End, address: IpAddr, rest: &str) 
         return Some(blame::of_setting(world, end.0, &keys, CauseKind::NoAddress, words, help));
     }
     if !interface.up {
-        let words = format!("{name} is down, and has not its address {address} for so long{rest}");
+        let words = format!("{name} is down, and without its address {address} as long as it is{rest}");
         return Some(blame::of_interface(world, end, CauseKind::LinkDown, words, Some(format!("take {name} up"))));
     }
     let down = taken_down(world, end.0, &interface.name)?;
