@@ -5,6 +5,19 @@
 //! came: a reason that stands before that place is none, the one at that place is the cause, and those behind it would
 //! be the next ones. Where there is no reason at the place, none is named.
 //!
+//! - The way: `walk` goes from node to node (`travelling` is the packet, `beyond` where it would go from a node without a
+//!   way), `trails` are the packets that were seen, `death` the place where one ended, `hops` and `words` the path that
+//!   is shown. `world` is all that is known.
+//! - Between nodes: `wire`, `ports`, `macvlan`, `tunnel` and `below`; `neighbour`, `proxy` for who answers there.
+//! - Routes: `refusal`, `no_route`, `policy`, `policy_fault`, `detour`, `astray`, `returned`, `loss`, `reverse_path`,
+//!   `forwarding`, `leaving`, `expiry`, `martian`, `source`, `mark`, `course`.
+//! - Rules: `rules` and `doings` by their traces, `older` by counters, `rule_text` and `conditions` by what they say,
+//!   `unmet` where the packet never came to them, `let_through` and `unseen` where they should have refused it.
+//! - Translations: `translator`, `translation`, `forward`, `way_back`, `exemption`, `seen_source`.
+//! - Ends: `endpoint`, `listener`, `talk`, `server`, `misplaced`, `names`.
+//! - A second fault: `send_on` and `craft` put the packet on the wire behind the first one.
+//! - The line to blame: `blame`, `command`, `route`.
+//!
 //! Pure: what only a kernel knows is asked for ([`Explained::Asks`]) and comes with the evidence the next time.
 
 mod again;
