@@ -85,9 +85,9 @@ const LINKS: &[Row] = &[
 const ADDRESSES: &[Row] = &[
     Row {
         lab: "no-address-router",
-        now: "the router has the address, and does not say so",
+        now: "the router has the address, and does not say so; its routes are those from before",
         change: |it| it.add_address("gate.lefta", "10.1.0.1"),
-        left: &[NoNeighbour],
+        left: &[NoNeighbour, NoRoute],
     },
     Row {
         lab: "wrong-prefix-ipv6",
