@@ -137,9 +137,11 @@ const SPEAKS_NO_IPV6: &str = "ipv6/conf/default/disable_ipv6";
 /// What every interface has for its neighbours, by the names below `/proc/sys/net/ipv4/neigh`, for ARP and for IPv6: times
 /// in milliseconds. A new interface takes them over from the machine itself, in whichever namespace it is.
 ///
-/// All are the kernel's defaults (net/ipv4/arp.c, net/ipv6/ndisc.c) but two: three requests 200 ms apart, the first at
+/// All are the kernel's defaults (net/ipv4/arp.c, net/ipv6/ndisc.c) but three: three requests 200 ms apart, the first at
 /// most 200 ms after an entry in doubt is used, tell a dead neighbour inside the usual window for silence. The kernel's
-/// own 1000 and 5000 would tell it after 3 to 8 s, and until then a dead neighbour looks like silence.
+/// own 1000 and 5000 would tell it after 3 to 8 s, and until then a dead neighbour looks like silence. Who answers for
+/// others does so at once, and not at a random time within 800 ms: who asks for the one machine that answers must not
+/// miss it.
 pub const NEIGHBOUR_BASELINE: &[(&str, u64, u64)] = &[
     ("retrans_time_ms", 200, 200),
     ("base_reachable_time_ms", 30_000, 30_000),
@@ -150,7 +152,7 @@ pub const NEIGHBOUR_BASELINE: &[(&str, u64, u64)] = &[
     ("mcast_solicit", 3, 3),
     ("mcast_resolicit", 0, 0),
     ("anycast_delay", 1000, 1000),
-    ("proxy_delay", 800, 800),
+    ("proxy_delay", 0, 0),
     ("proxy_qlen", 64, 64),
     ("locktime", 1000, 0),
     ("unres_qlen_bytes", 212_992, 212_992),
