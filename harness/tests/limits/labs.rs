@@ -113,6 +113,7 @@ signal.pause()
 /// Two bridges with two cables between them, and no spanning tree: a broadcast goes round for ever.
 pub(crate) const LOOP: &str = r#"
 title = "A loop of two bridges"
+timeout = "180s"
 [nodes.one]
 interfaces.br0 = { bridge = { ports = ["up1", "up2", "a"] } }
 interfaces.up1 = { veth = { peer = "two.up1" } }
