@@ -120,7 +120,9 @@ fn a_loop_of_bridges() {
         assert!(left.text.contains("hostb were captured, and without them no cause is certain"), "{}", left.text);
         // The second may come too late for a machine that does nothing but the flood.
         let late = left.text.matches("not probed once more to explain it").count();
-        assert_eq!(left.explained() + late, 2, "{}", left.text);
+        // Who is there may be reached all the same.
+        let held = usize::from(left.text.contains("1 case: 1 passed, 1 failed"));
+        assert_eq!(left.explained() + late + held, 2, "{}", left.text);
         assert!(
             !left.text.contains("did not send it") && left.text.contains("close a loop of bridges"),
             "{}",
