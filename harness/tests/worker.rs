@@ -142,7 +142,10 @@ fn too_few_network_namespaces_are_told() {
         }
     }
     if is_inside() {
-        assert_error(&[], &["cannot make a network namespace", "raise `sysctl user.max_net_namespaces`"]);
+        assert_error(
+            &["--timeout-scale", "10"],
+            &["cannot make a network namespace", "raise `sysctl user.max_net_namespaces`"],
+        );
         can_make(2, Duration::from_secs(10)).expect("nothing of the failed run is left");
     }
 }
