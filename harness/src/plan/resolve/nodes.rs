@@ -39,11 +39,7 @@ pub(super) const MOST_NODES: usize = 4096;
 pub(super) fn declare(lab: &mut Lab, nodes: CaseMap<Node>, out: &mut Diagnostics) -> Vec<Rest> {
     let mut rests = Vec::new();
     if nodes.entries.len() > MOST_NODES {
-        let count = nodes.entries.len();
-        out.push(
-            Diagnostic::error(nodes.span, format!("this case has {count} nodes"))
-                .label(format!("at most {MOST_NODES}")),
-        );
+        out.push(too_many(&nodes));
         return rests;
     }
     for (name, node) in nodes.entries {
@@ -117,6 +113,11 @@ pub(super) fn declare(lab: &mut Lab, nodes: CaseMap<Node>, out: &mut Diagnostics
         });
     }
     rests
+}
+
+fn too_many(nodes: &CaseMap<Node>) -> Diagnostic {
+    let count = nodes.entries.len();
+    Diagnostic::error(nodes.span, format!("this case has {count} nodes")).label(format!("at most {MOST_NODES}"))
 }
 
 /// A node that a script makes is as the script makes it.

@@ -51,7 +51,7 @@ fn put(bench: &mut Bench, packet: &SentOn) -> Result<(), ProbeError> {
     bench.captures.of(packet.node, || Frames::open(namespace))?.send(packet.interface, &packet.bytes)
 }
 
-/// The steps until a rule has ended it, or nothing new is said for a while.
+/// The steps until a rule has ended it, or for as long as a packet may take through the lab.
 async fn heard(tracers: &[(NodeId, Tracer)]) -> Result<Vec<Trace>, KernelError> {
     let mut traces = Vec::new();
     for _ in 0..LOOKS {
