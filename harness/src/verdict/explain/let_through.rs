@@ -1,13 +1,13 @@
 //! The rules that let through what should not have come through.
 
 use super::endpoint;
-use super::rules;
+use super::rule_text;
 use super::trails::{Ends, Trail, Trails};
 use super::unmet;
 use super::unseen;
 use super::walk::{self, Step};
 use super::world::World;
-use crate::evidence::{Blame, Cause, CauseKind, Chain, LOOKS, NodeState, Trace, TraceKind, TraceVerdict, Way};
+use crate::evidence::{Blame, Cause, CauseKind, Chain, LOOKS, NodeState, Rule, Trace, TraceKind, TraceVerdict, Way};
 use crate::observation::Seen;
 use crate::words::Outcome;
 
@@ -101,15 +101,10 @@ fn by(world: &World<'_>, visit: &Visit) -> Option<Cause> {
 
 /// Whether the table of a step has what could have refused the packet: the chains of one table are one firewall.
 fn refuses(node: &NodeState, trace: &Trace) -> bool {
-    let drops =
-        |text: &str| text.split(|c: char| !c.is_ascii_alphabetic()).any(|word| word.eq_ignore_ascii_case("drop"));
     let here = |family: &str, table: &str| family == trace.family && table == trace.table;
     let filters = |chain: &Chain| here(&chain.family, &chain.table) && chain.policy.as_deref() == Some("drop");
-    node.chains.iter().any(filters)
-        || node
-            .rules
-            .iter()
-            .any(|rule| here(&rule.family, &rule.table) && (drops(&rule.text) || rules::is_refusing(rule)))
+    let stops = |rule: &Rule| here(&rule.family, &rule.table) && rule_text::stops(rule);
+    node.chains.iter().any(filters) || node.rules.iter().any(stops)
 }
 
 fn cause(world: &World<'_>, visit: &Visit, trace: &Trace, handle: Option<u64>) -> Cause {

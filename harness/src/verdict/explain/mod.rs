@@ -6,7 +6,7 @@
 //! be the next ones. Where there is no reason at the place, none is named.
 //!
 //! - The way: `walk` goes from node to node (`travelling` is the packet, `beyond` where it would go from a node without a
-//!   way), `trails` are the packets that were seen, `death` the place where one ended, `hops` and `words` the path that
+//!   way), `trails` are the packets that were seen, `death` the place where one ended, `causes` what of the walk counts there, `hops` and `words` the path that
 //!   is shown. `world` is all that is known.
 //! - Between nodes: `wire`, `ports`, `macvlan`, `tunnel` and `below`; `neighbour`, `proxy` for who answers there.
 //! - Routes: `refusal`, `no_route`, `policy`, `policy_fault`, `detour`, `astray`, `returned`, `loss`, `reverse_path`,
@@ -25,6 +25,7 @@ mod astray;
 mod below;
 mod beyond;
 mod blame;
+mod causes;
 mod command;
 mod conditions;
 mod course;

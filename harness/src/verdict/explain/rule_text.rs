@@ -25,6 +25,11 @@ pub(super) fn drops(rule: &Rule) -> bool {
     does(rule, &["drop"], &["DROP"])
 }
 
+/// Whether it keeps packets from going on, in either way.
+pub(super) fn stops(rule: &Rule) -> bool {
+    drops(rule) || refuses(rule)
+}
+
 /// Whether it accepts packets.
 pub(super) fn accepts(rule: &Rule) -> bool {
     does(rule, &["accept"], &["ACCEPT"])

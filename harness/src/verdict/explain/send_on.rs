@@ -10,7 +10,7 @@ use super::rule_text;
 use super::trails::Trail;
 use super::walk::{OWN_TABLE, Step};
 use super::world::{End, World};
-use crate::evidence::{Cause, CauseKind, NodeState, Rule, SentOn, Way};
+use crate::evidence::{Cause, CauseKind, NodeState, SentOn, Way};
 
 /// The packet to send on, where rules behind the place of death might stop it too.
 pub(super) fn of(
@@ -50,9 +50,8 @@ pub(super) fn of(
 
 /// How many places of a node's rules may end a packet.
 fn refusals(state: &NodeState) -> usize {
-    let ends = |rule: &&Rule| rule_text::drops(rule) || rule_text::refuses(rule);
     let policies = state.chains.iter().filter(|chain| chain.policy.as_deref() == Some("drop")).count();
-    state.rules.iter().filter(ends).count() + policies
+    state.rules.iter().filter(|rule| rule_text::stops(rule)).count() + policies
 }
 
 /// The interface whose frames come to the next node as those of the node before do.

@@ -74,7 +74,6 @@ pub(super) fn ends_at(step: &Step) -> Vec<Ends> {
 
 /// A packet as those see it that translate one of its ends at a step.
 pub(super) fn passage<'a>(world: &World<'a>, step: &Step, side: Side) -> Option<Passage<'a>> {
-    let name = |index: Option<u32>| world.interface((step.node, index?)).map(|it| it.name.as_str());
     let after = step.leaving();
     let seen = match side {
         Side::Target => step.before,
@@ -82,14 +81,7 @@ pub(super) fn passage<'a>(world: &World<'a>, step: &Step, side: Side) -> Option<
     };
     // A hook before the route knows of no way out.
     let out = step.out().map(|out| out.1).filter(|_| side == Side::Source || step.iif.is_none());
-    Some(Passage {
-        node: step.node,
-        ends: seen.ends()?,
-        protocol: seen.protocol,
-        iif: name(step.iif),
-        oif: name(out),
-        answer: false,
-    })
+    Passage::of(world, step, seen, out)
 }
 
 /// The steps that the rules of a node have taken with a packet.
@@ -136,7 +128,7 @@ impl Translator<'_> {
 
     fn has_family(&self, v6: bool) -> bool {
         match self {
-            Self::Rule(rule) => conditions::has_family(rule, v6),
+            Self::Rule(rule) => conditions::sees(&rule.family, v6),
             Self::Entry(nat) => match &nat.kind {
                 NatKind::Masquerade { families, .. } => {
                     families.contains(if v6 { &Family::Ipv6 } else { &Family::Ipv4 })

@@ -3,10 +3,11 @@
 use super::conditions::{self, Passage};
 use super::rule_text;
 use super::translator;
+use super::travelling::Travelling;
 use super::walk::{OWN_TABLE, Step};
 use super::wire;
 use super::world::World;
-use crate::evidence::{Cause, CauseKind, Chain, LOOKS, Protocol, Rule, Trace, TraceKind, TraceVerdict, Way};
+use crate::evidence::{Cause, CauseKind, Chain, LOOKS, Protocol, Rule, Trace, TraceKind, TraceVerdict};
 
 /// How deep chains lead to chains (`NFT_JUMP_STACK_SIZE` of `nf_tables.h`).
 const DEEPEST: usize = 16;
@@ -65,16 +66,7 @@ pub(super) fn refusal(world: &World<'_>, step: &Step) -> Option<Cause> {
 
 fn looks_at(chain: &Chain, passage: &Passage<'_>) -> bool {
     let routed = ["ip", "ip6", "inet", "iptables", "ip6tables"].contains(&&*chain.family);
-    routed && has_family(chain, passage.ends.to.is_ipv6()) && is_users(chain)
-}
-
-/// Whether a chain sees packets of a family.
-pub(super) fn has_family(chain: &Chain, v6: bool) -> bool {
-    match &*chain.family {
-        "ip" | "iptables" => !v6,
-        "ip6" | "ip6tables" => v6,
-        _ => true,
-    }
+    routed && conditions::sees(&chain.family, passage.ends.to.is_ipv6()) && is_users(chain)
 }
 
 /// Whether it is one of the case's own.
@@ -84,10 +76,9 @@ pub(super) fn is_users(chain: &Chain) -> bool {
 
 /// The packet as rules see it at a hook.
 fn passage<'a>(world: &World<'a>, step: &Step, hook: &str) -> Option<Passage<'a>> {
-    let name = |index: Option<u32>| world.interface((step.node, index?)).map(|it| it.name.as_str());
     let (before, after) = (step.before, step.leaving());
-    let seen = if hook == "prerouting" { before } else { super::travelling::Travelling { to: after.to, ..before } };
-    let seen = if hook == "prerouting" { seen } else { super::travelling::Travelling { port: after.port, ..seen } };
+    // The target is another one before the way is chosen.
+    let seen = if hook == "prerouting" { before } else { Travelling { to: after.to, port: after.port, ..before } };
     // Behind what has no way it is the way to the machine that it should have gone to.
     let out = step.out().map(|out| out.1).or_else(|| {
         let next = step.next()?;
@@ -95,15 +86,7 @@ fn passage<'a>(world: &World<'a>, step: &Step, hook: &str) -> Option<Passage<'a>
         own.find(|index| wire::between(world, (step.node, *index), next).is_some())
     });
     let out = out.filter(|_| matches!(hook, "forward" | "postrouting" | "output"));
-    let answer = step.way == Way::Answer;
-    Some(Passage {
-        node: step.node,
-        ends: seen.ends()?,
-        protocol: seen.protocol,
-        iif: name(step.iif),
-        oif: name(out),
-        answer,
-    })
+    Passage::of(world, step, seen, out)
 }
 
 impl Visit<'_, '_> {
@@ -138,7 +121,7 @@ impl Visit<'_, '_> {
             if rule_text::accepts(rule) {
                 return Fate::Accepted;
             }
-            if rule_text::drops(rule) || rule_text::refuses(rule) {
+            if rule_text::stops(rule) {
                 // One that drops whatever is left is a policy.
                 let rest = self.has_ended_in(base) && !conditions::is_narrow(rule);
                 return if rest { Fate::Through } else { Fate::Refused(self.by_rule(rule)) };

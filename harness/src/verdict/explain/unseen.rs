@@ -3,8 +3,9 @@
 use std::net::IpAddr;
 
 use super::blame;
+use super::conditions;
 use super::rule_text;
-use super::unmet::{has_family, is_users};
+use super::unmet::is_users;
 use super::world::World;
 use crate::evidence::{Cause, CauseKind, Chain, Rule};
 use crate::verdict::words::all_of;
@@ -28,7 +29,7 @@ pub(super) fn no_chain(world: &World<'_>, (node, hooks): (usize, &[&str]), to: I
     }
     let refusing: Vec<&Chain> = chains.into_iter().filter(|chain| refuses(world, node, chain)).collect();
     let first = refusing.first()?;
-    let why = if refusing.iter().all(|chain| !has_family(chain, to.is_ipv6())) {
+    let why = if refusing.iter().all(|chain| !conditions::sees(&chain.family, to.is_ipv6())) {
         let (own, other) = if to.is_ipv6() { ("IPv4", "IPv6") } else { ("IPv6", "IPv4") };
         format!("its rules are about {own} only, and {to} is {other}")
     } else if refusing.iter().all(|chain| is_elsewhere(chain, hooks)) {
@@ -57,7 +58,7 @@ pub(super) fn no_chain(world: &World<'_>, (node, hooks): (usize, &[&str]), to: I
 fn refuses(world: &World<'_>, node: usize, chain: &Chain) -> bool {
     let is_here = |rule: &&Rule| (&rule.family, &rule.table) == (&chain.family, &chain.table);
     let mut rules = world.node(node).rules.iter().filter(is_here);
-    chain.policy.as_deref() == Some("drop") || rules.any(|rule| rule_text::drops(rule) || rule_text::refuses(rule))
+    chain.policy.as_deref() == Some("drop") || rules.any(rule_text::stops)
 }
 
 /// Whether a chain stands at a hook that a packet did not come by: those of interfaces and of bridges see others.

@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 
 use super::beyond;
-use super::death::{self, Death};
+use super::causes;
+use super::death::Death;
 use super::hops;
 use super::known;
 use super::names;
@@ -121,14 +122,22 @@ impl Walker<'_, '_> {
             step.inside.extend(endpoint::faults(world, node, self.way, &routed));
             return step;
         }
-        let Some(oif) = chosen.oif.filter(|_| !chosen.many) else { return step };
+        self.leave(&mut step, routed, &chosen, &ends);
+        step
+    }
+
+    /// Out of a node by the way that its kernel has chosen, and on to the next one; `ends` are those that the packet has
+    /// had in the node.
+    fn leave(&self, step: &mut Step, routed: Travelling, chosen: &Chosen, ends: &[Ends]) {
+        let (world, node) = (self.world, step.node);
+        let Some(oif) = chosen.oif.filter(|_| !chosen.many) else { return };
         let out = (node, oif);
         step.out = Some(out);
-        step.inside.extend(leaving::too_large(world, out, &packet, self.way));
-        step.inside.extend(leaving::too_small_a_route(world, &step, &chosen));
+        step.inside.extend(leaving::too_large(world, out, &step.before, self.way));
+        step.inside.extend(leaving::too_small_a_route(world, step, chosen));
         let hop = chosen.via.unwrap_or(routed.to);
         // Who asks for the next hop does so from the source that it has given the packet.
-        let asking = Travelling { from: changed.from, ..routed };
+        let asking = Travelling { from: step.after.from, ..routed };
         let found = neighbour::find(world, out, hop, chosen.via.is_some(), &asking);
         let resolved = found.resolved || self.left(node);
         step.next = found.next;
@@ -143,22 +152,20 @@ impl Walker<'_, '_> {
             step.inside.extend(found.causes.into_iter().filter(|_| !resolved));
         }
         if step.next.is_none() && !resolved {
-            step.next = beyond::next(world, &step, &routed);
+            step.next = beyond::next(world, step, &routed);
         }
         if let Some(way) = &found.way {
-            let length = packet.length;
             let bridged =
                 way.iter().map(|end| end.0).filter(|it| *it != node && Some(*it) != found.next.map(|it| it.0));
             let mut bridges: Vec<usize> = bridged.collect();
             bridges.dedup();
-            step.link.extend(bridges.iter().filter_map(|bridge| rules::dropped(world, *bridge, &ends)));
+            step.link.extend(bridges.iter().filter_map(|bridge| rules::dropped(world, *bridge, ends)));
             if resolved {
                 step.link.retain(|cause| cause.kind != CauseKind::MtuTooSmall);
-                let silent = wire::faults(world, way, length).into_iter();
+                let silent = wire::faults(world, way, step.before.length).into_iter();
                 step.link.extend(silent.filter(|cause| cause.kind == CauseKind::MtuTooSmall));
             }
         }
-        step
     }
 
     /// The way that the node's kernel would choose. Where it would choose none, why; and the way it would choose if it
@@ -385,7 +392,7 @@ pub(super) fn explain(world: &World<'_>) -> Explanation {
     }
     let steps = walker.steps;
     let death = Death::of(&steps, there, back, world);
-    explanation.causes = death::causes(world, &steps, death, trails);
+    explanation.causes = causes::of(world, &steps, death, trails);
     let causes = explanation.causes.drain(..).enumerate();
     explanation.causes = causes.map(|(at, cause)| if at == 0 { names::meant(world, cause) } else { cause }).collect();
     if let Some(death) = death {

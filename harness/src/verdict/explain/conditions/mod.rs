@@ -6,8 +6,10 @@ use std::net::IpAddr;
 
 use super::rule_text;
 use super::trails::Ends;
+use super::travelling::Travelling;
+use super::walk::Step;
 use super::world::World;
-use crate::evidence::{Protocol, Rule};
+use crate::evidence::{Protocol, Rule, Way};
 use crate::words::Cidr;
 use read::{What, read};
 
@@ -23,6 +25,21 @@ pub(super) struct Passage<'a> {
     pub(super) oif: Option<&'a str>,
     /// Whether it answers one that the node has let through before.
     pub(super) answer: bool,
+}
+
+impl<'a> Passage<'a> {
+    /// The packet of a step as a hook sees it, and the interface by which it leaves where the hook knows that.
+    pub(super) fn of(world: &World<'a>, step: &Step, seen: Travelling, out: Option<u32>) -> Option<Self> {
+        let name = |index: Option<u32>| world.interface((step.node, index?)).map(|it| it.name.as_str());
+        Some(Self {
+            node: step.node,
+            ends: seen.ends()?,
+            protocol: seen.protocol,
+            iif: name(step.iif),
+            oif: name(out),
+            answer: step.way == Way::Answer,
+        })
+    }
 }
 
 /// What of a packet is not as a rule asks.
@@ -58,7 +75,7 @@ pub(super) fn fit(world: &World<'_>, rule: &Rule, passage: &Passage<'_>) -> Fit 
     let (conditions, mut unknown) = read(&rule.text);
     let v6 = passage.ends.to.is_ipv6();
     let mut misses = Vec::new();
-    if !has_family(rule, v6) {
+    if !sees(&rule.family, v6) {
         misses.push(Miss::Family);
     }
     for condition in conditions {
@@ -79,9 +96,9 @@ pub(super) fn fit(world: &World<'_>, rule: &Rule, passage: &Passage<'_>) -> Fit 
     Fit { misses, unknown }
 }
 
-/// Whether the table of a rule is one for packets of a family.
-pub(super) fn has_family(rule: &Rule, v6: bool) -> bool {
-    match &*rule.family {
+/// Whether the tables of a family of nft, or of the older iptables, see packets of IPv6, or else of IPv4.
+pub(super) fn sees(family: &str, v6: bool) -> bool {
+    match family {
         "ip" | "iptables" => !v6,
         "ip6" | "ip6tables" => v6,
         _ => true,

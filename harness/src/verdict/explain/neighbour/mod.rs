@@ -13,7 +13,7 @@ use super::trails::Trails;
 use super::travelling::Travelling;
 use super::wire;
 use super::world::{End, World};
-use crate::evidence::{Cause, CauseKind, Explanation, Payload, Protocol};
+use crate::evidence::{Cause, CauseKind, Explanation, Payload, Protocol, Question};
 use crate::plan::Check;
 use crate::words::NeighState;
 pub(super) use claim::duplicated;
@@ -38,7 +38,6 @@ pub(super) struct Found {
 
 /// Looks for the next hop of a packet that leaves by an interface; `to` is where the packet goes in the end.
 pub(super) fn find(world: &World<'_>, out: End, hop: IpAddr, gateway: bool, packet: &Travelling) -> Found {
-    let to = packet.to;
     let entry = world.neighbour(out, hop);
     let silent = world.interface(out).is_some_and(|it| it.noarp || it.name == "lo");
     let known = entry
@@ -75,22 +74,7 @@ pub(super) fn find(world: &World<'_>, out: End, hop: IpAddr, gateway: bool, pack
     found.causes.extend(ports::address_on_port(world, out, hop));
     let Some(next) = found.next else {
         if found.causes.is_empty() {
-            let cause = absent::nobody(world, out, hop, gateway, to, &owners);
-            // Where it would have gone is where to look on.
-            found.next = match cause.as_ref().map(|cause| cause.kind) {
-                Some(CauseKind::WrongGateway) => {
-                    let forwarding = gateway::routers_on(world, out, to);
-                    forwarding.first().or(gateway::ways_on(world, out, to).first()).map(|(end, _)| *end)
-                }
-                Some(CauseKind::NotConnected) => owners.iter().copied().find(|owner| owner.0 != out.0),
-                _ => None,
-            };
-            found.causes.extend(cause);
-            if let Some(next) = found.next {
-                found
-                    .causes
-                    .extend(silent::ignores(world, out, next, hop, packet.from).filter(|_| owners.contains(&next)));
-            }
+            found.is_nowhere(world, out, (hop, gateway), packet, &owners);
         }
         return found;
     };
@@ -98,29 +82,70 @@ pub(super) fn find(world: &World<'_>, out: End, hop: IpAddr, gateway: bool, pack
     found.wire = found.way.as_deref().map(|way| wire::faults(world, way, 0)).unwrap_or_default();
     found.wire.splice(0..0, misled);
     if !found.resolved {
-        found.causes.extend(ports::address_on_port(world, next, hop));
         let asked = question || entry.is_some();
-        let bridges = found.way.iter().flatten().map(|end| end.0).filter(|node| *node != out.0);
-        let dropped = bridges.chain([out.0, next.0]).find_map(|node| rules::dropped_question(world, node, hop));
-        let ignores = || silent::ignores(world, out, next, hop, packet.from).filter(|_| proxy.is_none());
-        found.causes.extend(dropped.or_else(ignores));
-        let heard = world.trails().questions.iter().any(|sight| {
-            let there = sight.frame.node == next.0 && !sight.frame.outgoing;
-            there && matches!(&sight.packet.payload, Payload::Neighbour(question) if question.about == hop)
-        });
-        let answered = world.trails().questions.iter().any(|sight| {
-            let left = sight.frame.node == next.0 && sight.frame.outgoing;
-            left && matches!(&sight.packet.payload, Payload::Neighbour(question) if question.answer && question.about == hop)
-        });
-        if answered && found.causes.is_empty() {
-            // What it said was lost on its way back.
-            let back = wire::between(world, next, out).unwrap_or_default();
-            found.causes.extend(wire::faults(world, &back, 0));
-        } else if found.causes.is_empty() && found.wire.is_empty() && asked && heard {
-            found.causes.push(silent::plainly_silent(world, out, next, hop));
-        }
+        found.is_silent(world, out, (next, hop), packet, asked, proxy.is_some());
     }
     found
+}
+
+impl Found {
+    /// Why nobody on the link has an address, and where to look on: where the packet would have gone.
+    fn is_nowhere(
+        &mut self,
+        world: &World<'_>,
+        out: End,
+        (hop, gateway): (IpAddr, bool),
+        packet: &Travelling,
+        owners: &[End],
+    ) {
+        let cause = absent::nobody(world, out, hop, gateway, packet.to, owners);
+        self.next = match cause.as_ref().map(|cause| cause.kind) {
+            Some(CauseKind::WrongGateway) => {
+                let forwarding = gateway::routers_on(world, out, packet.to);
+                forwarding.first().or(gateway::ways_on(world, out, packet.to).first()).map(|(end, _)| *end)
+            }
+            Some(CauseKind::NotConnected) => owners.iter().copied().find(|owner| owner.0 != out.0),
+            _ => None,
+        };
+        self.causes.extend(cause);
+        let owner = self.next.filter(|next| owners.contains(next));
+        self.causes.extend(owner.and_then(|next| silent::ignores(world, out, next, hop, packet.from)));
+    }
+
+    /// Why the machine that has an address was not heard to say so; `asked` whether it was asked for, `by_proxy` whether
+    /// it would only answer for another one.
+    fn is_silent(
+        &mut self,
+        world: &World<'_>,
+        out: End,
+        (next, hop): (End, IpAddr),
+        packet: &Travelling,
+        asked: bool,
+        by_proxy: bool,
+    ) {
+        self.causes.extend(ports::address_on_port(world, next, hop));
+        let bridges = self.way.iter().flatten().map(|end| end.0).filter(|node| *node != out.0);
+        let dropped = bridges.chain([out.0, next.0]).find_map(|node| rules::dropped_question(world, node, hop));
+        let ignores = || silent::ignores(world, out, next, hop, packet.from).filter(|_| !by_proxy);
+        self.causes.extend(dropped.or_else(ignores));
+        let seen = |outgoing: bool, is_it: &dyn Fn(&Question) -> bool| {
+            let mut there = world.trails().questions.iter().filter(|sight| sight.frame.node == next.0);
+            there.any(|sight| {
+                sight.frame.outgoing == outgoing
+                    && matches!(&sight.packet.payload, Payload::Neighbour(question) if question.about == hop && is_it(question))
+            })
+        };
+        if !self.causes.is_empty() {
+            return;
+        }
+        if seen(true, &|question| question.answer) {
+            // What it said was lost on its way back.
+            let back = wire::between(world, next, out).unwrap_or_default();
+            self.causes.extend(wire::faults(world, &back, 0));
+        } else if self.wire.is_empty() && asked && seen(false, &|_| true) {
+            self.causes.push(silent::plainly_silent(world, out, next, hop));
+        }
+    }
 }
 
 /// Explains a question on the wire.
